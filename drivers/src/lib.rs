@@ -1,0 +1,4 @@
+//! Drivers for Intel controllers.
+
+pub mod device;
+pub mod sys;

@@ -1,0 +1,5 @@
+//! Every unsafe line of the drivers.
+
+mod pages;
+
+pub use pages::Pages;
