@@ -58,6 +58,15 @@ pub trait Bar: Send + Sync {
 
 /// The IOMMU domain of one function.
 pub trait Iommu: Send + Sync {
+    /// Finds `bytes` of zeroed memory that [`Iommu::map`] can map: ordinary
+    /// pages of this process, unless the domain has memory of its own.
+    ///
+    /// # Errors
+    /// The operating system's, when there is no memory.
+    fn allocate(&self, bytes: usize) -> io::Result<Pages> {
+        Pages::new(bytes)
+    }
+
     /// Makes `pages` reachable by the NIC and says where it sees them.
     ///
     /// # Errors

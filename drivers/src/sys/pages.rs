@@ -3,3 +3,13 @@
 /// Zeroed, page-aligned, pinned-on-map memory.
 #[derive(Debug)]
 pub struct Pages {}
+
+impl Pages {
+    /// Zeroed pages for at least `bytes` bytes.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn new(_bytes: usize) -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+}
