@@ -1,3 +1,37 @@
-//! Under construction.
+//! From policy text to a checked plan of pools, queues and filters.
+//!
+//! [`Policy::parse`] reads the text, [`Policy::check`] refuses whatever crosses a
+//! line or does not fit the card, and the [`Plan`] it makes gives the verdict on
+//! every frame. Pure: no clock, no files, no card.
+//!
+//! Not here: registers (`drivers`), lanes and workers (`dataplane`).
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod capabilities;
+mod error;
+pub mod frame;
+mod hardware;
+mod mac;
+mod partition;
+mod plan;
+mod policy;
+mod rate;
+mod verdict;
+
+pub use capabilities::{Capabilities, Machine, PoolLayout};
+pub use error::{PolicyError, PolicyErrorKind};
+pub use frame::{FrameHeader, Segment};
+pub use hardware::{HardwarePlan, MacFilter, Mode, PoolPlan, RssPlan, VlanFilter, multicast_index};
+pub use mac::{Mac, NotAMac};
+pub use partition::{Attach, MAX_PARTITIONS, Multicast, PartitionSet, Rss, Tx, Wire};
+pub use plan::{MulticastPlan, PartitionPlan, Plan, SteeringMode};
+pub use policy::{
+    At, Device, Flow, Nic, NotADevice, Partition, PciAddress, Place, Policy, WireSource,
+};
+pub use rate::{BitRate, NotARate};
+pub use verdict::{Reason, SendVerdict, WireVerdict};

@@ -1,0 +1,98 @@
+//! What steering reads of an Ethernet frame: the first 18 bytes.
+//!
+//! One tag with TPID 0x8100 directly behind the source address counts; any other
+//! tag is payload, as it is to the cards. Not here: what a frame may do (`verdict`).
+
+use core::fmt;
+
+use crate::mac::Mac;
+
+/// Ethernet header without a tag, in bytes.
+pub const HEADER: usize = 14;
+/// One VLAN tag, in bytes.
+pub const TAG: usize = 4;
+/// Frame check sequence, in bytes.
+pub const FCS: usize = 4;
+/// TPID of the tag that names a segment (IEEE 802.1Q, clause 9).
+pub const TPID: u16 = 0x8100;
+/// EtherType of MAC control, pause among it (IEEE 802.3, clause 31).
+pub const MAC_CONTROL: u16 = 0x8808;
+
+/// One VLAN, or the untagged network, on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Segment(u16);
+
+impl Segment {
+    /// Frames without a tag, or with VID 0 (priority tag only).
+    pub const UNTAGGED: Self = Self(0);
+
+    /// The segment with this VID; `None` above 4094, which no VLAN may use.
+    pub const fn new(vid: u16) -> Option<Self> {
+        if vid <= 4094 { Some(Self(vid)) } else { None }
+    }
+
+    /// The VID, 0 for the untagged segment.
+    pub const fn vid(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("the untagged segment"),
+            vid => write!(f, "VLAN {vid}"),
+        }
+    }
+}
+
+/// The fields of a frame that decide where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Destination address.
+    pub dst: Mac,
+    /// Source address.
+    pub src: Mac,
+    /// Whether a tag is present, a priority tag included.
+    pub tagged: bool,
+    /// VID as received, 0 without a tag; 4095 is possible and no segment.
+    pub vid: u16,
+    /// EtherType, the one behind the tag if there is a tag.
+    pub ethertype: u16,
+}
+
+impl FrameHeader {
+    /// Reads the start of a frame; bytes past its end count as the zeros of its
+    /// padding. `None` under 14 bytes.
+    #[inline]
+    pub fn parse(frame: &[u8]) -> Option<Self> {
+        match frame.first_chunk::<{ HEADER + TAG }>() {
+            Some(bytes) => Some(Self::read(bytes)),
+            None => Self::parse_short(frame),
+        }
+    }
+
+    #[cold]
+    fn parse_short(frame: &[u8]) -> Option<Self> {
+        frame.first_chunk::<HEADER>()?;
+        let mut bytes = [0; HEADER + TAG];
+        bytes
+            .iter_mut()
+            .zip(frame)
+            .for_each(|(to, from)| *to = *from);
+        Some(Self::read(&bytes))
+    }
+
+    #[inline]
+    fn read(b: &[u8; HEADER + TAG]) -> Self {
+        let word = |at: usize| u16::from_be_bytes([b[at], b[at + 1]]);
+        let tagged = word(12) == TPID;
+        Self {
+            dst: Mac::new([b[0], b[1], b[2], b[3], b[4], b[5]]),
+            src: Mac::new([b[6], b[7], b[8], b[9], b[10], b[11]]),
+            tagged,
+            vid: if tagged { word(14) & 0xfff } else { 0 },
+            ethertype: if tagged { word(16) } else { word(12) },
+        }
+    }
+}
