@@ -1,2 +1,17 @@
-//! Under construction.
+//! Lockgate's data plane: workers, supervisor and the command line.
+//!
+//! The library holds everything that the binary `lockgate` does, so that tests can
+//! reach it; `main` only dispatches and prints.
+//!
+//! Not here: policies (`lockgate-vmdq`), cards (`lockgate-drivers`), the model
+//! (`lockgate-nicmodel`).
 #![forbid(unsafe_code)]
+
+pub mod capture;
+pub mod cli;
+pub mod draft;
+pub mod error;
+pub mod replay;
+pub mod report;
+pub mod summary;
+pub mod terminal;

@@ -1,0 +1,155 @@
+//! The report of a run: what arrived, who got it, what was dropped and why.
+//!
+//! The JSON is a contract (schema 1) that other programs read: every reason that
+//! can occur in a place is there, zero or not, and partitions keep the order of
+//! the policy.
+//!
+//! Not here: how it looks to a person ([`crate::summary`]) and who counts.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+use crate::draft::{Draft, cannot_write};
+use crate::error::Failure;
+
+/// Frames dropped, by the reason's name.
+pub type Drops = BTreeMap<&'static str, u64>;
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The version of this shape: [`Report::SCHEMA`].
+    pub schema: u32,
+    /// As the policy or `--device` names it: `model:82576`, `0000:03:00.0`.
+    pub device: String,
+    /// From the first frame that could arrive to the last that did, in seconds.
+    pub elapsed_s: f64,
+    /// What crossed the wire.
+    pub wire: WireReport,
+    /// Each partition, in the policy's order.
+    #[serde(serialize_with = "by_name")]
+    pub partitions: Vec<PartitionReport>,
+    /// What became of everything that came in; for people, not in the JSON.
+    #[serde(skip)]
+    pub accounts: Accounts,
+}
+
+impl Report {
+    /// The version of the JSON's shape.
+    pub const SCHEMA: u32 = 1;
+
+    /// Whether the figures are the built-in model's and not a card's.
+    pub fn is_model(&self) -> bool {
+        self.device.starts_with("model:")
+    }
+
+    /// Whether a report could be written to `path`, before anything is run for it.
+    ///
+    /// # Errors
+    /// A usage failure when its folder takes no new file or it is a folder.
+    pub fn check_target(path: &Path) -> Result<(), Failure> {
+        Draft::create(path).map(drop)
+    }
+
+    /// Writes the report to `path` as JSON, whole or not at all.
+    ///
+    /// # Errors
+    /// A usage failure when its folder takes no new file, a running failure when
+    /// the disk does not take it.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let mut draft = Draft::create(path)?;
+        serde_json::to_writer_pretty(&mut draft, self)
+            .map_err(std::io::Error::from)
+            .and_then(|()| draft.write_all(b"\n"))
+            .map_err(|error| cannot_write(path, &error))?;
+        draft.finish()
+    }
+}
+
+/// What crossed the wire.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WireReport {
+    /// Frames that arrived.
+    pub rx_frames: u64,
+    /// Their bytes, without checksum.
+    pub rx_bytes: u64,
+    /// Frames that left.
+    pub tx_frames: u64,
+    /// Their bytes, without checksum.
+    pub tx_bytes: u64,
+    /// Arrived frames that nobody was given, by reason.
+    pub drops: Drops,
+}
+
+/// What one partition received and sent.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PartitionReport {
+    /// Its name: the key in the JSON.
+    #[serde(skip)]
+    pub name: String,
+    /// Its level, if the policy has levels; for people, not in the JSON.
+    #[serde(skip)]
+    pub level: Option<String>,
+    /// Frames delivered to it.
+    pub rx_frames: u64,
+    /// Their bytes.
+    pub rx_bytes: u64,
+    /// Frames that it sent and that were let go, to the wire or to a partition.
+    pub tx_frames: u64,
+    /// Their bytes.
+    pub tx_bytes: u64,
+    /// Frames that it sent and were refused, and frames that it could not take.
+    pub drops: Drops,
+    /// Its receive queues, in order.
+    pub queues: Vec<QueueReport>,
+    /// From a frame's arrival in the core to its delivery.
+    pub latency_ns: Latency,
+}
+
+/// One receive queue.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct QueueReport {
+    /// Frames delivered through it.
+    pub rx_frames: u64,
+}
+
+/// Latency percentiles in nanoseconds; all zero without a frame.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[expect(missing_docs, reason = "a percentile's name is its description")]
+pub struct Latency {
+    pub p50: u64,
+    pub p90: u64,
+    pub p99: u64,
+    pub p999: u64,
+    pub max: u64,
+}
+
+/// What became of every frame that came in, from the wire and from partitions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Frames that came in.
+    pub received: u64,
+    /// Of these, frames that reached at least one place.
+    pub delivered: u64,
+    /// Of these, frames that reached none, under whatever reason.
+    pub dropped: u64,
+    /// Places reached beyond each frame's first.
+    pub copies: u64,
+}
+
+impl Accounts {
+    /// Whether every frame is accounted for.
+    pub fn balance(&self) -> bool {
+        self.delivered.checked_add(self.dropped) == Some(self.received)
+    }
+}
+
+fn by_name<S: Serializer>(
+    partitions: &[PartitionReport],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(partitions.iter().map(|entry| (&entry.name, entry)))
+}
