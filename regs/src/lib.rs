@@ -1,3 +1,27 @@
-//! Under construction.
+//! What the datasheets say: registers, descriptors and identities of Intel's
+//! 1 and 10 GbE controllers.
+//!
+//! A register is a value with named fields ([`Register`]) and a known place; an
+//! index is a checked number ([`Index`]), so a queue or table entry that the
+//! card does not have cannot be written down. Names are the datasheet's. Driver
+//! and model share this crate, so a wrong bit would fool both: every register is
+//! tested against literals.
+//!
+//! [`igb`] holds the 82576; [`gigabit`] what it has in common with the 82574,
+//! which will have a module of its own, as will the 82599.
+//!
+//! Not here: reaching a register, and in what order to write them (drivers).
 #![no_std]
 #![forbid(unsafe_code)]
+
+pub mod descriptor;
+pub mod gigabit;
+pub mod igb;
+mod index;
+pub mod nvm;
+pub mod pci;
+pub mod phy;
+mod register;
+
+pub use index::{Index, TableWord};
+pub use register::{ClearsOnRead, Register, Stable};
