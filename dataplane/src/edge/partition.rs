@@ -1,0 +1,132 @@
+//! The endpoint of kind `pcap`: deliveries go into a capture, and a replay sends.
+
+use hdrhistogram::Histogram;
+use lockgate_lane::{DownReader, Endpoint, UpWriter};
+use lockgate_rss::{HashKinds, Key, Toeplitz};
+use lockgate_vmdq::PartitionPlan;
+
+use super::{BURST, Pace, Party, TimeOfDay, capture_failure};
+use crate::capture::Capture;
+use crate::error::Failure;
+use crate::replay::Replay;
+
+/// Longest latency that a histogram tells apart, in nanoseconds: a minute.
+const LONGEST_NS: u64 = 60_000_000_000;
+
+/// The far end of one partition's lane.
+pub struct PcapEndpoint {
+    rings: Vec<DownReader>,
+    up: UpWriter,
+    capture: Option<Capture>,
+    replay: Option<Replay>,
+    pace: Pace,
+    time: TimeOfDay,
+    hasher: Toeplitz,
+    kinds: HashKinds,
+    latency: Histogram<u64>,
+    sent: u64,
+}
+
+impl PcapEndpoint {
+    /// An endpoint of `partition` on the far end of its lane.
+    pub fn new(
+        lane: Endpoint,
+        partition: &PartitionPlan,
+        capture: Option<Capture>,
+        replay: Option<Replay>,
+        pace: Pace,
+        time: TimeOfDay,
+    ) -> Self {
+        Self {
+            rings: lane.rings,
+            up: lane.up,
+            capture,
+            replay,
+            pace,
+            time,
+            hasher: Toeplitz::new(&partition.rss.key),
+            kinds: partition.rss.kinds,
+            latency: latency_histogram(),
+            sent: 0,
+        }
+    }
+
+    /// How long frames took from the worker's first sight of them to here, how
+    /// many went the other way, and the capture to finish.
+    pub fn into_parts(self) -> (Histogram<u64>, u64, Option<Capture>) {
+        (self.latency, self.sent, self.capture)
+    }
+
+    fn drain(&mut self, now_ns: u64) -> Result<usize, Failure> {
+        let mut taken = 0;
+        for ring in &mut self.rings {
+            for _ in 0..BURST {
+                let Some((meta, frame)) = ring.next() else {
+                    break;
+                };
+                self.latency
+                    .saturating_record(now_ns.saturating_sub(meta.stamp_ns));
+                if let Some(capture) = &mut self.capture {
+                    // The worker hashes only where a queue depends on it.
+                    let hash = meta.hash.map(|hash| hash.value).or_else(|| {
+                        let input = lockgate_rss::input(frame, self.kinds)?;
+                        Some(self.hasher.hash(input.bytes()))
+                    });
+                    capture
+                        .write(
+                            self.time.at(meta.stamp_ns),
+                            frame,
+                            Some(u32::from(meta.queue)),
+                            hash,
+                        )
+                        .map_err(capture_failure)?;
+                }
+                ring.consume();
+                taken += 1;
+            }
+            ring.release();
+        }
+        Ok(taken)
+    }
+
+    fn send(&mut self, now_ns: u64) -> Result<usize, Failure> {
+        let mut sent = 0;
+        let Some(replay) = &mut self.replay else {
+            return Ok(0);
+        };
+        while sent < BURST && self.pace.due(now_ns) && self.up.free() > 0 {
+            let Some(frame) = replay.next()? else {
+                self.replay = None;
+                break;
+            };
+            // A slot is longer than any legal frame: what is cut is refused as oversize.
+            let fits = frame.bytes.len().min(self.up.frame_bytes());
+            self.up.push(&frame.bytes[..fits]);
+            self.pace.sent(now_ns);
+            sent += 1;
+        }
+        self.up.publish();
+        self.sent += sent as u64;
+        Ok(sent)
+    }
+}
+
+impl Party for PcapEndpoint {
+    fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
+        Ok(self.drain(now_ns)? + self.send(now_ns)?)
+    }
+
+    fn exhausted(&self) -> bool {
+        self.replay.is_none()
+    }
+
+    fn hush(&mut self) {
+        self.replay = None;
+    }
+}
+
+/// An empty histogram from 1 ns to a minute, three digits.
+fn latency_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_NS, 3)
+        .expect("1 ns to a minute with three digits are legal bounds")
+}

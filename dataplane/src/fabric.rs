@@ -1,0 +1,149 @@
+//! The lanes of a run, and who holds which end of them.
+
+use lockgate_drivers::Queues;
+use lockgate_lane::{DownWriter, Endpoint, Geometry, Lane, UpReader};
+use lockgate_vmdq::{Plan, SteeringMode};
+
+use crate::error::Failure;
+use crate::worker::Assignment;
+
+/// Slots per ring: what a partition may fall behind before it loses frames.
+const SLOTS: u32 = 1024;
+
+/// The far ends of the lanes.
+pub struct FarEnds {
+    /// One for each partition, in the policy's order.
+    pub lanes: Vec<Endpoint>,
+    /// The workers' copies of what leaves, if somebody wants them.
+    pub mirror: Option<Endpoint>,
+}
+
+/// All lanes, both ends still together.
+pub struct Fabric {
+    /// By partition: a ring for each worker.
+    down: Vec<Vec<DownWriter>>,
+    up: Vec<UpReader>,
+    /// A ring for each worker.
+    mirror: Vec<DownWriter>,
+    ends: FarEnds,
+}
+
+impl Fabric {
+    /// Makes a lane for every partition of `plan`, and one more if what leaves is
+    /// to be `mirrored`.
+    ///
+    /// # Errors
+    /// A running failure when there is no memory for them.
+    pub fn build(plan: &Plan, mirrored: bool) -> Result<Self, Failure> {
+        let geometry = Geometry {
+            rings: u16::try_from(plan.workers().len()).unwrap_or(u16::MAX),
+            slots: SLOTS,
+            frame_bytes: slot_bytes(plan.mtu()),
+        };
+        let mut fabric = Self {
+            down: Vec::new(),
+            up: Vec::new(),
+            mirror: Vec::new(),
+            ends: FarEnds {
+                lanes: Vec::new(),
+                mirror: None,
+            },
+        };
+        for partition in plan.partitions() {
+            let (lane, far) = create(&partition.name, geometry)?;
+            fabric.down.push(lane.down);
+            fabric.up.push(lane.up);
+            fabric.ends.lanes.push(far);
+        }
+        if mirrored {
+            let (lane, far) = create("wire", geometry)?;
+            fabric.mirror = lane.down;
+            fabric.ends.mirror = Some(far);
+        }
+        Ok(fabric)
+    }
+
+    /// Deals queues and near ends out to the workers as `plan` says.
+    pub fn assign(self, plan: &Plan, queues: Queues) -> (Vec<Assignment>, FarEnds) {
+        let mut mirrors = self.mirror.into_iter();
+        let mut workers: Vec<Assignment> = plan
+            .workers()
+            .iter()
+            .map(|_| Assignment {
+                rx: Vec::new(),
+                tx: Vec::new(),
+                down: Vec::new(),
+                up: Vec::new(),
+                mirror: mirrors.next(),
+            })
+            .collect();
+        for rings in self.down {
+            for (worker, ring) in workers.iter_mut().zip(rings) {
+                worker.down.push(ring);
+            }
+        }
+        deal_queues(plan, queues, &mut workers);
+        for (p, (up, partition)) in self.up.into_iter().zip(plan.partitions()).enumerate() {
+            if let Some(worker) = workers.get_mut(partition.worker) {
+                let tx = departure_queue(plan, worker, p);
+                worker.up.push((p, up, tx));
+            }
+        }
+        (workers, self.ends)
+    }
+}
+
+/// Longer than any legal frame, so that one which is cut is still too long.
+fn slot_bytes(mtu: u16) -> u32 {
+    (u32::from(mtu) + 18 + 1).next_multiple_of(64)
+}
+
+fn create(name: &str, geometry: Geometry) -> Result<(Lane, Endpoint), Failure> {
+    let help = "free some memory, or lower nic.mtu";
+    let lane = Lane::create(name, geometry)
+        .map_err(|error| Failure::running(format!("cannot make the lane of {name}: {error}"), help))?;
+    let far = Endpoint::attach(&lane.files)
+        .map_err(|error| Failure::running(format!("cannot join the lane of {name}: {error}"), help))?;
+    Ok((lane, far))
+}
+
+/// Gives each queue to the worker that the plan names; without pools the card's
+/// queues belong to nobody and go round.
+fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
+    let count = workers.len().max(1);
+    let pools = plan.steering() == SteeringMode::Pools;
+    for queue in queues.rx {
+        let worker = match plan.partitions().get(usize::from(queue.pool())) {
+            Some(partition) if pools => partition
+                .queue_workers
+                .get(usize::from(queue.queue()))
+                .copied()
+                .unwrap_or(0),
+            _ => usize::from(queue.queue()) % count,
+        };
+        if let Some(worker) = workers.get_mut(worker) {
+            worker.rx.push(queue);
+        }
+    }
+    for (n, queue) in queues.tx.into_iter().enumerate() {
+        let worker = match plan.partitions().get(usize::from(queue.pool())) {
+            Some(partition) if pools => partition.worker,
+            _ => n % count,
+        };
+        if let Some(worker) = workers.get_mut(worker) {
+            worker.tx.push(queue);
+        }
+    }
+}
+
+/// Which of `worker`'s transmit queues partition `p` leaves by: its pool's own, or
+/// without pools the one that all share.
+fn departure_queue(plan: &Plan, worker: &Assignment, p: usize) -> Option<usize> {
+    match plan.steering() {
+        SteeringMode::Pools => worker
+            .tx
+            .iter()
+            .position(|queue| usize::from(queue.pool()) == p),
+        SteeringMode::Software => (!worker.tx.is_empty()).then_some(0),
+    }
+}
