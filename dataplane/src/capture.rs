@@ -161,3 +161,78 @@ fn push_option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
 fn pad(body: &mut Vec<u8>) {
     body.resize(body.len().next_multiple_of(4), 0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::Replay;
+    use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
+    use pcap_file::pcapng::{Block, PcapNgReader};
+    use std::fs::File;
+
+    const STAMP: u64 = 1_700_000_000_123_456_789;
+
+    fn capture(folder: &Path) -> Capture {
+        let mut capture = Capture::create(folder, "secret").unwrap();
+        capture
+            .write(STAMP, b"frame", Some(3), Some(0x51cc_c178))
+            .unwrap();
+        capture.write(STAMP + 1, b"none", None, None).unwrap();
+        capture
+    }
+
+    #[test]
+    fn a_replay_reads_back_frames_and_stamps() {
+        let folder = tempfile::tempdir().unwrap();
+        capture(folder.path()).finish().unwrap();
+        let mut replay = Replay::open(&folder.path().join("secret.pcapng")).unwrap();
+        for (stamp, bytes) in [(STAMP, &b"frame"[..]), (STAMP + 1, b"none")] {
+            let frame = replay.next().unwrap().unwrap();
+            assert_eq!((frame.stamp_ns, frame.bytes), (stamp, bytes));
+        }
+        assert_eq!(replay.next(), Ok(None));
+    }
+
+    #[test]
+    fn another_reader_finds_queue_and_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        capture(folder.path()).finish().unwrap();
+        let file = File::open(folder.path().join("secret.pcapng")).unwrap();
+        let mut reader = PcapNgReader::new(file).unwrap();
+        let mut options = Vec::new();
+        while let Some(block) = reader.next_block() {
+            if let Block::EnhancedPacket(packet) = block.unwrap() {
+                options.push(packet.into_owned().options);
+            }
+        }
+        let hash = EnhancedPacketOption::Hash(vec![5, 0x51, 0xcc, 0xc1, 0x78].into());
+        let [first, second] = options.try_into().unwrap();
+        assert!(first.contains(&hash), "{first:?}");
+        assert_eq!(first.len(), 2);
+        assert!(second.is_empty());
+    }
+
+    #[test]
+    fn an_unfinished_capture_leaves_nothing_and_keeps_the_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        capture(folder.path()).finish().unwrap();
+        let before = fs::read(folder.path().join("secret.pcapng")).unwrap();
+
+        drop(Capture::create(folder.path(), "secret").unwrap());
+
+        assert_eq!(
+            fs::read(folder.path().join("secret.pcapng")).unwrap(),
+            before
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_folder_is_made_with_its_parents_unless_a_file_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b");
+        capture(&deep).finish().unwrap();
+        let blocked = deep.join("secret.pcapng/c");
+        assert_eq!(Capture::create(&blocked, "x").unwrap_err().status(), 2);
+    }
+}
