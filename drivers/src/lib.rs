@@ -1,4 +1,21 @@
-//! Drivers for Intel controllers.
+//! Drivers for Intel 1 and 10 GbE controllers.
+//!
+//! A driver programs a checked [`lockgate_vmdq::Plan`] into a card and gives the
+//! card's queues to the worker; it can read the registers back and say what plan
+//! they hold. The rule: only the core's own memory is ever within the reach of a
+//! card, and every wait for hardware has a deadline.
+//!
+//! Not here: which frame may go where (`lockgate-vmdq`), and what the registers
+//! mean (`lockgate-regs`).
 
 pub mod device;
+mod dma;
+mod error;
+mod ring;
 pub mod sys;
+
+pub use error::Error;
+pub use ring::{BadDescriptor, Queues, RingSizes, RxFrame, RxQueue, TxQueue};
+
+// Descriptors are kept in host order, and cards know only one.
+const _: () = assert!(cfg!(target_endian = "little"));

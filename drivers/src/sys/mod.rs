@@ -12,6 +12,10 @@
     reason = "memory mapping, device registers and ioctls have no safe form"
 )]
 
+mod memory;
+mod mmio;
 mod pages;
 
+pub(crate) use memory::{Descriptor, Layout, RingMemory};
+pub use mmio::Mmio;
 pub use pages::Pages;

@@ -242,6 +242,15 @@ impl Pages {
         // (the base is page-aligned), and any bits are a valid atomic.
         Some(unsafe { std::slice::from_raw_parts(first.as_ptr().cast(), count) })
     }
+
+    /// The address of the `bytes` bytes at `offset`, if they are inside.
+    pub(super) fn span(&self, offset: usize, bytes: NonZeroUsize) -> Option<NonNull<u8>> {
+        if offset.checked_add(bytes.get())? > self.len() {
+            return None;
+        }
+        // SAFETY: `offset < len`, so the address is inside the mapping.
+        Some(unsafe { self.base.add(offset) })
+    }
 }
 
 impl Drop for Pages {

@@ -1,0 +1,41 @@
+//! What can go wrong with a card that has been opened, and what to do about it.
+//!
+//! Not here: what can go wrong while opening it ([`crate::OpenError`]).
+
+use std::io;
+use std::time::Duration;
+
+use crate::device::DeviceId;
+
+/// Why a driver gave up.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum Error {
+    #[error("the card stopped answering (its registers read all ones): check its slot and power")]
+    Gone,
+    #[error("no driver for {id}: use one of the cards that `lockgate nic list` names")]
+    Unsupported { id: DeviceId },
+    #[error("{what} did not happen within {waited:?}: reset the card and start again")]
+    Timeout {
+        what: &'static str,
+        waited: Duration,
+    },
+    #[error("cannot find {bytes} bytes of memory for DMA: free some, or use smaller rings")]
+    NoMemory { bytes: usize, source: io::Error },
+    #[error("cannot pin {bytes} bytes for DMA: raise the locked-memory limit (`ulimit -l`)")]
+    PinMemory { bytes: usize, source: io::Error },
+    #[error("cannot map {bytes} bytes for DMA: the kernel log may say why (`dmesg`)")]
+    MapMemory { bytes: usize, source: io::Error },
+    #[error("a ring has {slots} slots: use a power of two from 64 to 4096")]
+    RingSize { slots: u16 },
+    #[error("frames of {bytes} bytes do not fit one buffer of this card: lower the mtu")]
+    FrameSize { bytes: u16 },
+    #[error("the plan was made for another card ({why}): check the policy against this one")]
+    Plan { why: &'static str },
+    #[error("queues of an earlier start are still in use: drop them before the next start")]
+    QueuesInUse,
+    #[error("cannot reset the PCI function: bind it to vfio-pci again")]
+    Reset { source: io::Error },
+    #[error("cannot switch bus mastering: bind the card to vfio-pci again")]
+    BusMaster { source: io::Error },
+}

@@ -1,0 +1,198 @@
+//! Descriptor rings: one fixed buffer per descriptor, for ever.
+//!
+//! The rule: at any time a buffer is either the NIC's or ours, and what is ours
+//! is lent as a borrow of the queue that ends before the buffer goes back. So
+//! the compiler refuses to keep a frame that the NIC may overwrite, and nothing
+//! on the way of a frame allocates, locks or can panic.
+//!
+//! The families share this code: their rings differ in the place of the tail
+//! register and in a few descriptor bits ([`RxFormat`], [`TxFormat`]).
+//!
+//! Not here: setting a queue up in the card's registers (the families).
+
+mod rx;
+mod tx;
+
+use std::sync::Arc;
+
+pub(crate) use rx::RxFormat;
+pub use rx::{BadDescriptor, RxFrame, RxQueue};
+pub(crate) use tx::TxFormat;
+pub use tx::TxQueue;
+
+use crate::device::{Bar, Card, Iova};
+use crate::dma::DmaRegion;
+use crate::error::Error;
+use crate::sys::{Descriptor, Layout, Pages, RingMemory};
+
+/// Alignment that every supported card accepts for a ring, in bytes (82576
+/// datasheet, 8.10.5: 128).
+const ALIGNMENT: u64 = 128;
+
+/// How many descriptors each ring has: powers of two from 64 to 4096.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingSizes {
+    /// Of each receive queue.
+    pub rx: u16,
+    /// Of each transmit queue.
+    pub tx: u16,
+}
+
+impl Default for RingSizes {
+    fn default() -> Self {
+        Self { rx: 512, tx: 512 }
+    }
+}
+
+/// The queues of a started card. They hold the memory that the card reaches and
+/// stay safe to use, though silent, when the card is stopped before they go.
+#[derive(Debug)]
+pub struct Queues {
+    /// Receive queues, by pool, then by number within the pool.
+    pub rx: Vec<RxQueue>,
+    /// Transmit queues, by pool.
+    pub tx: Vec<TxQueue>,
+}
+
+/// Held by every queue of one start, so that a driver can tell whether any is left.
+pub(crate) type Lease = Arc<()>;
+
+/// Memory of a ring, reachable by the NIC, and the doorbell of its queue.
+struct Ring {
+    // The NIC loses its reach before the memory goes: fields drop in this order.
+    region: DmaRegion,
+    memory: RingMemory,
+    bar: Arc<dyn Bar>,
+    tail: u32,
+    _lease: Lease,
+}
+
+impl Ring {
+    fn new(card: &Card, layout: Layout, tail: u32, lease: &Lease) -> Result<Self, Error> {
+        let bytes = layout.bytes();
+        let no_memory = |source| Error::NoMemory { bytes, source };
+        let pages: Pages = card.iommu.allocate(bytes).map_err(no_memory)?;
+        let memory = RingMemory::new(pages, layout).map_err(no_memory)?;
+        let region = DmaRegion::new(&card.iommu, memory.pages())?;
+        if !region.iova().get().is_multiple_of(ALIGNMENT) {
+            let source = std::io::ErrorKind::InvalidData.into();
+            return Err(Error::MapMemory { bytes, source });
+        }
+        Ok(Self {
+            region,
+            memory,
+            bar: Arc::clone(&card.bar),
+            tail,
+            _lease: Arc::clone(lease),
+        })
+    }
+
+    fn base(&self) -> Iova {
+        self.region.iova()
+    }
+
+    #[inline]
+    fn descriptor(&self, slot: usize) -> &Descriptor {
+        self.memory.descriptor(slot)
+    }
+
+    #[inline]
+    fn buffer_iova(&self, slot: usize) -> u64 {
+        self.memory.buffer_iova(self.base(), slot).get()
+    }
+
+    /// Tells the NIC that everything before `slot` is its own.
+    #[inline]
+    fn ring_doorbell(&self, slot: usize) {
+        let slot = slot & (self.memory.slots() - 1);
+        self.bar.write(self.tail, slot as u32);
+    }
+}
+
+/// The layout of a ring of `slots` with buffers of `buffer_bytes` bytes.
+pub(crate) fn layout(slots: u16, buffer_bytes: usize) -> Result<Layout, Error> {
+    (64..=4096)
+        .contains(&slots)
+        .then(|| Layout::new(slots.into(), buffer_bytes))
+        .flatten()
+        .ok_or(Error::RingSize { slots })
+}
+
+#[cfg(test)]
+mod fake {
+    //! A card that does nothing by itself: the test plays the NIC.
+
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use crate::device::{Bar, Card, DeviceId, Function, Iommu, Iova};
+    use crate::sys::Pages;
+
+    /// Remembers register writes and mapped pages.
+    #[derive(Default)]
+    pub(super) struct Fake {
+        pub(super) writes: Mutex<Vec<(u32, u32)>>,
+        pub(super) mapped: Mutex<Vec<Arc<Pages>>>,
+    }
+
+    impl Fake {
+        /// Where the only region is seen by the NIC.
+        pub(super) const IOVA: u64 = 0x10_0000;
+
+        pub(super) fn card(self: &Arc<Self>) -> Card {
+            let id = DeviceId {
+                vendor: 0x8086,
+                device: 0x10c9,
+            };
+            Card {
+                id,
+                bar: self.clone(),
+                iommu: self.clone(),
+                function: self.clone(),
+            }
+        }
+
+        pub(super) fn pages(&self) -> Arc<Pages> {
+            Arc::clone(&self.mapped.lock().unwrap()[0])
+        }
+
+        pub(super) fn doorbells(&self) -> Vec<u32> {
+            let writes = std::mem::take(&mut *self.writes.lock().unwrap());
+            writes.into_iter().map(|(_, value)| value).collect()
+        }
+    }
+
+    impl Bar for Fake {
+        fn read(&self, _: u32) -> u32 {
+            0
+        }
+
+        fn write(&self, offset: u32, value: u32) {
+            self.writes.lock().unwrap().push((offset, value));
+        }
+
+        fn flush(&self) {}
+    }
+
+    impl Iommu for Fake {
+        fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
+            self.mapped.lock().unwrap().push(Arc::clone(pages));
+            Ok(Iova::new(Self::IOVA))
+        }
+
+        fn unmap(&self, _: Iova, _: usize) -> io::Result<()> {
+            self.mapped.lock().unwrap().clear();
+            Ok(())
+        }
+    }
+
+    impl Function for Fake {
+        fn reset(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_bus_master(&self, _: bool) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
