@@ -14,7 +14,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-folder=$(cd "${1:-$here}" && pwd)
+folder=${1:-$here}
 prefix=lockgate$$
 work=
 started=()
@@ -53,6 +53,7 @@ need() {
     done
     [[ ${#missing[@]} -eq 0 ]] || die "programs are missing: apt-get install ${missing[*]}"
     [[ $EUID -eq 0 ]] || die "network namespaces need root: run it with sudo"
+    [[ -d $folder && -w $folder ]] || die "no folder to write to: $folder"
     ip netns add "$prefix-switch" || die "the kernel has no network namespaces"
 }
 
