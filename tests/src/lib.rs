@@ -1,2 +1,20 @@
-//! Under construction.
+//! What the whole-system tests stand on: QEMU as a card, QEMU as a machine, and
+//! a reader of this project's own sources.
+//!
+//! [`qemu`] drives QEMU's emulated controllers from this process, register by
+//! register; [`guest`] boots a Linux that owns one through VFIO. Both fail
+//! with one clear message within a deadline when QEMU is missing, dies or
+//! stops answering, and leave nothing behind.
+//!
+//! Not here: the tests themselves (`tests/`), and installing what they need
+//! (`cargo xtask setup`).
 #![forbid(unsafe_code)]
+
+pub mod captures;
+pub mod emulator;
+pub mod guest;
+pub mod machine;
+pub mod oracle;
+pub mod program;
+pub mod qemu;
+pub mod source;
