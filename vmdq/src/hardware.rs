@@ -6,11 +6,17 @@
 //! check is the exact one. Not here: registers (`regs`, `drivers`).
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use lockgate_rss::{HashKinds, Key};
+use lockgate_rss::{HashKinds, Key, Table};
 
+use crate::capabilities::{Capabilities, PoolLayout};
+use crate::frame::{FCS, HEADER, TAG};
 use crate::mac::Mac;
+use crate::partition::MulticastPlan;
+use crate::plan::PartitionPlan;
 use crate::rate::BitRate;
 
 /// How frames find their partition.
@@ -105,4 +111,139 @@ pub struct HardwarePlan {
 pub fn multicast_index(mac: Mac) -> usize {
     let [.., fifth, sixth] = mac.octets();
     usize::from(sixth) << 4 | usize::from(fifth >> 4)
+}
+
+impl HardwarePlan {
+    /// What a card with this `layout` is told; without one it is a single pool that
+    /// takes whatever some partition may get.
+    pub(crate) fn new(
+        partitions: &[PartitionPlan],
+        card: &Capabilities,
+        layout: Option<PoolLayout>,
+        mtu: u16,
+        workers: usize,
+    ) -> Self {
+        let receivers = || {
+            partitions
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| p.wire.receives())
+        };
+        let bit = |p: usize| if layout.is_some() { 1 << p } else { 1 };
+        let (mut macs, mut vlans) = (BTreeMap::new(), BTreeMap::new());
+        let mut multicast = Box::new([0; 128]);
+        for (p, partition) in receivers() {
+            let all = partition.macs.iter();
+            all.for_each(|mac| *macs.entry(*mac).or_insert(0) |= bit(p));
+            let all = partition.vlans.iter();
+            all.for_each(|vlan| *vlans.entry(vlan.vid()).or_insert(0) |= bit(p));
+            hash(&partition.multicast, &mut multicast);
+        }
+        let mut plan = Self {
+            mode: Mode::Pools,
+            rss: None,
+            macs: macs
+                .into_iter()
+                .map(|(mac, pools)| MacFilter { mac, pools })
+                .collect(),
+            vlans: vlans
+                .into_iter()
+                .map(|(vid, pools)| VlanFilter { vid, pools })
+                .collect(),
+            multicast,
+            pools: Vec::new(),
+        };
+        let pools = partitions
+            .iter()
+            .map(|partition| PoolPlan::new(partition, card, mtu));
+        if let Some(layout) = layout {
+            plan.pools = pools.collect();
+            plan.pools.resize(layout.pools.into(), PoolPlan::default());
+            let widest = receivers().map(|(_, p)| p).max_by_key(|p| p.queues);
+            plan.rss = widest.filter(|p| p.queues > 1).map(|p| RssPlan {
+                key: p.rss.key,
+                kinds: p.rss.hash,
+                table: p.table.entries().to_vec(),
+            });
+        } else {
+            let queues = workers.min(card.rx_queues.into()) as u8;
+            plan.mode = Mode::Software { queues };
+            plan.pools = vec![pools.fold(PoolPlan::default(), PoolPlan::or).whole(queues)];
+            let table = || {
+                Table::round_robin(card.reta.into(), queues)
+                    .entries()
+                    .to_vec()
+            };
+            plan.rss = (queues > 1).then(|| RssPlan {
+                key: Key::MICROSOFT,
+                kinds: HashKinds::ALL,
+                table: table(),
+            });
+        }
+        plan
+    }
+}
+
+/// Adds what a partition listens to.
+fn hash(multicast: &MulticastPlan, table: &mut [u32; 128]) {
+    match multicast {
+        MulticastPlan::All => *table = [u32::MAX; 128],
+        MulticastPlan::List(macs) => {
+            for index in macs.iter().copied().map(multicast_index) {
+                table[index >> 5] |= 1 << (index & 31);
+            }
+        }
+    }
+}
+
+impl PoolPlan {
+    fn new(partition: &PartitionPlan, card: &Capabilities, mtu: u16) -> Self {
+        let transmit = partition.wire.sends();
+        let rate = partition
+            .rate
+            .filter(|_| transmit && card.min_rate.is_some());
+        if !partition.wire.receives() {
+            return Self {
+                transmit,
+                rate,
+                ..Self::default()
+            };
+        }
+        Self {
+            receive: true,
+            transmit,
+            broadcast: partition.broadcast,
+            untagged: partition.vlans.iter().any(|vlan| vlan.vid() == 0),
+            multicast: partition.multicast != MulticastPlan::List(Vec::new()),
+            rss: partition.queues > 1,
+            queues: partition.queues,
+            anti_spoof: transmit,
+            // A priority tag can come on any segment, so room for one is always there.
+            max_frame: mtu + (HEADER + TAG + FCS) as u16,
+            rate,
+        }
+    }
+
+    /// A pool that does what either does.
+    fn or(self, other: Self) -> Self {
+        Self {
+            receive: self.receive || other.receive,
+            transmit: self.transmit || other.transmit,
+            broadcast: self.broadcast || other.broadcast,
+            untagged: self.untagged || other.untagged,
+            multicast: self.multicast || other.multicast,
+            max_frame: self.max_frame.max(other.max_frame),
+            ..Self::default()
+        }
+    }
+
+    /// The pool that is a whole card with this many queues.
+    fn whole(self, queues: u8) -> Self {
+        let queues = if self.receive { queues } else { 0 };
+        Self {
+            rss: queues > 1,
+            queues,
+            ..self
+        }
+    }
 }

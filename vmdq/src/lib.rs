@@ -13,14 +13,20 @@ extern crate alloc;
 extern crate std;
 
 mod capabilities;
+mod check;
 mod error;
+mod fit;
 pub mod frame;
 mod hardware;
+mod item;
+mod levels;
 mod mac;
+mod parse;
 mod partition;
 mod plan;
 mod policy;
 mod rate;
+mod residual;
 mod verdict;
 
 pub use capabilities::{Capabilities, Machine, PoolLayout};
@@ -28,8 +34,10 @@ pub use error::{PolicyError, PolicyErrorKind};
 pub use frame::{FrameHeader, Segment};
 pub use hardware::{HardwarePlan, MacFilter, Mode, PoolPlan, RssPlan, VlanFilter, multicast_index};
 pub use mac::{Mac, NotAMac};
-pub use partition::{Attach, MAX_PARTITIONS, Multicast, PartitionSet, Rss, Tx, Wire};
-pub use plan::{MulticastPlan, PartitionPlan, Plan, SteeringMode};
+pub use partition::{
+    Attach, MAX_PARTITIONS, Multicast, MulticastPlan, PartitionSet, Rss, Tx, Wire,
+};
+pub use plan::{PartitionPlan, Plan, SteeringMode};
 pub use policy::{
     At, Device, Flow, Nic, NotADevice, Partition, PciAddress, Place, Policy, WireSource,
 };

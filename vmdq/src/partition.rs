@@ -133,6 +133,15 @@ pub enum Multicast {
     All,
 }
 
+/// Which multicast addresses a partition takes, places left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MulticastPlan {
+    /// These, perhaps none.
+    List(Vec<Mac>),
+    /// Every one.
+    All,
+}
+
 /// How a partition's frames spread over its receive queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rss {

@@ -8,13 +8,16 @@ use alloc::vec::Vec;
 
 use lockgate_rss::Table;
 
+use crate::capabilities::{Capabilities, Machine, PoolLayout};
 use crate::frame::Segment;
 use crate::hardware::HardwarePlan;
+use crate::levels::{Edge, Segments};
 use crate::mac::Mac;
-use crate::partition::{Attach, Rss, Wire};
+use crate::partition::{Attach, Multicast, MulticastPlan, Rss, Wire};
+use crate::policy::{At, Partition, Policy};
 use crate::rate::BitRate;
-use crate::verdict::{SendVerdict, WireVerdict};
-use crate::{Capabilities, Machine, Policy, PolicyError, PolicyErrorKind};
+use crate::residual;
+use crate::verdict::{Rules, SendVerdict, WireVerdict};
 
 /// Who finds the partition of a frame from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +65,64 @@ pub struct PartitionPlan {
     pub attach: Attach,
 }
 
-/// Which multicast addresses a partition takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MulticastPlan {
-    /// These, perhaps none.
-    List(Vec<Mac>),
-    /// Every one.
-    All,
+impl PartitionPlan {
+    /// `first` is the number of its queue 0 among the queues of all partitions.
+    fn new(
+        partition: &Partition,
+        card: &Capabilities,
+        machine: &Machine,
+        workers: &[u16],
+        first: usize,
+    ) -> Self {
+        let queues = partition.queues.value;
+        let queue_workers = (first..)
+            .take(queues.into())
+            .map(|queue| queue % workers.len());
+        Self {
+            name: partition.name.value.clone(),
+            level: partition.level.as_ref().map(|level| level.value.clone()),
+            cores: endpoint_cores(partition, machine, workers),
+            queues,
+            queue_workers: queue_workers.collect(),
+            worker: first % workers.len(),
+            macs: values(&partition.macs),
+            vlans: values(&partition.vlans),
+            wire: partition.wire,
+            broadcast: partition.broadcast,
+            multicast: match &partition.multicast {
+                Multicast::None => MulticastPlan::List(Vec::new()),
+                Multicast::List(macs) => MulticastPlan::List(values(macs)),
+                Multicast::All => MulticastPlan::All,
+            },
+            rss: partition.rss.value.clone(),
+            table: Table::round_robin(card.reta.into(), queues),
+            weight: partition.tx.weight,
+            rate: partition.tx.rate,
+            attach: partition.attach.value.clone(),
+        }
+    }
+}
+
+/// The cores that the policy names, else those without a worker, else all.
+fn endpoint_cores(partition: &Partition, machine: &Machine, workers: &[u16]) -> Vec<u16> {
+    if let Some(cores) = &partition.cores {
+        return values(cores);
+    }
+    let free = machine
+        .cores
+        .iter()
+        .copied()
+        .filter(|core| !workers.contains(core));
+    let free: Vec<u16> = free.collect();
+    if free.is_empty() {
+        machine.cores.clone()
+    } else {
+        free
+    }
+}
+
+fn values<T: Copy>(items: &[At<T>]) -> Vec<T> {
+    items.iter().map(|item| item.value).collect()
 }
 
 /// A checked policy on one card.
@@ -79,39 +133,51 @@ pub struct Plan {
     mtu: u16,
     steering: SteeringMode,
     hardware: HardwarePlan,
+    rules: Rules,
     residual: Vec<String>,
     notes: Vec<String>,
 }
 
-impl Policy {
-    /// Checks the whole policy against `card` and `machine`.
-    ///
-    /// # Errors
-    /// The first refusal found.
-    pub fn check(&self, _card: &Capabilities, _machine: &Machine) -> Result<Plan, PolicyError> {
-        Err(unfinished())
-    }
-
-    /// Reads a policy file.
-    ///
-    /// # Errors
-    /// The first item that is not TOML, not known or not well formed.
-    pub fn parse(_text: &str) -> Result<Self, PolicyError> {
-        Err(unfinished())
-    }
-}
-
-fn unfinished() -> PolicyError {
-    let kind = PolicyErrorKind::Syntax("not written yet".into());
-    PolicyError {
-        kind,
-        line: 1,
-        column: 1,
-        also: None,
-    }
-}
-
 impl Plan {
+    /// The plan of a policy that has passed every check; `layout` as [`crate::fit`]
+    /// chose it.
+    pub(crate) fn new(
+        policy: &Policy,
+        card: &Capabilities,
+        machine: &Machine,
+        workers: Vec<u16>,
+        layout: Option<PoolLayout>,
+        edges: &[Edge],
+        segments: &Segments,
+    ) -> Self {
+        let mut next_queue = 0;
+        let partitions: Vec<_> = policy
+            .partitions
+            .iter()
+            .map(|partition| {
+                let first = next_queue;
+                next_queue += usize::from(partition.queues.value);
+                PartitionPlan::new(partition, card, machine, &workers, first)
+            })
+            .collect();
+        let mtu = policy.nic.mtu.value;
+        let flows: Vec<_> = edges.iter().map(|edge| (edge.from, edge.to)).collect();
+        let steering = match layout {
+            Some(_) => SteeringMode::Pools,
+            None => SteeringMode::Software,
+        };
+        Self {
+            hardware: HardwarePlan::new(&partitions, card, layout, mtu, workers.len()),
+            rules: Rules::new(&partitions, mtu, &flows),
+            residual: residual::channels(&partitions, &workers, card),
+            notes: residual::notes(policy, card, &partitions, &workers, edges, segments),
+            partitions,
+            workers,
+            mtu,
+            steering,
+        }
+    }
+
     /// The partitions; the index is partition, pool and bit of a set.
     pub fn partitions(&self) -> &[PartitionPlan] {
         &self.partitions
@@ -149,18 +215,21 @@ impl Plan {
 
     /// What becomes of a frame from the wire. `header` is its start, at least 18
     /// bytes if it has them; `len` its length before padding.
-    pub fn from_wire(&self, _header: &[u8], _len: usize) -> WireVerdict {
-        WireVerdict::Drop(crate::Reason::Runt)
+    #[inline]
+    pub fn from_wire(&self, header: &[u8], len: usize) -> WireVerdict {
+        self.rules.arriving(header, len)
     }
 
     /// What becomes of a frame that partition `from` sends; arguments as for
     /// [`Plan::from_wire`].
-    pub fn from_partition(&self, _from: usize, _header: &[u8], _len: usize) -> SendVerdict {
-        SendVerdict::Refuse(crate::Reason::Runt)
+    #[inline]
+    pub fn from_partition(&self, from: usize, header: &[u8], len: usize) -> SendVerdict {
+        self.rules.sent(from, header, len)
     }
 
     /// Whether `partition` gets this frame from the wire.
-    pub fn accepts(&self, _partition: usize, _header: &[u8], _len: usize) -> bool {
-        false
+    #[inline]
+    pub fn accepts(&self, partition: usize, header: &[u8], len: usize) -> bool {
+        self.rules.accepts(partition, header, len)
     }
 }

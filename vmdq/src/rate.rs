@@ -59,7 +59,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
     decimal(places)?;
     let mut worth = scale;
     for digit in places.bytes().map(|b| u64::from(b - b'0')) {
-        if digit != 0 && worth % 10 != 0 {
+        if digit != 0 && !worth.is_multiple_of(10) {
             return None;
         }
         worth /= 10;
