@@ -28,10 +28,14 @@ pub enum Error {
     MapMemory { bytes: usize, source: io::Error },
     #[error("a ring has {slots} slots: use a power of two from 64 to 4096")]
     RingSize { slots: u16 },
-    #[error("frames of {bytes} bytes do not fit one buffer of this card: lower the mtu")]
-    FrameSize { bytes: u16 },
     #[error("the plan was made for another card ({why}): check the policy against this one")]
     Plan { why: &'static str },
+    #[error("no link within {waited:?}: check the cable and the other end")]
+    NoLink { waited: Duration },
+    #[error("the card is wired for SerDes or SGMII: use one with copper ports")]
+    LinkMode,
+    #[error("the PHY of the card does not answer: power-cycle the machine")]
+    Phy,
     #[error("queues of an earlier start are still in use: drop them before the next start")]
     QueuesInUse,
     #[error("cannot reset the PCI function: bind it to vfio-pci again")]

@@ -8,13 +8,17 @@
 //! Not here: which frame may go where (`lockgate-vmdq`), and what the registers
 //! mean (`lockgate-regs`).
 
+mod access;
 pub mod device;
 mod dma;
 mod error;
+mod igb;
+mod nic;
 mod ring;
 pub mod sys;
 
 pub use error::Error;
+pub use nic::{Link, Nic, Statistics, capabilities, open};
 pub use ring::{BadDescriptor, Queues, RingSizes, RxFrame, RxQueue, TxQueue};
 
 // Descriptors are kept in host order, and cards know only one.
