@@ -1,0 +1,78 @@
+//! What travels beside a frame: two words per slot.
+//!
+//! Packing keeps a slot's metadata at 16 bytes, four slots to a cache line. From
+//! `up` the core takes nothing but the length.
+
+/// What the core tells a partition about one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// Length of the frame in bytes.
+    pub len: u32,
+    /// The partition's receive queue, below 4096.
+    pub queue: u16,
+    /// RSS hash and the code of its kind (1 to 15); `None` if nothing was hashed.
+    pub hash: Option<(u32, u8)>,
+    /// When the frame reached the core, in nanoseconds of the monotonic clock.
+    pub stamp_ns: u64,
+}
+
+const QUEUE_MASK: u64 = 0xfff;
+const KIND_MASK: u64 = 0xf;
+
+impl Meta {
+    /// Bits 15:0 length, 27:16 queue, 31:28 kind of hash (0 = none), 63:32 hash; then
+    /// the time.
+    pub(crate) fn pack(self) -> [u64; 2] {
+        let (value, kind) = self.hash.unwrap_or_default();
+        let queue = u64::from(self.queue) & QUEUE_MASK;
+        let kind = u64::from(kind) & KIND_MASK;
+        let len = u64::from(self.len as u16);
+        [
+            len | queue << 16 | kind << 28 | u64::from(value) << 32,
+            self.stamp_ns,
+        ]
+    }
+
+    pub(crate) fn unpack([word, stamp_ns]: [u64; 2]) -> Self {
+        let kind = (word >> 28 & KIND_MASK) as u8;
+        Self {
+            len: u32::from(word as u16),
+            queue: (word >> 16 & QUEUE_MASK) as u16,
+            hash: (kind != 0).then_some(((word >> 32) as u32, kind)),
+            stamp_ns,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_keeps_every_field_at_its_limit() {
+        let full = Meta {
+            len: 16384,
+            queue: 4095,
+            hash: Some((u32::MAX, 15)),
+            stamp_ns: u64::MAX,
+        };
+        assert_eq!(Meta::unpack(full.pack()), full);
+        let first = Meta {
+            hash: Some((0, 1)),
+            ..Meta::default()
+        };
+        assert_eq!(Meta::unpack(first.pack()), first);
+        assert_eq!(Meta::unpack([0, 0]), Meta::default());
+    }
+
+    #[test]
+    fn field_beyond_its_limit_does_not_reach_its_neighbour() {
+        let over = Meta {
+            len: 0,
+            queue: 4096,
+            hash: Some((0, 16)),
+            stamp_ns: 0,
+        };
+        assert_eq!(Meta::unpack(over.pack()), Meta::default());
+    }
+}
