@@ -13,13 +13,17 @@ pub mod device;
 mod dma;
 mod error;
 mod igb;
+mod iova;
 mod nic;
+mod open;
 mod ring;
 pub mod sys;
 
 pub use error::Error;
 pub use nic::{Link, Nic, Statistics, capabilities, open};
+pub use open::{OpenError, open_pci};
 pub use ring::{BadDescriptor, Queues, RingSizes, RxFrame, RxQueue, TxQueue};
+pub use sys::Alarm;
 
 // Descriptors are kept in host order, and cards know only one.
 const _: () = assert!(cfg!(target_endian = "little"));

@@ -12,10 +12,14 @@
     reason = "memory mapping, device registers and ioctls have no safe form"
 )]
 
+mod ioctl;
 mod memory;
 mod mmio;
 mod pages;
+mod vfio;
 
 pub(crate) use memory::{Descriptor, Layout, RingMemory};
 pub use mmio::Mmio;
 pub use pages::Pages;
+pub use vfio::Alarm;
+pub(crate) use vfio::{Failure, Vfio};
