@@ -97,7 +97,9 @@ impl Pcapng {
             header += 4;
         }
         let total = self.order.u32(length);
-        let body = total.checked_sub(header + 4).filter(|_| total % 4 == 0);
+        let body = total
+            .checked_sub(header + 4)
+            .filter(|_| total.is_multiple_of(4));
         let Some(body) = body else {
             return Err(input.damaged("a block of impossible length"));
         };

@@ -1,0 +1,60 @@
+//! `lockgate check`: is this policy sound, and what does it mean?
+//!
+//! Not here: what the card is told ([`super::plan`]).
+
+use super::{Loaded, describe, load};
+use crate::cli::CheckArgs;
+use crate::error::Failure;
+use crate::table::{Align, Table};
+
+/// What the policy means, if it is sound.
+///
+/// # Errors
+/// A usage failure: the first thing that is wrong with it.
+pub fn check(args: &CheckArgs) -> Result<String, Failure> {
+    let loaded = load(&args.policy, args.device.as_deref())?;
+    let plan = loaded.check()?;
+    let mut text = format!("policy ok: {}\n", args.policy.display());
+    let facts = describe::facts(&loaded, &plan)?;
+    let blocks = [
+        ("", facts),
+        ("partitions", partitions(&loaded)),
+        ("flows", describe::flows(&loaded.policy)),
+        (
+            "residual channels",
+            describe::list(plan.residual_channels()),
+        ),
+        ("notes", describe::list(plan.notes())),
+    ];
+    for (heading, lines) in blocks {
+        describe::push_block(&mut text, heading, &lines);
+    }
+    Ok(text)
+}
+
+fn partitions(loaded: &Loaded) -> Vec<String> {
+    let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
+    let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
+    for partition in &loaded.policy.partitions {
+        let level = partition.level.as_ref().map_or("-", |level| &level.value);
+        let segments: Vec<_> = partition
+            .vlans
+            .iter()
+            .map(|at| describe::segment(at.value))
+            .collect();
+        let addresses: Vec<_> = partition
+            .macs
+            .iter()
+            .map(|at| at.value.to_string())
+            .collect();
+        table.row([
+            partition.name.value.as_str(),
+            level,
+            &segments.join(" "),
+            partition.wire.name(),
+            &partition.queues.to_string(),
+            &addresses.join(" "),
+        ]);
+    }
+    table.lines()
+}

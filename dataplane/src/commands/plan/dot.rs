@@ -1,0 +1,111 @@
+//! The policy as a graph for Graphviz: who can reach whom.
+//!
+//! Boxes are partitions, ellipses are segments of the wire; an arrow is a way that
+//! frames can take. Partitions of one level share a row, the highest on top, so
+//! that an arrow which points down is a downgrade, and red.
+//!
+//! Not here: whether the graph is allowed (`lockgate-vmdq`).
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use lockgate_vmdq::{Partition, Policy};
+
+use crate::commands::describe;
+
+/// The graph of `policy`.
+pub(super) fn dot(policy: &Policy) -> String {
+    let mut text = "digraph lockgate {\n  rankdir = BT;\n  node [fontname = \"sans-serif\"];\n  \
+                    edge [fontname = \"sans-serif\"];\n"
+        .to_owned();
+    for partition in &policy.partitions {
+        let _ = writeln!(text, "  {};", node(partition));
+    }
+    push_rows(&mut text, policy);
+    push_segments(&mut text, policy);
+    for flow in &policy.flows {
+        let look = match &flow.downgrade {
+            None => "style = bold".to_owned(),
+            Some(reason) => format!(
+                "style = bold, color = red, label = {}",
+                quote(&format!("downgrade: {}", reason.value))
+            ),
+        };
+        let ends = (quote(&flow.from.value), quote(&flow.to.value));
+        let _ = writeln!(text, "  {} -> {} [{look}];", ends.0, ends.1);
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn node(partition: &Partition) -> String {
+    let mut lines = vec![partition.name.value.clone()];
+    lines.extend(partition.level.iter().map(|level| level.value.clone()));
+    lines.extend(partition.macs.iter().map(|mac| mac.value.to_string()));
+    let (name, label) = (quote(&partition.name.value), quote(&lines.join("\n")));
+    format!("{name} [shape = box, label = {label}]")
+}
+
+/// One row for each level, held in order by invisible arrows.
+fn push_rows(text: &mut String, policy: &Policy) {
+    let row = |level: &str| {
+        let on_level = |p: &&Partition| p.level.as_ref().is_some_and(|at| at.value == level);
+        let members = policy.partitions.iter().filter(on_level);
+        members.map(|p| quote(&p.name.value)).collect::<Vec<_>>()
+    };
+    let rows = policy.levels.iter().map(|level| row(&level.value));
+    let rows: Vec<_> = rows.filter(|row| !row.is_empty()).collect();
+    for row in &rows {
+        let _ = writeln!(text, "  {{ rank = same; {}; }}", row.join("; "));
+    }
+    for (lower, upper) in rows.iter().zip(rows.iter().skip(1)) {
+        if let (Some(lower), Some(upper)) = (lower.first(), upper.first()) {
+            let _ = writeln!(text, "  {lower} -> {upper} [style = invis];");
+        }
+    }
+}
+
+fn push_segments(text: &mut String, policy: &Policy) {
+    let on_wire = |p: &&Partition| p.wire.sends() || p.wire.receives();
+    let segments: BTreeSet<_> = policy
+        .partitions
+        .iter()
+        .filter(on_wire)
+        .flat_map(|partition| partition.vlans.iter().map(|at| at.value))
+        .collect();
+    for segment in segments {
+        // A name of a partition has no blank, so this can be none.
+        let segment_node = quote(&format!("wire {}", describe::segment(segment)));
+        let _ = writeln!(text, "  {segment_node} [shape = ellipse, style = dashed];");
+        let members = policy.partitions.iter().filter(on_wire);
+        for partition in members.filter(|p| p.vlans.iter().any(|at| at.value == segment)) {
+            let name = quote(&partition.name.value);
+            let dir = match (partition.wire.sends(), partition.wire.receives()) {
+                (true, true) => "both",
+                (true, false) => "forward",
+                _ => "back",
+            };
+            let _ = writeln!(
+                text,
+                "  {name} -> {segment_node} [dir = {dir}, style = dashed];"
+            );
+        }
+    }
+}
+
+/// A string as DOT reads it.
+fn quote(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", escaped.replace('\n', "\\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_a_policy_leaves_its_quotes() {
+        assert_eq!(quote("a\"; x -> \\\"y"), r#""a\"; x -> \\\"y""#);
+        assert_eq!(quote("a\nb"), r#""a\nb""#);
+    }
+}
