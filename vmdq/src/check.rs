@@ -1,23 +1,23 @@
-//! Whether a policy is consistent in itself, and its way to a [`Plan`].
+//! Whether a policy is consistent, and its way to a [`Plan`].
 //!
-//! [`Policy::check`] is the only constructor of a plan. The order is fixed: what is
-//! wrong in the policy itself is reported before what the card cannot hold.
+//! [`Policy::check`] is the only constructor of a plan. What is wrong in the policy
+//! itself is reported before what the card or the machine cannot hold.
 //!
 //! Not here: levels (`levels`), limits of card and machine (`fit`).
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
+use core::fmt::Display;
 
 use crate::capabilities::{Capabilities, Machine};
-use crate::error::{PolicyError, PolicyErrorKind as Kind};
+use crate::error::{Checked, PolicyError, PolicyErrorKind as Kind};
 use crate::fit;
-use crate::levels::{Edge, Graph, Segments};
-use crate::partition::{Attach, MAX_PARTITIONS};
+use crate::levels::{Edge, Edges, Graph, Segments};
+use crate::mac::Mac;
+use crate::partition::{Attach, MAX_PARTITIONS, Multicast};
 use crate::plan::Plan;
-use crate::policy::{At, Partition, Place, Policy};
-
-type Checked<T = ()> = Result<T, PolicyError>;
+use crate::policy::{At, Partition, Policy};
 
 impl Policy {
     /// Checks the whole policy against `card` and `machine`.
@@ -25,128 +25,169 @@ impl Policy {
     /// # Errors
     /// The first refusal found.
     pub fn check(&self, card: &Capabilities, machine: &Machine) -> Result<Plan, PolicyError> {
-        partitions(self, card)?;
-        let edges = edges(self)?;
-        let segments = Segments::new(self);
-        owners(self, &segments)?;
-        Graph::new(self, &segments, &edges)?.check()?;
-        let layout = fit::card(self, card)?;
-        let workers = fit::cores(self, machine)?;
-        Ok(Plan::new(
-            self, card, machine, workers, layout, &edges, &segments,
-        ))
+        let plan = || {
+            lists(self)?;
+            partitions(self, card)?;
+            let edges = edges(self)?;
+            let segments = Segments::new(self);
+            pairs(self, |a, b| owners(self, &segments, a, b))?;
+            Graph::new(self, &segments, &edges)?.check()?;
+            let layout = fit::card(self, card)?;
+            let workers = fit::cores(self, machine)?;
+            Ok(Plan::new(
+                self, card, machine, workers, layout, &edges, &segments,
+            ))
+        };
+        plan().map_err(|refusal: crate::error::Refusal| refusal.in_text(&self.text))
     }
 }
 
 /// Calls `check` with every two partitions, the earlier one first.
-pub(crate) fn pairs(policy: &Policy, mut check: impl FnMut(usize, usize) -> Checked) -> Checked {
+pub(crate) fn pairs(policy: &Policy, check: impl Fn(usize, usize) -> Checked) -> Checked {
     let count = policy.partitions.len();
     (0..count).try_for_each(|b| (0..b).try_for_each(|a| check(a, b)))
 }
 
+/// Refuses an item that stands twice in one list.
+fn once<'p, T: Ord + Display + 'p>(
+    what: &str,
+    items: impl IntoIterator<Item = &'p At<T>>,
+) -> Checked {
+    let mut seen = BTreeMap::new();
+    items
+        .into_iter()
+        .try_for_each(|item| match seen.insert(&item.value, item.at) {
+            Some(first) => Err(Kind::Repeated(format!("{what} {}", item.value))
+                .at(item.at)
+                .and(first)),
+            None => Ok(()),
+        })
+}
+
+fn lists(policy: &Policy) -> Checked {
+    once("level", &policy.levels.order)?;
+    once("partition", policy.partitions.iter().map(|p| &p.name))?;
+    let workers = policy.nic.workers.iter();
+    for cores in workers.chain(policy.partitions.iter().filter_map(|p| p.cores.as_ref())) {
+        if cores.is_empty() {
+            return Err(Kind::Empty("the list of cores").at(cores.at));
+        }
+        once("core", &cores.value)?;
+    }
+    Ok(())
+}
+
 fn partitions(policy: &Policy, card: &Capabilities) -> Checked {
     if policy.partitions.is_empty() {
-        return Err(Kind::NoPartition.at(Place { line: 1, column: 1 }));
+        return Err(Kind::NoPartition.at(0));
     }
-    let limit = match card.pools() {
+    let limit = match usize::from(card.pools()) {
         0 => MAX_PARTITIONS,
-        pools => usize::from(pools).min(MAX_PARTITIONS),
+        pools => pools.min(MAX_PARTITIONS),
     };
     if let Some(extra) = policy.partitions.get(limit) {
-        let (partition, number) = (extra.name.value.clone(), limit + 1);
-        let kind = Kind::TooManyPartitions {
-            partition,
-            number,
-            card: card.card,
-            limit,
-        };
-        return Err(kind.at(extra.name.place));
+        let name = extra.name.value.clone();
+        return Err(Kind::TooManyPartitions(name, limit + 1, card.card, limit).at(extra.name.at));
     }
+    policy.partitions.iter().try_for_each(partition)?;
     pairs(policy, |a, b| {
-        let (first, second) = (&policy.partitions[a], &policy.partitions[b]);
-        if first.name.value == second.name.value {
-            let name = first.name.value.clone();
-            let kind = Kind::DuplicatePartition { name };
-            return Err(kind.at(second.name.place).and(first.name.place));
-        }
-        attachments(first, second)
+        attachments(&policy.partitions[a], &policy.partitions[b])
     })
 }
 
-fn attachments(a: &Partition, b: &Partition) -> Checked {
-    let target = match (&a.attach.value, &b.attach.value) {
-        (
-            Attach::Memif { socket: one } | Attach::VhostUser { socket: one },
-            Attach::Memif { socket: two } | Attach::VhostUser { socket: two },
-        ) if one == two => format!("the socket {one:?}"),
-        (Attach::Tap { name: one }, Attach::Tap { name: two }) if one == two => {
-            format!("the interface {one:?}")
-        }
-        _ => return Ok(()),
-    };
-    let (first, second) = (a.name.value.clone(), b.name.value.clone());
-    let kind = Kind::SharedAttachment {
-        first,
-        second,
-        target,
-    };
-    Err(kind.at(b.attach.place).and(a.attach.place))
+fn partition(partition: &Partition) -> Checked {
+    let name = &partition.name;
+    // Names are file names of captures and keys of reports, where the replay source
+    // "wire" has its own meaning.
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if !plain || !(1..=64).contains(&name.len()) || name.starts_with('.') || **name == "wire" {
+        return Err(Kind::BadName(name.value.clone()).at(name.at));
+    }
+    once("segment", &partition.vlans)?;
+    let own = |mac: Mac| !mac.is_multicast() && mac.as_u64() != 0;
+    addresses(&partition.macs, "unicast", own)?;
+    match &partition.multicast {
+        Multicast::All => Ok(()),
+        Multicast::List(macs) => addresses(macs, "multicast", |mac| {
+            mac.is_multicast() && !mac.is_broadcast()
+        }),
+    }
 }
 
-/// The flows by number of partition.
-fn edges(policy: &Policy) -> Checked<Vec<Edge>> {
+fn addresses(macs: &[At<Mac>], kind: &'static str, fits: fn(Mac) -> bool) -> Checked {
+    if let Some(wrong) = macs.iter().find(|mac| !fits(mac.value)) {
+        return Err(Kind::BadAddress(wrong.value, kind).at(wrong.at));
+    }
+    once("address", macs)
+}
+
+fn attachments(a: &Partition, b: &Partition) -> Checked {
+    let target = |partition: &Partition| match &partition.attach {
+        Attach::Pcap { .. } => None,
+        Attach::Memif { socket: path } | Attach::VhostUser { socket: path } => Some(path.clone()),
+        Attach::Tap { name } => Some(name.clone()),
+    };
+    match (target(a), target(b)) {
+        (Some(one), Some(two)) if one == two => {
+            let (first, second) = (a.name.value.clone(), b.name.value.clone());
+            Err(Kind::SharedAttachment(first, second, one)
+                .at(b.name.at)
+                .and(a.name.at))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The flows by numbers of partitions.
+fn edges(policy: &Policy) -> Checked<Edges> {
     let find = |name: &At<String>| {
         let found = policy
             .partitions
             .iter()
             .position(|p| p.name.value == name.value);
-        let unknown = || {
-            Kind::UnknownPartition {
-                name: name.value.clone(),
-            }
-            .at(name.place)
-        };
-        found.ok_or_else(unknown)
+        found.ok_or_else(|| Kind::UnknownPartition(name.value.clone()).at(name.at))
     };
-    let mut edges: Vec<Edge> = Vec::new();
+    let mut edges = Edges::new();
     for flow in &policy.flows {
-        let (from, to) = (find(&flow.from)?, find(&flow.to)?);
-        if let Some(first) = edges.iter().find(|edge| (edge.from, edge.to) == (from, to)) {
-            let (from, to) = (flow.from.value.clone(), flow.to.value.clone());
-            return Err(Kind::DuplicateFlow { from, to }
-                .at(flow.from.place)
-                .and(first.place));
+        let ends = (find(&flow.from)?, find(&flow.to)?);
+        if let Some(reason) = flow
+            .downgrade
+            .as_ref()
+            .filter(|reason| reason.trim().is_empty())
+        {
+            return Err(Kind::Empty("the reason for `downgrade`").at(reason.at));
         }
-        let (downgrade, place) = (flow.downgrade.is_some(), flow.from.place);
-        edges.push(Edge {
-            from,
-            to,
-            downgrade,
-            place,
-        });
+        let edge = Edge {
+            downgrade: flow.downgrade.is_some(),
+            at: flow.from.at,
+        };
+        if let Some(first) = edges.insert(ends, edge) {
+            let what = format!("the flow from `{}` to `{}`", *flow.from, *flow.to);
+            return Err(Kind::Repeated(what).at(edge.at).and(first.at));
+        }
     }
     Ok(edges)
 }
 
 /// One owner per address and segment.
-fn owners(policy: &Policy, segments: &Segments) -> Checked {
-    pairs(policy, |a, b| {
-        let Some(segment) = segments.common(policy, a, b) else {
-            return Ok(());
-        };
-        let (first, second) = (&policy.partitions[a], &policy.partitions[b]);
-        for mac in &second.macs {
-            let Some(same) = first.macs.iter().find(|same| same.value == mac.value) else {
-                continue;
-            };
-            let kind = Kind::DuplicateMac {
-                first: first.name.value.clone(),
-                second: second.name.value.clone(),
-                mac: mac.value,
-                segment,
-            };
-            return Err(kind.at(mac.place).and(same.place));
+fn owners(policy: &Policy, segments: &Segments, a: usize, b: usize) -> Checked {
+    let (first, second) = (&policy.partitions[a], &policy.partitions[b]);
+    let same = |mac: &At<Mac>| {
+        first
+            .macs
+            .iter()
+            .find(|same| same.value == mac.value)
+            .map(|same| same.at)
+    };
+    let clash = second.macs.iter().find_map(|mac| Some((mac, same(mac)?)));
+    match (segments.common(policy, a, b), clash) {
+        (Some(segment), Some((mac, other))) => {
+            let (first, second) = (first.name.value.clone(), second.name.value.clone());
+            let kind = Kind::DuplicateMac(first, second, mac.value, segment.value);
+            Err(kind.at(mac.at).and(other))
         }
-        Ok(())
-    })
+        _ => Ok(()),
+    }
 }

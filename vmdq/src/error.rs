@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::frame::Segment;
 use crate::mac::Mac;
@@ -16,7 +17,7 @@ use crate::rate::BitRate;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct PolicyError {
-    /// What is wrong; boxed, since every reading function returns it.
+    /// What is wrong; boxed, since every check returns it.
     pub kind: Box<PolicyErrorKind>,
     /// Line of the offending item, from 1.
     pub line: u32,
@@ -26,203 +27,140 @@ pub struct PolicyError {
     pub also: Option<Place>,
 }
 
+impl PolicyError {
+    /// What to do about it: one sentence, lower case, no full stop.
+    pub fn help(&self) -> &'static str {
+        self.kind.help()
+    }
+}
+
 /// What is wrong with a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum PolicyErrorKind {
-    #[error("this is not TOML: {0}")]
-    Syntax(String),
-    #[error("the policy is longer than {limit} bytes")]
-    TooLong { limit: usize },
-    #[error("{table} has no key `{key}`; its keys are {known}")]
-    UnknownKey {
-        table: &'static str,
-        key: String,
-        known: String,
-    },
-    #[error("{table} lacks the key `{key}`")]
-    MissingKey {
-        table: &'static str,
-        key: &'static str,
-    },
-    #[error("`{key}` is {expected}, not {found}")]
-    BadValue {
-        key: &'static str,
-        expected: String,
-        found: String,
-    },
-    #[error("`{key}` lists {value} twice")]
-    Repeated { key: &'static str, value: String },
+    #[error("the policy is longer than {0} bytes")]
+    TooLong(usize),
+    #[error("{0}")]
+    Toml(String),
+    #[error("{0}")]
+    UnknownKey(String),
+    #[error("{0} is empty")]
+    Empty(&'static str),
+    #[error("{0} is listed twice")]
+    Repeated(String),
     #[error("the policy has no partition")]
     NoPartition,
-    #[error("two partitions are named `{name}`")]
-    DuplicatePartition { name: String },
-    #[error("partitions `{first}` and `{second}` both attach to {target}")]
-    SharedAttachment {
-        first: String,
-        second: String,
-        target: String,
-    },
-    #[error("partitions `{first}` and `{second}` both own {mac} on {segment}")]
-    DuplicateMac {
-        first: String,
-        second: String,
-        mac: Mac,
-        segment: Segment,
-    },
-    #[error("partition `{partition}` has level `{level}`, which `levels.order` does not list")]
-    UnknownLevel { partition: String, level: String },
-    #[error(
-        "partitions `{from}` ({from_level}) and `{to}` ({to_level}) are both on {segment}, \
-         and no flow from `{from}` to `{to}` is declared"
-    )]
-    LevelsMeet {
-        from: String,
-        from_level: String,
-        to: String,
-        to_level: String,
-        segment: Segment,
-    },
-    #[error("frames could pass from `{from}` ({from_level}) down to `{to}` ({to_level}): {path}")]
-    FlowDownhill {
-        from: String,
-        from_level: String,
-        to: String,
-        to_level: String,
-        path: String,
-    },
-    #[error("a flow names `{name}`, and no partition has that name")]
-    UnknownPartition { name: String },
-    #[error("the flow from `{from}` to `{to}` is declared twice")]
-    DuplicateFlow { from: String, to: String },
-    #[error("partition `{partition}` is number {number}, and {card} holds {limit}")]
-    TooManyPartitions {
-        partition: String,
-        number: usize,
-        card: &'static str,
-        limit: usize,
-    },
-    #[error(
-        "partition `{partition}` wants {queues} receive queues, and {card} has {limit} \
-         per pool with {partitions} partitions"
-    )]
-    TooManyQueues {
-        partition: String,
-        queues: u8,
-        card: &'static str,
-        limit: u8,
-        partitions: usize,
-    },
-    #[error("{mac} of partition `{partition}` is one too many: {card} has {limit} MAC filters")]
-    TooManyMacs {
-        partition: String,
-        mac: Mac,
-        card: &'static str,
-        limit: u16,
-    },
-    #[error(
-        "{segment} of partition `{partition}` is one too many: {card} has {limit} VLAN filters"
-    )]
-    TooManyVlans {
-        partition: String,
-        segment: Segment,
-        card: &'static str,
-        limit: u16,
-    },
-    #[error(
-        "partitions `{first}` and `{second}` differ in {what}, and {card} has one for all pools"
-    )]
-    SharedRss {
-        first: String,
-        second: String,
-        what: &'static str,
-        card: &'static str,
-    },
-    #[error("partition `{partition}` may send {rate}, and {card} limits to no less than {limit}")]
-    RateTooSlow {
-        partition: String,
-        rate: BitRate,
-        card: &'static str,
-        limit: BitRate,
-    },
-    #[error("partition `{partition}` may send {rate}, and the link of {card} carries {limit}")]
-    RateTooFast {
-        partition: String,
-        rate: BitRate,
-        card: &'static str,
-        limit: BitRate,
-    },
-    #[error("`mtu` is {mtu}, and {card} takes no more than {limit}")]
-    MtuTooLarge {
-        mtu: u16,
-        card: &'static str,
-        limit: u16,
-    },
-    #[error("{user} wants core {core}, and this machine lets Lockgate use {usable}")]
-    NoSuchCore {
-        user: String,
-        core: u16,
-        usable: String,
-    },
+    #[error("{0:?} is no name for a partition")]
+    BadName(String),
+    #[error("{0} is no {1} address")]
+    BadAddress(Mac, &'static str),
+    #[error("partitions `{0}` and `{1}` both attach to {2:?}")]
+    SharedAttachment(String, String, String),
+    #[error("partitions `{0}` and `{1}` both own {2} on {3}")]
+    DuplicateMac(String, String, Mac, Segment),
+    #[error("partition `{0}` has level `{1}`, which `levels.order` does not list")]
+    UnknownLevel(String, String),
+    #[error("{0} and {1} are both on {2}, and no flow from {0} to {1} is declared")]
+    LevelsMeet(String, String, Segment),
+    #[error("frames could pass from {0} down to {1}: {2}")]
+    FlowDownhill(String, String, String),
+    #[error("a flow names `{0}`, and no partition has that name")]
+    UnknownPartition(String),
+    #[error("partition `{0}` is number {1}, and the {2} holds {3}")]
+    TooManyPartitions(String, usize, &'static str, usize),
+    #[error("partition `{0}` has {1} queues, and the {2} cut for {3} partitions has {4} each")]
+    TooManyQueues(String, u8, &'static str, usize, u8),
+    #[error("{1} of partition `{0}` is one too many: the {2} has {3} MAC filters")]
+    TooManyMacs(String, Mac, &'static str, u16),
+    #[error("{1} of partition `{0}` is one too many: the {2} has {3} VLAN filters")]
+    TooManyVlans(String, Segment, &'static str, u16),
+    #[error("partitions `{0}` and `{1}` spread by different {2}, and the {3} has one for all")]
+    SharedRss(String, String, &'static str, &'static str),
+    #[error("partition `{0}` may send {1}, and the {2} limits to no less than {3}")]
+    RateTooSlow(String, BitRate, &'static str, BitRate),
+    #[error("partition `{0}` may send {1}, and the link of the {2} carries {3}")]
+    RateTooFast(String, BitRate, &'static str, BitRate),
+    #[error("`mtu` is {0}, and the {1} takes no more than {2}")]
+    MtuTooLarge(u16, &'static str, u16),
+    #[error("{0} is to run on core {1}, and the cores of this machine are {2:?}")]
+    NoSuchCore(String, u16, Vec<u16>),
 }
 
 impl PolicyErrorKind {
-    /// The error of this kind about the item at `place`.
-    pub(crate) fn at(self, place: Place) -> PolicyError {
-        let Place { line, column } = place;
-        PolicyError {
-            kind: Box::new(self),
-            line,
-            column,
-            also: None,
+    fn help(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "name the policy file itself, or split the policy",
+            Self::Toml(_) => "correct the text at this place",
+            Self::UnknownKey(_) => "correct the spelling, or remove the key",
+            Self::Empty(_) => "name at least one, or remove the key",
+            Self::Repeated(_) => "change or remove one of the two",
+            Self::NoPartition => "add a [[partition]] with a `name`",
+            Self::BadName(_) => {
+                "use up to 64 letters, digits, `_`, `-`, `.`; not `wire`, no dot first"
+            }
+            Self::BadAddress(..) => "correct the address, or move it to the other list",
+            Self::SharedAttachment(..) => "give each partition a socket or interface of its own",
+            Self::DuplicateMac(..) => "change one address, or put the two on different VLANs",
+            Self::UnknownLevel(..) => {
+                "list the level in `order` under [levels], or correct it here"
+            }
+            Self::LevelsMeet(..) => {
+                "use different VLANs, close `wire` for one, or declare the flow"
+            }
+            Self::FlowDownhill(..) => "remove a step, or give its flow a `downgrade = \"reason\"`",
+            Self::UnknownPartition(_) => "correct the name, or add the partition",
+            Self::TooManyPartitions(..) => "remove partitions, or use a card with more pools",
+            Self::TooManyQueues(..) => "lower `queues`, or use a card with more queues per pool",
+            Self::TooManyMacs(..) | Self::TooManyVlans(..) => {
+                "remove some, or use a card with more filters"
+            }
+            Self::SharedRss(..) => "make the two alike, or set `queues = 1` for one of them",
+            Self::RateTooSlow(..) => "raise the rate",
+            Self::RateTooFast(..) => "lower the rate, or remove it for no limit",
+            Self::MtuTooLarge(..) => "lower `mtu`",
+            Self::NoSuchCore(..) => "name a core that the machine has",
         }
     }
 
-    fn help(&self) -> &'static str {
-        match self {
-            Self::Syntax(_) => "correct the text at this place",
-            Self::TooLong { .. } => "name the policy file itself, or split the policy",
-            Self::UnknownKey { .. } => "correct the spelling or remove the key",
-            Self::MissingKey { .. } => "add the key",
-            Self::BadValue { .. } => "change the value",
-            Self::Repeated { .. } => "remove one of the two",
-            Self::NoPartition => "add a [[partition]] with a `name`",
-            Self::DuplicatePartition { .. } => "rename one of them",
-            Self::SharedAttachment { .. } => "give each partition a socket or interface of its own",
-            Self::DuplicateMac { .. } => "change one address, or put the two on different VLANs",
-            Self::UnknownLevel { .. } => "add the level to `order` in [levels], or correct it here",
-            Self::LevelsMeet { .. } => {
-                "put the two on different VLANs, close `wire` for one of them, or declare the flow"
-            }
-            Self::FlowDownhill { .. } => {
-                "remove a step of the path, or declare a flow for it with `downgrade = \"reason\"`"
-            }
-            Self::UnknownPartition { .. } => "correct the name, or add the partition",
-            Self::DuplicateFlow { .. } => "remove one of the two",
-            Self::TooManyPartitions { .. } => "remove partitions, or use a card with more pools",
-            Self::TooManyQueues { .. } => "lower `queues`, or use a card with more queues per pool",
-            Self::TooManyMacs { .. } => "remove addresses, or use a card with more filters",
-            Self::TooManyVlans { .. } => "remove VLANs, or use a card with more filters",
-            Self::SharedRss { .. } => "make the two alike, or set `queues = 1` for one of them",
-            Self::RateTooSlow { .. } => "raise the rate",
-            Self::RateTooFast { .. } => "lower the rate, or remove it for no limit",
-            Self::MtuTooLarge { .. } => "lower `mtu`",
-            Self::NoSuchCore { .. } => "name a core that can be used",
+    /// The refusal of the item at byte offset `at`.
+    pub(crate) fn at(self, at: usize) -> Refusal {
+        Refusal {
+            kind: Box::new(self),
+            at,
+            also: None,
         }
     }
 }
 
-impl PolicyError {
-    /// The same error, with the place of the other side.
-    pub(crate) fn and(self, other: Place) -> Self {
+/// A [`PolicyError`] before its offsets become lines and columns.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    kind: Box<PolicyErrorKind>,
+    at: usize,
+    also: Option<usize>,
+}
+
+impl Refusal {
+    /// The same, with the offset of the other side.
+    pub(crate) fn and(self, other: usize) -> Self {
         Self {
             also: Some(other),
             ..self
         }
     }
 
-    /// What to do about it: one sentence, lower case, no full stop.
-    pub fn help(&self) -> &'static str {
-        self.kind.help()
+    /// The error, with the places that the offsets have in `text`.
+    pub(crate) fn in_text(self, text: &str) -> PolicyError {
+        let Place { line, column } = Place::of(text, self.at);
+        let also = self.also.map(|at| Place::of(text, at));
+        PolicyError {
+            kind: self.kind,
+            line,
+            column,
+            also,
+        }
     }
 }
+
+/// What a check returns.
+pub(crate) type Checked<T = ()> = Result<T, Refusal>;

@@ -13,10 +13,11 @@ use alloc::vec::Vec;
 use lockgate_rss::{HashKinds, Key, Table};
 
 use crate::capabilities::{Capabilities, PoolLayout};
-use crate::frame::{FCS, HEADER, TAG};
+use crate::frame::{FCS, HEADER, Segment, TAG};
 use crate::mac::Mac;
-use crate::partition::MulticastPlan;
+use crate::partition::Multicast;
 use crate::plan::PartitionPlan;
+use crate::policy::Rss;
 use crate::rate::BitRate;
 
 /// How frames find their partition.
@@ -123,75 +124,77 @@ impl HardwarePlan {
         mtu: u16,
         workers: usize,
     ) -> Self {
-        let receivers = || {
-            partitions
-                .iter()
-                .enumerate()
-                .filter(|(_, p)| p.wire.receives())
-        };
-        let bit = |p: usize| if layout.is_some() { 1 << p } else { 1 };
-        let (mut macs, mut vlans) = (BTreeMap::new(), BTreeMap::new());
-        let mut multicast = Box::new([0; 128]);
-        for (p, partition) in receivers() {
-            let all = partition.macs.iter();
-            all.for_each(|mac| *macs.entry(*mac).or_insert(0) |= bit(p));
-            let all = partition.vlans.iter();
-            all.for_each(|vlan| *vlans.entry(vlan.vid()).or_insert(0) |= bit(p));
-            hash(&partition.multicast, &mut multicast);
-        }
         let mut plan = Self {
             mode: Mode::Pools,
             rss: None,
-            macs: macs
-                .into_iter()
-                .map(|(mac, pools)| MacFilter { mac, pools })
+            macs: Vec::new(),
+            vlans: Vec::new(),
+            multicast: Box::new([0; 128]),
+            pools: partitions
+                .iter()
+                .map(|p| PoolPlan::new(p, card, mtu))
                 .collect(),
-            vlans: vlans
-                .into_iter()
-                .map(|(vid, pools)| VlanFilter { vid, pools })
-                .collect(),
-            multicast,
-            pools: Vec::new(),
         };
-        let pools = partitions
-            .iter()
-            .map(|partition| PoolPlan::new(partition, card, mtu));
+        plan.filter(partitions, |p| if layout.is_some() { 1 << p } else { 1 });
         if let Some(layout) = layout {
-            plan.pools = pools.collect();
             plan.pools.resize(layout.pools.into(), PoolPlan::default());
-            let widest = receivers().map(|(_, p)| p).max_by_key(|p| p.queues);
-            plan.rss = widest.filter(|p| p.queues > 1).map(|p| RssPlan {
-                key: p.rss.key,
-                kinds: p.rss.hash,
-                table: p.table.entries().to_vec(),
-            });
+            let receivers = partitions
+                .iter()
+                .filter(|p| p.wire.receives() && p.queues > 1);
+            plan.rss = receivers
+                .max_by_key(|p| p.queues)
+                .map(|p| RssPlan::new(p.rss, &p.table));
         } else {
             let queues = workers.min(card.rx_queues.into()) as u8;
+            let table = Table::round_robin(card.reta.into(), queues);
             plan.mode = Mode::Software { queues };
-            plan.pools = vec![pools.fold(PoolPlan::default(), PoolPlan::or).whole(queues)];
-            let table = || {
-                Table::round_robin(card.reta.into(), queues)
-                    .entries()
-                    .to_vec()
-            };
-            plan.rss = (queues > 1).then(|| RssPlan {
-                key: Key::MICROSOFT,
-                kinds: HashKinds::ALL,
-                table: table(),
-            });
+            plan.rss = (queues > 1).then(|| RssPlan::new(Rss::default(), &table));
+            plan.pools = vec![PoolPlan::whole(&plan.pools, queues)];
         }
         plan
     }
+
+    /// Fills the filters with what `partitions` receive; `bit` is a partition's pool.
+    fn filter(&mut self, partitions: &[PartitionPlan], bit: impl Fn(usize) -> u64) {
+        let (mut macs, mut vlans) = (BTreeMap::new(), BTreeMap::new());
+        for (p, partition) in partitions
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| p.wire.receives())
+        {
+            partition
+                .macs
+                .iter()
+                .for_each(|mac| *macs.entry(*mac).or_default() |= bit(p));
+            partition
+                .vlans
+                .iter()
+                .for_each(|on| *vlans.entry(on.vid()).or_default() |= bit(p));
+            match &partition.multicast {
+                Multicast::All => *self.multicast = [u32::MAX; 128],
+                Multicast::List(listed) => listed.iter().for_each(|mac| {
+                    let index = multicast_index(*mac);
+                    self.multicast[index >> 5] |= 1 << (index & 31);
+                }),
+            }
+        }
+        self.macs = macs
+            .into_iter()
+            .map(|(mac, pools)| MacFilter { mac, pools })
+            .collect();
+        self.vlans = vlans
+            .into_iter()
+            .map(|(vid, pools)| VlanFilter { vid, pools })
+            .collect();
+    }
 }
 
-/// Adds what a partition listens to.
-fn hash(multicast: &MulticastPlan, table: &mut [u32; 128]) {
-    match multicast {
-        MulticastPlan::All => *table = [u32::MAX; 128],
-        MulticastPlan::List(macs) => {
-            for index in macs.iter().copied().map(multicast_index) {
-                table[index >> 5] |= 1 << (index & 31);
-            }
+impl RssPlan {
+    fn new(Rss { key, hash: kinds }: Rss, table: &Table) -> Self {
+        Self {
+            key,
+            kinds,
+            table: table.entries().to_vec(),
         }
     }
 }
@@ -213,37 +216,31 @@ impl PoolPlan {
             receive: true,
             transmit,
             broadcast: partition.broadcast,
-            untagged: partition.vlans.iter().any(|vlan| vlan.vid() == 0),
-            multicast: partition.multicast != MulticastPlan::List(Vec::new()),
+            untagged: partition.vlans.contains(&Segment::UNTAGGED),
+            multicast: partition.multicast != Multicast::List(Vec::new()),
             rss: partition.queues > 1,
             queues: partition.queues,
             anti_spoof: transmit,
-            // A priority tag can come on any segment, so room for one is always there.
+            // A priority tag can come on any segment, so there is always room for one.
             max_frame: mtu + (HEADER + TAG + FCS) as u16,
             rate,
         }
     }
 
-    /// A pool that does what either does.
-    fn or(self, other: Self) -> Self {
+    /// The pool that is a whole card and does what any of `pools` does.
+    fn whole(pools: &[Self], queues: u8) -> Self {
+        let any = |does: fn(&Self) -> bool| pools.iter().any(does);
+        let receive = any(|pool| pool.receive);
         Self {
-            receive: self.receive || other.receive,
-            transmit: self.transmit || other.transmit,
-            broadcast: self.broadcast || other.broadcast,
-            untagged: self.untagged || other.untagged,
-            multicast: self.multicast || other.multicast,
-            max_frame: self.max_frame.max(other.max_frame),
+            receive,
+            transmit: any(|pool| pool.transmit),
+            broadcast: any(|pool| pool.broadcast),
+            untagged: any(|pool| pool.untagged),
+            multicast: any(|pool| pool.multicast),
+            rss: receive && queues > 1,
+            queues: if receive { queues } else { 0 },
+            max_frame: pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0),
             ..Self::default()
-        }
-    }
-
-    /// The pool that is a whole card with this many queues.
-    fn whole(self, queues: u8) -> Self {
-        let queues = if self.receive { queues } else { 0 };
-        Self {
-            rss: queues > 1,
-            queues,
-            ..self
         }
     }
 }

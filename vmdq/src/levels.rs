@@ -1,34 +1,36 @@
 //! Levels over the whole graph of partitions and segments.
 //!
 //! A frame can step from one partition to another by a declared flow, or through a
-//! segment that the first sends to and the second receives from. Whatever can be
-//! reached by such steps counts as reached, whoever is in between: a partition
-//! without a level stops nothing. A step is sanctioned, and leaves the graph, when
-//! its pair has a flow with `downgrade`.
+//! segment that the first sends to and the second receives from. Whatever such
+//! steps lead to counts as reached, whoever is in between: a partition without a
+//! level stops nothing. A step is sanctioned, and leaves the graph, when its pair
+//! has a flow with `downgrade`.
 //!
 //! Not here: what the flows then let pass (`verdict`).
 
+use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::error::{PolicyError, PolicyErrorKind as Kind};
+use crate::error::{Checked, PolicyErrorKind as Kind, Refusal};
 use crate::frame::Segment;
 use crate::partition::PartitionSet;
-use crate::policy::{Place, Policy};
+use crate::policy::{At, Policy};
 
-/// A flow between partitions by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A declared flow.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Edge {
-    pub(crate) from: usize,
-    pub(crate) to: usize,
     pub(crate) downgrade: bool,
-    /// Where the flow is declared.
-    pub(crate) place: Place,
+    /// Where it is declared.
+    pub(crate) at: usize,
 }
 
-/// Who is on which segment.
+/// The flows by sender and receiver.
+pub(crate) type Edges = BTreeMap<(usize, usize), Edge>;
+
+/// Who is on which segment, by VID.
 pub(crate) struct Segments(Vec<PartitionSet>);
 
 impl Segments {
@@ -36,183 +38,153 @@ impl Segments {
     pub(crate) fn new(policy: &Policy) -> Self {
         let mut members = vec![PartitionSet::EMPTY; 4096];
         for (p, partition) in policy.partitions.iter().enumerate() {
-            for segment in &partition.vlans {
-                members[usize::from(segment.vid())].insert(p);
-            }
+            partition
+                .segments()
+                .for_each(|on| members[usize::from(on.vid())].insert(p));
         }
         Self(members)
     }
 
-    /// The first segment of partition `a` that `b` is on too.
-    pub(crate) fn common(&self, policy: &Policy, a: usize, b: usize) -> Option<Segment> {
-        let mut vlans = policy.partitions[a].vlans.iter();
-        let shared = vlans.find(|segment| self.0[usize::from(segment.vid())].contains(b));
-        shared.map(|segment| segment.value)
+    /// The first segment of partition `a` that `b` is on too, as `a` lists it.
+    pub(crate) fn common(&self, policy: &Policy, a: usize, b: usize) -> Option<At<Segment>> {
+        let shared = |on: &At<Segment>| self.0[usize::from(on.vid())].contains(b);
+        policy.partitions[a].segments().find(shared)
     }
 }
 
 /// How a frame gets from one partition to the next.
 #[derive(Clone, Copy)]
 enum Step {
-    Flow(Place),
+    Flow(usize),
     Wire(Segment),
 }
 
+/// The partitions of a policy, their levels, and the steps between them.
 pub(crate) struct Graph<'p> {
     policy: &'p Policy,
-    ranks: Vec<Option<usize>>,
-    flows: Vec<Vec<Option<Edge>>>,
     segments: &'p Segments,
+    edges: &'p Edges,
+    ranks: Vec<Option<usize>>,
 }
 
 impl<'p> Graph<'p> {
-    /// The graph of `policy`, whose flows are `edges`.
-    ///
     /// # Errors
     /// A level that `levels.order` does not list.
     pub(crate) fn new(
         policy: &'p Policy,
         segments: &'p Segments,
-        edges: &[Edge],
-    ) -> Result<Self, PolicyError> {
-        let count = policy.partitions.len();
-        let mut flows = vec![vec![None; count]; count];
-        for edge in edges {
-            flows[edge.from][edge.to] = Some(*edge);
+        edges: &'p Edges,
+    ) -> Checked<Self> {
+        let mut ranks = Vec::new();
+        for partition in &policy.partitions {
+            let rank = |level: &At<String>| {
+                let found = policy
+                    .levels
+                    .order
+                    .iter()
+                    .position(|known| **known == **level);
+                let (name, text) = (partition.name.value.clone(), level.value.clone());
+                found.ok_or_else(|| Kind::UnknownLevel(name, text).at(level.at))
+            };
+            ranks.push(partition.level.as_ref().map(rank).transpose()?);
         }
-        let ranks = policy.partitions.iter().map(|partition| {
-            let Some(level) = &partition.level else {
-                return Ok(None);
-            };
-            let rank = policy
-                .levels
-                .iter()
-                .position(|known| known.value == level.value);
-            let unknown = || {
-                let (partition, level) = (partition.name.value.clone(), level.value.clone());
-                Kind::UnknownLevel { partition, level }
-            };
-            rank.map(Some).ok_or_else(|| unknown().at(level.place))
-        });
-        let ranks = ranks.collect::<Result<_, _>>()?;
         Ok(Self {
             policy,
-            ranks,
-            flows,
             segments,
+            edges,
+            ranks,
         })
     }
 
     /// Refuses different levels that meet on a segment without declared flows, and
     /// every way down that is not sanctioned.
-    pub(crate) fn check(&self) -> Result<(), PolicyError> {
+    pub(crate) fn check(&self) -> Checked {
         let count = self.ranks.len();
-        for from in 0..count {
-            (0..count).try_for_each(|to| self.meeting(from, to))?;
-        }
+        (0..count).try_for_each(|from| (0..count).try_for_each(|to| self.meeting(from, to)))?;
         (0..count).try_for_each(|from| self.downhill(from))
     }
 
     /// Outside, whatever `from` sends to a segment reaches all who receive there.
-    fn wire(&self, from: usize, to: usize) -> Option<Segment> {
-        let partitions = &self.policy.partitions;
-        let open = from != to && partitions[from].wire.sends() && partitions[to].wire.receives();
+    fn wire(&self, from: usize, to: usize) -> Option<At<Segment>> {
+        let [sender, receiver] = [from, to].map(|p| &self.policy.partitions[p]);
+        let open = from != to && sender.wire.sends() && receiver.wire.receives();
         open.then(|| self.segments.common(self.policy, from, to))
             .flatten()
     }
 
-    fn meeting(&self, from: usize, to: usize) -> Result<(), PolicyError> {
-        let (Some(above), Some(below)) = (self.ranks[from], self.ranks[to]) else {
-            return Ok(());
-        };
-        if above == below || self.flows[from][to].is_some() {
+    fn meeting(&self, from: usize, to: usize) -> Checked {
+        let same = self.ranks[from].is_none()
+            || self.ranks[to].is_none()
+            || self.ranks[from] == self.ranks[to];
+        if same || self.edges.contains_key(&(from, to)) {
             return Ok(());
         }
-        let Some(segment) = self.wire(from, to) else {
+        let Some(here) = self.wire(from, to) else {
             return Ok(());
         };
-        let place = |p: usize| {
-            let partition = &self.policy.partitions[p];
-            let vlan = partition.vlans.iter().find(|vlan| vlan.value == segment);
-            vlan.map_or(partition.name.place, |vlan| vlan.place)
-        };
-        let kind = Kind::LevelsMeet {
-            from: self.name(from),
-            from_level: self.level(from),
-            to: self.name(to),
-            to_level: self.level(to),
-            segment,
-        };
-        Err(kind.at(place(from.max(to))).and(place(from.min(to))))
+        let mut there = self.policy.partitions[to].segments();
+        let there = there
+            .find(|on| on.value == here.value)
+            .map_or(here.at, |on| on.at);
+        let kind = Kind::LevelsMeet(self.side(from), self.side(to), here.value);
+        Err(kind.at(here.at.max(there)).and(here.at.min(there)))
     }
 
     fn step(&self, from: usize, to: usize) -> Option<Step> {
-        match self.flows[from][to] {
-            Some(flow) if flow.downgrade => None,
-            Some(flow) => Some(Step::Flow(flow.place)),
-            None => self.wire(from, to).map(Step::Wire),
+        match self.edges.get(&(from, to)) {
+            Some(flow) => (!flow.downgrade).then_some(Step::Flow(flow.at)),
+            None => self.wire(from, to).map(|on| Step::Wire(on.value)),
         }
     }
 
-    /// Searches breadth first from `from`, so that the path shown is a shortest one.
-    fn downhill(&self, from: usize) -> Result<(), PolicyError> {
-        let Some(top) = self.ranks[from] else {
-            return Ok(());
-        };
-        let mut reached = vec![(from, None)];
-        let mut at = 0;
-        while let Some(&(here, _)) = reached.get(at) {
-            for next in 0..self.ranks.len() {
-                let seen = reached.iter().any(|(known, _)| *known == next);
-                let Some(step) = (!seen).then(|| self.step(here, next)).flatten() else {
+    /// Searches breadth first, so that the path shown is a shortest one.
+    fn downhill(&self, top: usize) -> Checked {
+        let mut came: Vec<Option<(usize, Step)>> = vec![None; self.ranks.len()];
+        let mut queue = vec![top];
+        let mut next = 0;
+        while let Some(&here) = queue.get(next) {
+            for to in (0..came.len()).filter(|to| *to != top) {
+                let Some(step) = self.step(here, to).filter(|_| came[to].is_none()) else {
                     continue;
                 };
-                reached.push((next, Some((at, step))));
-                if self.ranks[next].is_some_and(|rank| rank < top) {
-                    return Err(self.refusal(&reached));
+                came[to] = Some((here, step));
+                queue.push(to);
+                // Unlike levels, no level compares with none.
+                if self.ranks[to].is_some() && self.ranks[to] < self.ranks[top] {
+                    return Err(self.refusal(top, to, &came));
                 }
             }
-            at += 1;
+            next += 1;
         }
         Ok(())
     }
 
-    /// The error about the way to the last partition reached. It points at the last
-    /// flow of the way, or at the upper partition when there is none.
-    fn refusal(&self, reached: &[(usize, Option<(usize, Step)>)]) -> PolicyError {
-        let (from, to) = (reached[0].0, reached[reached.len() - 1].0);
-        let (mut path, mut flow) = (format!("`{}`", self.name(to)), None);
-        let mut at = reached.len() - 1;
-        while let Some((before, step)) = reached[at].1 {
-            let sender = self.name(reached[before].0);
+    /// Points at the last flow of the way down, or at its upper end if it has none.
+    fn refusal(&self, top: usize, low: usize, came: &[Option<(usize, Step)>]) -> Refusal {
+        let name = |p: usize| &self.policy.partitions[p].name;
+        let (mut path, mut flow, mut here) = (format!("`{}`", **name(low)), None, low);
+        while let Some((before, step)) = came[here] {
+            let sender = &**name(before);
             path = match step {
                 Step::Flow(_) => format!("`{sender}` -> {path}"),
-                Step::Wire(segment) => format!("`{sender}` -> {segment} -> {path}"),
+                Step::Wire(on) => format!("`{sender}` -> {on} -> {path}"),
             };
-            if let Step::Flow(place) = step {
-                flow = flow.or(Some(place));
+            if let Step::Flow(at) = step {
+                flow = flow.or(Some(at));
             }
-            at = before;
+            here = before;
         }
-        let kind = Kind::FlowDownhill {
-            from: self.name(from),
-            from_level: self.level(from),
-            to: self.name(to),
-            to_level: self.level(to),
-            path,
-        };
-        let place = |p: usize| self.policy.partitions[p].name.place;
-        kind.at(flow.unwrap_or(place(from))).and(place(to))
+        let kind = Kind::FlowDownhill(self.side(top), self.side(low), path);
+        kind.at(flow.unwrap_or(name(top).at)).and(name(low).at)
     }
 
-    fn name(&self, p: usize) -> String {
-        self.policy.partitions[p].name.to_string()
-    }
-
-    fn level(&self, p: usize) -> String {
-        self.policy.partitions[p]
+    /// A partition and its level, for a message.
+    fn side(&self, p: usize) -> String {
+        let partition = &self.policy.partitions[p];
+        let level = partition
             .level
             .as_ref()
-            .map_or_else(String::new, |level| level.to_string())
+            .map_or("no level", |level| level.as_str());
+        format!("`{}` ({level})", *partition.name)
     }
 }

@@ -18,7 +18,6 @@ mod error;
 mod fit;
 pub mod frame;
 mod hardware;
-mod item;
 mod levels;
 mod mac;
 mod parse;
@@ -34,12 +33,11 @@ pub use error::{PolicyError, PolicyErrorKind};
 pub use frame::{FrameHeader, Segment};
 pub use hardware::{HardwarePlan, MacFilter, Mode, PoolPlan, RssPlan, VlanFilter, multicast_index};
 pub use mac::{Mac, NotAMac};
-pub use partition::{
-    Attach, MAX_PARTITIONS, Multicast, MulticastPlan, PartitionSet, Rss, Tx, Wire,
-};
+pub use partition::{Attach, MAX_PARTITIONS, Multicast, PartitionSet, Wire};
 pub use plan::{PartitionPlan, Plan, SteeringMode};
 pub use policy::{
-    At, Device, Flow, Nic, NotADevice, Partition, PciAddress, Place, Policy, WireSource,
+    At, Device, Flow, Levels, Nic, NotADevice, Partition, PciAddress, Place, Policy, Rss, Tx,
+    WireSource,
 };
 pub use rate::{BitRate, NotARate};
 pub use verdict::{Reason, SendVerdict, WireVerdict};

@@ -50,7 +50,7 @@ impl fmt::Display for Mac {
 
 /// The text is not six pairs of hex digits joined by colons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a MAC address: write six pairs of hex digits joined by colons")]
+#[error("a MAC address is six pairs of hex digits joined by colons")]
 pub struct NotAMac;
 
 impl FromStr for Mac {

@@ -1,16 +1,14 @@
-//! What a partition is made of: sets of partitions, wire access, multicast, RSS,
-//! transmit share, attachment.
+//! What a partition is made of: wire access, multicast, attachment; sets of them.
 //!
 //! Values only; a combination that no card can hold is refused by `check`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use lockgate_rss::{HashKinds, Key};
+use serde::Deserialize;
 
 use crate::mac::Mac;
 use crate::policy::At;
-use crate::rate::BitRate;
 
 /// The most partitions one plan holds: the pools of the largest card.
 pub const MAX_PARTITIONS: usize = 64;
@@ -58,16 +56,6 @@ impl PartitionSet {
         self.iter().next()
     }
 
-    /// The members of both sets.
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// The members of either set.
-    pub const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     /// The members, lowest first.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         let mut rest = self.0;
@@ -88,7 +76,8 @@ impl PartitionSet {
 }
 
 /// Which ways of the wire a partition has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Wire {
     /// Neither; only other partitions.
     None,
@@ -97,6 +86,7 @@ pub enum Wire {
     /// It sends to the wire.
     Out,
     /// Both ways.
+    #[default]
     Both,
 }
 
@@ -124,44 +114,22 @@ impl Wire {
 
 /// Which multicast addresses a partition takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Multicast {
-    /// None.
-    None,
-    /// These.
-    List(Vec<At<Mac>>),
-    /// Every one.
-    All,
-}
-
-/// Which multicast addresses a partition takes, places left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MulticastPlan {
+pub enum Multicast<M = At<Mac>> {
     /// These, perhaps none.
-    List(Vec<Mac>),
+    List(Vec<M>),
     /// Every one.
     All,
 }
 
-/// How a partition's frames spread over its receive queues.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rss {
-    /// Key of the hash.
-    pub key: Key,
-    /// Kinds of packet that are hashed.
-    pub hash: HashKinds,
-}
-
-/// A partition's share of the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tx {
-    /// Weight in the deficit round robin, 1 to 1000.
-    pub weight: u16,
-    /// The most it may send, over all its frames.
-    pub rate: Option<BitRate>,
+impl Default for Multicast {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
 }
 
 /// What a partition's endpoint joins its lane to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
 pub enum Attach {
     /// Nothing: deliveries are only captured, frames come from a capture if one is named.
     Pcap {
@@ -183,4 +151,10 @@ pub enum Attach {
         /// Interface name, at most 15 characters.
         name: String,
     },
+}
+
+impl Default for Attach {
+    fn default() -> Self {
+        Self::Pcap { replay: None }
+    }
 }

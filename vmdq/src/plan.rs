@@ -11,10 +11,10 @@ use lockgate_rss::Table;
 use crate::capabilities::{Capabilities, Machine, PoolLayout};
 use crate::frame::Segment;
 use crate::hardware::HardwarePlan;
-use crate::levels::{Edge, Segments};
+use crate::levels::{Edges, Segments};
 use crate::mac::Mac;
-use crate::partition::{Attach, Multicast, MulticastPlan, Rss, Wire};
-use crate::policy::{At, Partition, Policy};
+use crate::partition::{Attach, Multicast, Wire};
+use crate::policy::{At, Partition, Policy, Rss};
 use crate::rate::BitRate;
 use crate::residual;
 use crate::verdict::{Rules, SendVerdict, WireVerdict};
@@ -52,7 +52,7 @@ pub struct PartitionPlan {
     /// Whether it takes broadcast.
     pub broadcast: bool,
     /// Which multicast it takes.
-    pub multicast: MulticastPlan,
+    pub multicast: Multicast<Mac>,
     /// Key and kinds of its hash.
     pub rss: Rss,
     /// Hash to receive queue.
@@ -74,7 +74,7 @@ impl PartitionPlan {
         workers: &[u16],
         first: usize,
     ) -> Self {
-        let queues = partition.queues.value;
+        let queues = *partition.queues;
         let queue_workers = (first..)
             .take(queues.into())
             .map(|queue| queue % workers.len());
@@ -86,19 +86,18 @@ impl PartitionPlan {
             queue_workers: queue_workers.collect(),
             worker: first % workers.len(),
             macs: values(&partition.macs),
-            vlans: values(&partition.vlans),
+            vlans: partition.segments().map(|on| on.value).collect(),
             wire: partition.wire,
             broadcast: partition.broadcast,
             multicast: match &partition.multicast {
-                Multicast::None => MulticastPlan::List(Vec::new()),
-                Multicast::List(macs) => MulticastPlan::List(values(macs)),
-                Multicast::All => MulticastPlan::All,
+                Multicast::List(macs) => Multicast::List(values(macs)),
+                Multicast::All => Multicast::All,
             },
-            rss: partition.rss.value.clone(),
+            rss: partition.rss,
             table: Table::round_robin(card.reta.into(), queues),
-            weight: partition.tx.weight,
-            rate: partition.tx.rate,
-            attach: partition.attach.value.clone(),
+            weight: *partition.tx.weight,
+            rate: partition.tx.rate.map(|rate| rate.value),
+            attach: partition.attach.clone(),
         }
     }
 }
@@ -108,12 +107,8 @@ fn endpoint_cores(partition: &Partition, machine: &Machine, workers: &[u16]) -> 
     if let Some(cores) = &partition.cores {
         return values(cores);
     }
-    let free = machine
-        .cores
-        .iter()
-        .copied()
-        .filter(|core| !workers.contains(core));
-    let free: Vec<u16> = free.collect();
+    let mut free = machine.cores.clone();
+    free.retain(|core| !workers.contains(core));
     if free.is_empty() {
         machine.cores.clone()
     } else {
@@ -139,38 +134,34 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a policy that has passed every check; `layout` as [`crate::fit`]
-    /// chose it.
+    /// The plan of a policy that has passed every check, on the pools of `layout`.
     pub(crate) fn new(
         policy: &Policy,
         card: &Capabilities,
         machine: &Machine,
         workers: Vec<u16>,
         layout: Option<PoolLayout>,
-        edges: &[Edge],
+        edges: &Edges,
         segments: &Segments,
     ) -> Self {
-        let mut next_queue = 0;
-        let partitions: Vec<_> = policy
-            .partitions
-            .iter()
-            .map(|partition| {
-                let first = next_queue;
-                next_queue += usize::from(partition.queues.value);
-                PartitionPlan::new(partition, card, machine, &workers, first)
-            })
-            .collect();
-        let mtu = policy.nic.mtu.value;
-        let flows: Vec<_> = edges.iter().map(|edge| (edge.from, edge.to)).collect();
+        let mut first = 0;
+        let mut partitions = Vec::new();
+        for partition in &policy.partitions {
+            partitions.push(PartitionPlan::new(
+                partition, card, machine, &workers, first,
+            ));
+            first += usize::from(*partition.queues);
+        }
+        let mtu = *policy.nic.mtu;
         let steering = match layout {
             Some(_) => SteeringMode::Pools,
             None => SteeringMode::Software,
         };
         Self {
             hardware: HardwarePlan::new(&partitions, card, layout, mtu, workers.len()),
-            rules: Rules::new(&partitions, mtu, &flows),
-            residual: residual::channels(&partitions, &workers, card),
-            notes: residual::notes(policy, card, &partitions, &workers, edges, segments),
+            rules: Rules::new(&partitions, mtu, edges.keys().copied()),
+            residual: residual::channels(&partitions, &workers, steering),
+            notes: residual::notes(policy, &partitions, &workers, edges, segments),
             partitions,
             workers,
             mtu,

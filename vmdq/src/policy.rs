@@ -9,9 +9,14 @@ use core::fmt;
 use core::ops::Deref;
 use core::str::FromStr;
 
+use lockgate_rss::{HashKinds, Key};
+use serde::Deserialize;
+
 use crate::frame::Segment;
 use crate::mac::{Mac, hex};
-use crate::partition::{Attach, Multicast, Rss, Tx, Wire};
+use crate::parse::{hash, within, word};
+use crate::partition::{Attach, Multicast, Wire};
+use crate::rate::BitRate;
 
 /// A place in the policy text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,13 +27,19 @@ pub struct Place {
     pub column: u32,
 }
 
-/// A value and where it was written; defaults stand where their table begins.
+/// A value and where it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Its place.
-    pub place: Place,
+    /// Byte offset in the policy text; 0 for a default.
+    pub at: usize,
+}
+
+impl<T> At<T> {
+    const fn default(value: T) -> Self {
+        Self { value, at: 0 }
+    }
 }
 
 impl<T> Deref for At<T> {
@@ -66,7 +77,7 @@ impl fmt::Display for PciAddress {
 
 /// The text names no device that Lockgate can drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a device: write \"model:82576\" or a PCI address such as \"0000:03:00.0\"")]
+#[error("a device is model:82574, model:82576, model:82599 or a PCI address like 0000:03:00.0")]
 pub struct NotADevice;
 
 impl FromStr for PciAddress {
@@ -130,69 +141,152 @@ impl FromStr for Device {
 }
 
 /// One policy file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// `[nic]`.
     pub nic: Nic,
-    /// `levels.order`, lowest first; empty without `[levels]`.
-    pub levels: Vec<At<String>>,
+    /// `[levels]`; no level without it.
+    #[serde(default)]
+    pub levels: Levels,
     /// `[[partition]]`, in the order of the file.
+    #[serde(default, rename = "partition")]
     pub partitions: Vec<Partition>,
     /// `[wire]`.
+    #[serde(default)]
     pub wire: WireSource,
     /// `[[flow]]`, in the order of the file.
+    #[serde(default, rename = "flow")]
     pub flows: Vec<Flow>,
+    /// The text, to turn offsets into places.
+    #[serde(skip)]
+    pub(crate) text: String,
 }
 
 /// `[nic]`: the card and who drives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Nic {
     /// The card.
     pub device: At<Device>,
-    /// Largest payload of a frame, in bytes.
+    /// Largest payload of a frame, in bytes; no card has longer fields than 16 bits.
+    #[serde(default = "mtu", deserialize_with = "within::<_, _, 68, 65513>")]
     pub mtu: At<u16>,
     /// Cores of the trusted workers; `None`: the first usable core.
-    pub workers: Option<Vec<At<u16>>>,
+    pub workers: Option<At<Vec<At<u16>>>>,
+}
+
+/// `[levels]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    /// Their names, lowest first.
+    pub order: Vec<At<String>>,
 }
 
 /// `[wire]`: what arrives at a model.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WireSource {
     /// Capture to replay, relative to the policy file.
-    pub replay: Option<At<String>>,
+    pub replay: Option<String>,
 }
 
 /// One `[[partition]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Partition {
-    /// Its name: letters, digits, `_`, `.`, `-`.
+    /// Its name.
     pub name: At<String>,
     /// Its level, one of `levels.order`.
     pub level: Option<At<String>>,
     /// Cores of its endpoint; `None`: any core without a worker.
-    pub cores: Option<Vec<At<u16>>>,
+    pub cores: Option<At<Vec<At<u16>>>>,
     /// Receive queues, 1 to 16.
+    #[serde(default = "queues", deserialize_with = "within::<_, _, 1, 16>")]
     pub queues: At<u8>,
-    /// Its own addresses, unicast.
+    /// Its own addresses.
+    #[serde(default)]
     pub macs: Vec<At<Mac>>,
-    /// Its segments, at least one.
+    /// Its segments as listed; none listed means the untagged one.
+    #[serde(default)]
     pub vlans: Vec<At<Segment>>,
     /// Which ways of the wire it has.
+    #[serde(default)]
     pub wire: Wire,
     /// Whether it takes broadcast.
+    #[serde(default = "broadcast")]
     pub broadcast: bool,
     /// Which multicast it takes.
+    #[serde(default)]
     pub multicast: Multicast,
     /// How its queues are chosen.
-    pub rss: At<Rss>,
-    /// Its share of the wire; the place is that of `rate` where one is given.
-    pub tx: At<Tx>,
+    #[serde(default)]
+    pub rss: Rss,
+    /// Its share of the wire.
+    #[serde(default)]
+    pub tx: Tx,
     /// What its endpoint joins it to.
-    pub attach: At<Attach>,
+    #[serde(default)]
+    pub attach: Attach,
+}
+
+impl Partition {
+    /// Its segments; the untagged one has the place of the name when none is listed.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = At<Segment>> {
+        let untagged = At {
+            value: Segment::UNTAGGED,
+            at: self.name.at,
+        };
+        let default = self.vlans.is_empty().then_some(untagged);
+        self.vlans.iter().copied().chain(default)
+    }
+}
+
+/// How a partition's frames spread over its receive queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rss {
+    /// Key of the hash.
+    #[serde(deserialize_with = "word")]
+    pub key: Key,
+    /// Kinds of packet that are hashed.
+    #[serde(deserialize_with = "hash")]
+    pub hash: HashKinds,
+}
+
+impl Default for Rss {
+    fn default() -> Self {
+        Self {
+            key: Key::MICROSOFT,
+            hash: HashKinds::ALL,
+        }
+    }
+}
+
+/// A partition's share of the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tx {
+    /// Weight in the deficit round robin, 1 to 1000.
+    #[serde(deserialize_with = "within::<_, _, 1, 1000>")]
+    pub weight: At<u16>,
+    /// The most it may send, over all its frames.
+    pub rate: Option<At<BitRate>>,
+}
+
+impl Default for Tx {
+    fn default() -> Self {
+        Self {
+            weight: At::default(1),
+            rate: None,
+        }
+    }
 }
 
 /// One `[[flow]]`: frames that may pass from one partition to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Flow {
     /// Name of the sender.
     pub from: At<String>,
@@ -200,6 +294,18 @@ pub struct Flow {
     pub to: At<String>,
     /// Why this flow may go to a lower level.
     pub downgrade: Option<At<String>>,
+}
+
+fn mtu() -> At<u16> {
+    At::default(1500)
+}
+
+fn queues() -> At<u8> {
+    At::default(1)
+}
+
+fn broadcast() -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -39,7 +39,9 @@ impl fmt::Display for BitRate {
 
 /// The text is no rate of a whole number of bits per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a rate: write for example \"200Mbit/s\", in bit/s, kbit/s, Mbit/s or Gbit/s")]
+#[error(
+    "a rate is whole bits per second, written like 200Mbit/s in bit/s, kbit/s, Mbit/s or Gbit/s"
+)]
 pub struct NotARate;
 
 impl FromStr for BitRate {

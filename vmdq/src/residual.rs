@@ -8,122 +8,79 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::capabilities::Capabilities;
-use crate::fit::spans;
-use crate::levels::{Edge, Segments};
-use crate::plan::PartitionPlan;
+use crate::levels::{Edges, Segments};
+use crate::plan::{PartitionPlan, SteeringMode};
 use crate::policy::{Device, Policy};
 
 /// Resources that partitions of different levels share.
 pub(crate) fn channels(
     partitions: &[PartitionPlan],
     workers: &[u16],
-    card: &Capabilities,
+    steering: SteeringMode,
 ) -> Vec<String> {
-    let mut channels = Vec::new();
-    let mut add = |users: Vec<&PartitionPlan>, resource: &str, signal: &str| {
-        if levels_differ(&users) {
-            channels.push(format!(
-                "{resource} is shared by {}: {signal}",
-                list(&users)
-            ));
-        }
+    let software = steering == SteeringMode::Software;
+    let shared = |resource: String, uses: &dyn Fn(&PartitionPlan) -> bool| {
+        let users = || partitions.iter().filter(|p| uses(p));
+        let mut levels = users().filter_map(|p| p.level.as_ref());
+        let first = levels.next()?;
+        levels.find(|level| *level != first)?;
+        let names = users().filter_map(|p| Some(format!("`{}` ({})", p.name, p.level.as_ref()?)));
+        let names = names.collect::<Vec<_>>().join(", ");
+        Some(format!("{resource}: {names} can feel each other's load"))
     };
-    let all = || partitions.iter().collect::<Vec<_>>();
-    for (worker, core) in workers.iter().enumerate() {
-        let pools = card.pools() > 0;
-        let served = |p: &&PartitionPlan| !pools || p.queue_workers.contains(&worker);
-        let users = partitions.iter().filter(served).collect();
-        let resource = format!("the worker on core {core}");
-        add(
-            users,
-            &resource,
-            "the load of one shows in the latency and losses of another",
-        );
-    }
-    let signal = "the traffic of one shows in the latency and losses of another";
-    add(
-        all(),
-        &format!("the {} with its link and packet buffers", card.card),
-        signal,
-    );
-    let neighbours = partitions
-        .iter()
-        .filter(|p| partitions.iter().any(|q| one_core(p, q)));
-    let signal = "the load of one shows in the speed of another";
-    add(neighbours.collect(), "a core of their endpoints", signal);
-    add(all(), "the machine's caches and memory", signal);
-    channels
-}
-
-fn one_core(p: &PartitionPlan, q: &PartitionPlan) -> bool {
-    levels_differ(&[p, q]) && p.cores.iter().any(|core| q.cores.contains(core))
-}
-
-fn levels_differ(users: &[&PartitionPlan]) -> bool {
-    let mut levels = users.iter().filter_map(|p| p.level.as_ref());
-    levels
-        .next()
-        .is_some_and(|first| levels.any(|level| level != first))
-}
-
-fn list(users: &[&PartitionPlan]) -> String {
-    let names = users
-        .iter()
-        .filter_map(|p| Some(format!("`{}` ({})", p.name, p.level.as_ref()?)));
-    names.collect::<Vec<_>>().join(", ")
+    let by_worker = workers.iter().enumerate().map(|(worker, core)| {
+        let serves = |p: &PartitionPlan| software || p.queue_workers.contains(&worker);
+        shared(format!("one worker on core {core}"), &serves)
+    });
+    let meets = |p: &PartitionPlan, q: &PartitionPlan| p.cores.iter().any(|c| q.cores.contains(c));
+    let crowded = |p: &PartitionPlan| partitions.iter().any(|q| q.level != p.level && meets(p, q));
+    let rest = [
+        shared("the card, its link and its packet buffers".into(), &|_| {
+            true
+        }),
+        shared(
+            "cores that more than one endpoint may run on".into(),
+            &crowded,
+        ),
+        shared("the machine's caches and memory".into(), &|_| true),
+    ];
+    by_worker.chain(rest).flatten().collect()
 }
 
 /// What is allowed and may still not be meant.
 pub(crate) fn notes(
     policy: &Policy,
-    card: &Capabilities,
     partitions: &[PartitionPlan],
     workers: &[u16],
-    edges: &[Edge],
+    edges: &Edges,
     segments: &Segments,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    if card.pools() == 0 {
-        notes.push(format!("software steering: the {} has no pools, so the worker looks up the partition of every frame", card.card));
+    if policy.wire.replay.is_some() && matches!(*policy.nic.device, Device::Pci(_)) {
+        notes.push("`wire.replay` is not used: the device is no model".into());
     }
-    if policy.wire.replay.is_some() && matches!(policy.nic.device.value, Device::Pci(_)) {
-        notes.push(format!(
-            "`wire.replay` is not used: {} is no model",
-            policy.nic.device.value
-        ));
-    }
-    for edge in edges {
-        if segments.common(policy, edge.from, edge.to).is_none() {
-            let (from, to) = (&partitions[edge.from].name, &partitions[edge.to].name);
-            notes.push(format!("the flow from `{from}` to `{to}` carries nothing: the two have no segment in common"));
+    for (from, to) in edges.keys().copied() {
+        if segments.common(policy, from, to).is_none() {
+            let (from, to) = (&partitions[from].name, &partitions[to].name);
+            notes.push(format!(
+                "the flow from `{from}` to `{to}` carries nothing: no common segment"
+            ));
         }
     }
     for partition in partitions {
         let name = &partition.name;
         if partition.macs.is_empty() {
-            notes.push(format!(
-                "`{name}` owns no address: it can send nothing and receive no unicast"
-            ));
+            notes.push(format!("`{name}` owns no address: it can send nothing"));
         }
-        let both: Vec<u16> = partition
-            .cores
-            .iter()
-            .copied()
-            .filter(|core| workers.contains(core))
-            .collect();
-        if !both.is_empty() {
+        if partition.cores.iter().any(|core| workers.contains(core)) {
             notes.push(format!(
-                "the endpoint of `{name}` shares {} with a worker",
-                spans(&both)
+                "the endpoint of `{name}` may run on a worker's core"
             ));
         }
     }
     for (worker, core) in workers.iter().enumerate() {
         if !partitions.iter().any(|p| p.queue_workers.contains(&worker)) {
-            notes.push(format!(
-                "the worker on core {core} has no queue: there are more workers than queues"
-            ));
+            notes.push(format!("the worker on core {core} has no queue"));
         }
     }
     notes

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use crate::frame::{FrameHeader, HEADER, MAC_CONTROL, TAG};
 use crate::mac::Mac;
-use crate::partition::{MAX_PARTITIONS, MulticastPlan, PartitionSet};
+use crate::partition::{MAX_PARTITIONS, Multicast, PartitionSet};
 use crate::plan::PartitionPlan;
 
 /// Why a frame was dropped or refused.
@@ -118,7 +118,11 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// The tables of `partitions`; `flows` are pairs (from, to) of their numbers.
-    pub(crate) fn new(partitions: &[PartitionPlan], mtu: u16, flows: &[(usize, usize)]) -> Self {
+    pub(crate) fn new(
+        partitions: &[PartitionPlan],
+        mtu: u16,
+        flows: impl Iterator<Item = (usize, usize)>,
+    ) -> Self {
         let mut rules = Self {
             longest: usize::from(mtu) + HEADER,
             members: Box::new([0; 4096]),
@@ -132,14 +136,14 @@ impl Rules {
         for (p, partition) in partitions.iter().enumerate() {
             let when = |yes: bool| u64::from(yes) << p;
             rules.broadcast |= when(partition.broadcast);
-            rules.all_multicast |= when(partition.multicast == MulticastPlan::All);
+            rules.all_multicast |= when(partition.multicast == Multicast::All);
             rules.receives |= when(partition.wire.receives());
             rules.sends |= when(partition.wire.sends());
             for segment in &partition.vlans {
                 rules.members[usize::from(segment.vid())] |= when(true);
             }
         }
-        for &(from, to) in flows {
+        for (from, to) in flows {
             rules.flows[from] |= 1 << to;
         }
         rules
@@ -253,8 +257,8 @@ fn addresses(partitions: &[PartitionPlan]) -> Vec<(Mac, usize)> {
     let mut all = Vec::new();
     for (p, partition) in partitions.iter().enumerate() {
         let listed: &[Mac] = match &partition.multicast {
-            MulticastPlan::List(macs) => macs,
-            MulticastPlan::All => &[],
+            Multicast::List(macs) => macs,
+            Multicast::All => &[],
         };
         all.extend(partition.macs.iter().chain(listed).map(|mac| (*mac, p)));
     }

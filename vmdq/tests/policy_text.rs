@@ -4,8 +4,7 @@
 
 use lockgate_rss::{HashKinds, Key};
 use lockgate_vmdq::{
-    Attach, Capabilities, Device, Machine, Mac, Multicast, MulticastPlan, PciAddress, Place,
-    Policy, Segment, SteeringMode, Wire,
+    Attach, Capabilities, Machine, Multicast, Policy, Segment, SteeringMode, Wire,
 };
 
 /// The example of the design, as far as it goes: one flow names a partition that
@@ -60,10 +59,16 @@ fn the_example_of_the_design_checks_once_its_other_partition_exists() {
     assert_eq!(secret.vlans, [Segment::new(20).unwrap()]);
     assert_eq!(secret.wire, Wire::Both);
     let group = "01:00:5e:00:00:fb".parse().unwrap();
-    assert_eq!(secret.multicast, MulticastPlan::List(vec![group]));
-    assert_eq!((secret.rss.key, secret.rss.hash), (Key::SYMMETRIC, HashKinds::ALL));
+    assert_eq!(secret.multicast, Multicast::List(vec![group]));
+    assert_eq!(
+        (secret.rss.key, secret.rss.hash),
+        (Key::SYMMETRIC, HashKinds::ALL)
+    );
     assert_eq!(secret.weight, 2);
-    assert_eq!(secret.rate.map(|rate| rate.bits_per_second()), Some(200_000_000));
+    assert_eq!(
+        secret.rate.map(|rate| rate.bits_per_second()),
+        Some(200_000_000)
+    );
     let socket = "/run/lockgate/secret.sock".into();
     assert_eq!(secret.attach, Attach::Memif { socket });
     assert_eq!((plan.workers(), plan.mtu()), (&[0][..], 1500));
