@@ -80,6 +80,7 @@ impl RssType {
 
 /// Receive write-back, quadword 0: what the card found in the frame.
 #[bitfield(u64)]
+#[derive(PartialEq, Eq)]
 pub struct RxInfo {
     /// What the hash covers.
     #[bits(4)]
@@ -100,6 +101,7 @@ pub struct RxInfo {
 
 /// Receive write-back, quadword 1: status and length.
 #[bitfield(u64)]
+#[derive(PartialEq, Eq)]
 pub struct RxStatus {
     /// DD: the card is done with the descriptor.
     pub done: bool,
@@ -138,6 +140,7 @@ pub mod dtyp {
 
 /// Transmit data descriptor, quadword 1; quadword 0 is the buffer's address.
 #[bitfield(u64)]
+#[derive(PartialEq, Eq)]
 pub struct TxData {
     /// DTALEN: bytes in this buffer.
     pub length: u16,

@@ -25,6 +25,7 @@ pub mod register {
 
 /// PHY control register, number 0 (IEEE 802.3, 22.2.4.1).
 #[bitfield(u16)]
+#[derive(PartialEq, Eq)]
 pub struct Control {
     #[bits(6)]
     __: u8,
@@ -50,6 +51,7 @@ pub struct Control {
 
 /// PHY status register, number 1 (IEEE 802.3, 22.2.4.2).
 #[bitfield(u16)]
+#[derive(PartialEq, Eq)]
 pub struct Status {
     #[bits(2)]
     __: u8,

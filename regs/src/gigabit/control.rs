@@ -8,6 +8,7 @@ use crate::register::{register, words};
 
 /// Device control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Ctrl {
     /// FD: full duplex, when duplex is forced.
     pub full_duplex: bool,
@@ -45,6 +46,7 @@ register!(Ctrl, "CTRL", 0x0000);
 
 /// Device status.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Status {
     /// FD: the link is full duplex.
     pub full_duplex: bool,
@@ -74,6 +76,7 @@ register!(Status, "STATUS", 0x0008);
 
 /// EEPROM control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Eecd {
     #[bits(6)]
     __: u8,
@@ -96,6 +99,7 @@ register!(Eecd, "EECD", 0x0010);
 
 /// EEPROM read.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Eerd {
     /// Starts the read.
     pub start: bool,
@@ -119,6 +123,7 @@ pub mod mdic_op {
 
 /// PHY access.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Mdic {
     /// The word written or read.
     pub data: u16,
@@ -142,6 +147,7 @@ register!(Mdic, "MDIC", 0x0020);
 
 /// Receive control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rctl {
     __: bool,
     /// EN: receives.
@@ -187,6 +193,7 @@ register!(Rctl, "RCTL", 0x0100);
 
 /// Transmit control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Tctl {
     __: bool,
     /// EN: transmits.
@@ -210,6 +217,7 @@ register!(Tctl, "TCTL", 0x0400);
 
 /// Flow control receive threshold low.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Fcrtl {
     #[bits(4)]
     __: u8,
@@ -225,6 +233,7 @@ register!(Fcrtl, "FCRTL", 0x2160);
 
 /// Flow control receive threshold high.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Fcrth {
     #[bits(4)]
     __: u8,
@@ -238,6 +247,7 @@ register!(Fcrth, "FCRTH", 0x2168);
 
 /// PCIe control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Gcr {
     #[bits(12)]
     __: u16,
@@ -256,6 +266,7 @@ register!(Gcr, "GCR", 0x5B00);
 
 /// Semaphores between software and firmware.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Swsm {
     /// SMBI: software's own semaphore; reading takes it.
     pub smbi: bool,

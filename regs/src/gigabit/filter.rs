@@ -17,6 +17,7 @@ indices! {
 
 /// Receive checksum control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rxcsum {
     /// PCSS: where the fragment checksum starts.
     pub start: u8,
@@ -38,6 +39,7 @@ register!(Rxcsum, "RXCSUM", 0x5000);
 
 /// Receive filter control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rfctl {
     #[bits(6)]
     __: u8,
@@ -63,6 +65,7 @@ register!(Rfctl, "RFCTL", 0x5008);
 /// Four entries of the RSS indirection table: entry 4 i is in the low
 /// byte of word i.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Reta {
     /// The first entry.
     pub first: u8,

@@ -10,6 +10,7 @@ use crate::register::{register, words};
 
 /// Extended device control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct CtrlExt {
     #[bits(13)]
     __: u16,

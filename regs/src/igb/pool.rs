@@ -10,6 +10,7 @@ use crate::register::{register, words};
 
 /// Virtualization control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct VtCtl {
     #[bits(7)]
     __: u8,
@@ -30,6 +31,7 @@ register!(VtCtl, "VT_CTL", 0x581C);
 
 /// Offload and filters of one pool.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Vmolr {
     /// RLPML: longest frame while `long_packets` is set, tag and check sequence
     /// included.
@@ -64,6 +66,7 @@ register!(Vmolr, "VMOLR", Pool, 0x5AD0, 4);
 
 /// Offload of frames that go to more than one pool.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rplolr {
     #[bits(30)]
     __: u32,
@@ -76,6 +79,7 @@ register!(Rplolr, "RPLOLR", 0x5AF0);
 
 /// A VLAN filter with its pools.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Vlvf {
     /// VLAN_Id: the VLAN.
     #[bits(12)]
@@ -93,6 +97,7 @@ register!(Vlvf, "VLVF", VlvfIndex, 0x5D00, 4);
 
 /// Default tag of a pool's frames.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Vmvir {
     /// Port VLAN ID: the tag to insert, priority included.
     pub tag: u16,
@@ -107,6 +112,7 @@ register!(Vmvir, "VMVIR", Pool, 0x3700, 4);
 
 /// Switching between pools and checks on senders.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Dtxswc {
     /// MACAS: pools whose source MAC is checked, a bit each.
     pub mac_anti_spoof: u8,
@@ -123,6 +129,7 @@ register!(Dtxswc, "DTXSWC", 0x3500);
 
 /// Transmit DMA control.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Dtxctl {
     #[bits(2)]
     __: u8,
@@ -143,6 +150,7 @@ register!(Dtxctl, "DTXCTL", 0x3590);
 
 /// Pools that failed an anti-spoof check since the last read.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Wvbr {
     /// Pools that sent from a MAC that is not theirs.
     pub mac: u8,

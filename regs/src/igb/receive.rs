@@ -51,6 +51,7 @@ impl MultipleQueues {
 
 /// Multiple receive queues command.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Mrqc {
     /// How frames are spread.
     #[bits(3)]
@@ -82,6 +83,7 @@ register!(Mrqc, "MRQC", 0x5818);
 
 /// Receive address low: octets 0 to 3, the first low.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Ral {
     /// Octets 0 to 3.
     pub octets: u32,
@@ -101,6 +103,7 @@ impl Stable for Ral {}
 
 /// Receive address high.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rah {
     /// Octets 4 and 5, octet 4 low.
     pub octets: u16,
@@ -162,6 +165,7 @@ impl DescriptorType {
 
 /// Split and replication receive control, one per queue.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Srrctl {
     /// BSIZEPACKET: buffer size in KiB; 0 is what RCTL says.
     #[bits(7)]
@@ -187,6 +191,7 @@ register!(Srrctl, "SRRCTL", RxQueue, 0xC00C, 0x40);
 
 /// Receive descriptor control, one per queue.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rxdctl {
     /// PTHRESH: fetches when fewer descriptors are on the chip.
     #[bits(5)]
@@ -214,6 +219,7 @@ register!(Rxdctl, "RXDCTL", RxQueue, 0xC028, 0x40);
 
 /// DCA and relaxed ordering of a receive queue.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct DcaRxctrl {
     #[bits(5)]
     __: u8,
@@ -236,6 +242,7 @@ register!(DcaRxctrl, "DCA_RXCTRL", RxQueue, 0xC014, 0x40);
 /// Errors of a received frame: bits 31:20 of the write-back's third word
 ///.
 #[bitfield(u16)]
+#[derive(PartialEq, Eq)]
 pub struct RxErrors {
     #[bits(3)]
     __: u8,

@@ -10,6 +10,7 @@ use crate::register::{register, words};
 
 /// Transmit descriptor control, one per queue.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Txdctl {
     /// PTHRESH: fetches when fewer descriptors are on the chip.
     #[bits(5)]
@@ -39,6 +40,7 @@ register!(Txdctl, "TXDCTL", TxQueue, 0xE028, 0x40);
 
 /// DCA and relaxed ordering of a transmit queue.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct DcaTxctrl {
     #[bits(5)]
     __: u8,
@@ -63,6 +65,7 @@ register!(DcaTxctrl, "DCA_TXCTRL", TxQueue, 0xE014, 0x40);
 
 /// Where the card writes the head, low half.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Tdwbal {
     /// Head_WB_EN: writes the head instead of setting DD.
     pub enable: bool,
@@ -75,6 +78,7 @@ register!(Tdwbal, "TDWBAL", TxQueue, 0xE038, 0x40);
 
 /// Rate limit of the queue that [`Rttdqsel`] selects.
 #[bitfield(u32)]
+#[derive(PartialEq, Eq)]
 pub struct Rttbcnrc {
     /// RF_DEC and RF_INT: link speed over rate, in 1/16384.
     #[bits(28)]
