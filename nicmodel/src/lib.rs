@@ -1,2 +1,206 @@
-//! Under construction.
+//! Intel controllers in software, at register level.
+//!
+//! A [`Model`] is a card behind the drivers' seam: registers, an IOMMU domain, a
+//! PCI function. It does what the datasheet says of everything that a driver can
+//! rely on, reaches no memory outside the mappings of its domain, and decides by
+//! code of its own, never by the drivers' or the policy's, where a frame goes.
+//! Nothing that a driver writes or a frame contains makes it panic or spin.
+//!
+//! It is deterministic: it has no thread and no clock. Time passes by register
+//! reads, so whatever takes a card a while takes the model a few reads.
+//!
+//! Not here: captures and who reads them; interrupts (the drivers poll).
 #![forbid(unsafe_code)]
+
+mod chip;
+mod ethernet;
+mod fault;
+mod igb;
+mod iommu;
+mod nvm;
+mod phy;
+mod registers;
+mod wire;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lockgate_drivers::device::{Bar, Card, Function, Iommu, Iova};
+use lockgate_drivers::sys::Pages;
+
+use chip::{Bus, Chip};
+use iommu::Domain;
+use wire::Wire;
+
+pub use chip::Receive;
+pub use fault::{DmaFault, Misuse};
+
+/// One modelled card. Clones are handles on the same card.
+#[derive(Clone)]
+pub struct Model(Arc<Mutex<Slot>>);
+
+/// A card in its slot.
+struct Slot {
+    chip: Box<dyn Chip>,
+    bus: Bus,
+    /// The card was pulled out: it reads all ones.
+    gone: bool,
+}
+
+impl Model {
+    /// An 82576 at power-on, with a cable in it that leads to a partner.
+    pub fn i82576() -> Self {
+        Self::with(Box::new(igb::Nic::new()))
+    }
+
+    fn with(chip: Box<dyn Chip>) -> Self {
+        let bus = Bus {
+            domain: Domain::new(),
+            master: false,
+            wire: Wire::default(),
+        };
+        Self(Arc::new(Mutex::new(Slot {
+            chip,
+            bus,
+            gone: false,
+        })))
+    }
+
+    /// The card as drivers take it.
+    pub fn card(&self) -> Card {
+        Card {
+            id: self.slot().chip.id(),
+            bar: Arc::new(self.clone()),
+            iommu: Arc::new(self.clone()),
+            function: Arc::new(self.clone()),
+        }
+    }
+
+    /// Puts a frame, without check sequence, on the wire to the card. A short one
+    /// is padded with zeros to 60 bytes, as its sender's MAC would; under 14
+    /// bytes it is counted as undersized.
+    pub fn receive(&self, frame: &[u8]) -> Receive {
+        let Slot { chip, bus, gone } = &mut *self.slot();
+        if *gone {
+            return Receive::NotReady;
+        }
+        chip.receive(bus, frame)
+    }
+
+    /// Whether [`Model::receive`] would lose no copy of `frame` now for want of
+    /// room; false while the card does not receive.
+    pub fn room(&self, frame: &[u8]) -> bool {
+        let slot = self.slot();
+        !slot.gone && slot.chip.room(&slot.bus, frame)
+    }
+
+    /// What left on the wire since the last call, in order, without check
+    /// sequences.
+    pub fn transmitted(&self) -> Vec<Vec<u8>> {
+        self.slot().bus.wire.take()
+    }
+
+    /// Plugs the cable in or pulls it out.
+    pub fn set_link(&self, up: bool) {
+        let Slot { chip, bus, .. } = &mut *self.slot();
+        chip.set_cable(bus, up);
+    }
+
+    /// Pulls the card out: registers read all ones, nothing moves any more.
+    pub fn unplug(&self) {
+        let mut slot = self.slot();
+        slot.gone = true;
+        slot.bus.master = false;
+    }
+
+    /// DMA that the IOMMU refused: the first 256, oldest first.
+    pub fn faults(&self) -> Vec<DmaFault> {
+        self.slot().bus.domain.faults().first().to_vec()
+    }
+
+    /// How many DMAs the IOMMU refused.
+    pub fn fault_count(&self) -> u64 {
+        self.slot().bus.domain.faults().total()
+    }
+
+    /// What the driver did that the datasheet forbids: the first 256, oldest
+    /// first.
+    pub fn misuse(&self) -> Vec<Misuse> {
+        self.slot().chip.misuse().to_vec()
+    }
+
+    /// Writes `bytes` at `iova` as a card gone astray would.
+    ///
+    /// # Errors
+    /// The fault, when the bytes are not all in one mapping; none was written.
+    pub fn dma_write(&self, iova: Iova, bytes: &[u8]) -> Result<(), DmaFault> {
+        self.slot().bus.domain.write(iova.get(), bytes)
+    }
+
+    /// Reads into `bytes` from `iova` as a card gone astray would.
+    ///
+    /// # Errors
+    /// The fault, when the bytes are not all in one mapping; none was read.
+    pub fn dma_read(&self, iova: Iova, bytes: &mut [u8]) -> Result<(), DmaFault> {
+        self.slot().bus.domain.read(iova.get(), bytes)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bar for Model {
+    fn read(&self, offset: u32) -> u32 {
+        let Slot { chip, bus, gone } = &mut *self.slot();
+        if *gone {
+            return u32::MAX;
+        }
+        chip.tick(bus);
+        chip.read(bus, offset)
+    }
+
+    fn write(&self, offset: u32, value: u32) {
+        let Slot { chip, bus, gone } = &mut *self.slot();
+        if !*gone {
+            chip.write(bus, offset, value);
+        }
+    }
+
+    fn flush(&self) {
+        let Slot { chip, bus, .. } = &mut *self.slot();
+        chip.tick(bus);
+    }
+}
+
+impl Iommu for Model {
+    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
+        self.slot().bus.domain.map(pages)
+    }
+
+    fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
+        self.slot().bus.domain.unmap(iova, bytes)
+    }
+}
+
+impl Function for Model {
+    fn reset(&self) -> io::Result<()> {
+        let slot = &mut *self.slot();
+        if slot.gone {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        slot.chip.reset();
+        slot.bus.master = false;
+        Ok(())
+    }
+
+    fn set_bus_master(&self, on: bool) -> io::Result<()> {
+        let slot = &mut *self.slot();
+        if slot.gone {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        slot.bus.master = on;
+        slot.chip.bus_changed(&mut slot.bus);
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads and writes of the BAR: what they return and what they set off.
+//!
+//! The map says which bits a driver can write; here is what a register does
+//! besides holding them.
+
+use lockgate_regs::igb::*;
+use lockgate_regs::{Index, Register};
+
+use super::{AUTO_READ, Nic, map::plain};
+use crate::chip::Bus;
+use crate::fault::Misuse;
+use crate::registers::Access;
+
+impl Nic {
+    pub(super) fn read_register(&mut self, offset: u32) -> u32 {
+        let offset = canonical(offset);
+        if !self.registers.contains(offset) {
+            return u32::MAX;
+        }
+        let value = match offset {
+            Ctrl::BASE => self.read_ctrl(),
+            Status::BASE => self.status().into(),
+            Eecd::BASE => self.read_eecd(),
+            Swsm::BASE => self.read_swsm(),
+            Rttbcnrc::BASE => self.rates[self.selected_rate()],
+            Imc::BASE => self.registers.word(plain::IMS),
+            Eimc::BASE => self.registers.word(plain::EIMS),
+            _ => self.read_queue(offset),
+        };
+        if self.registers.access(offset) == Access::Clears {
+            self.registers.put(offset, 0);
+            if matches!(offset, Gorch::BASE | Gotch::BASE | Torh::BASE | Toth::BASE) {
+                self.registers.put(offset - 4, 0);
+            }
+        }
+        value
+    }
+
+    pub(super) fn write_register(&mut self, bus: &mut Bus, offset: u32, value: u32) {
+        let offset = canonical(offset);
+        if !self.registers.contains(offset) {
+            return;
+        }
+        if self.resetting {
+            self.misuse.push(Misuse::WriteDuringReset(offset));
+            return;
+        }
+        match self.registers.access(offset) {
+            Access::Absent => self.misuse.push(Misuse::UnknownRegister(offset)),
+            Access::Clears => self.write_causes(offset, value),
+            Access::Stored { mask } => {
+                let kept = self.registers.word(offset) & !mask;
+                self.registers.put(offset, kept | (value & mask));
+                self.written(bus, offset, value);
+            }
+        }
+    }
+
+    /// Interrupt causes clear by writing ones too; counters ignore writes.
+    fn write_causes(&mut self, offset: u32, value: u32) {
+        if matches!(offset, Icr::BASE | Eicr::BASE) {
+            let causes = self.registers.word(offset);
+            self.registers.put(offset, causes & !value);
+        }
+    }
+
+    fn written(&mut self, bus: &mut Bus, offset: u32, value: u32) {
+        match offset {
+            Ctrl::BASE => self.write_ctrl(bus, Ctrl::from(value)),
+            Eecd::BASE => self.write_eecd(),
+            Eerd::BASE => self.write_eerd(Eerd::from(value)),
+            Mdic::BASE => self.write_mdic(bus, Mdic::from(value)),
+            Imc::BASE => self.mask_interrupts(plain::IMS, value),
+            Eimc::BASE => self.mask_interrupts(plain::EIMS, value),
+            Rttbcnrc::BASE => self.rates[self.selected_rate()] = self.registers.word(offset),
+            Tctl::BASE | Vfte::BASE | Mrqc::BASE | Srrctl::BASE | Qde::BASE => self.resume(bus),
+            _ => self.written_queue(bus, offset),
+        }
+    }
+
+    fn mask_interrupts(&mut self, set: u32, value: u32) {
+        let allowed = self.registers.word(set);
+        self.registers.put(set, allowed & !value);
+    }
+
+    fn selected_rate(&self) -> usize {
+        (self.registers.get::<Rttdqsel>(()).get() & 0xF) as usize
+    }
+
+    fn read_ctrl(&mut self) -> u32 {
+        let ctrl = self.registers.get::<Ctrl>(());
+        ctrl.with_reset(std::mem::take(&mut self.resetting)).into()
+    }
+
+    fn write_ctrl(&mut self, bus: &mut Bus, ctrl: Ctrl) {
+        if ctrl.reset() {
+            self.software_reset();
+            return;
+        }
+        self.master.ask(!ctrl.gio_master_disable(), self.now);
+        self.settle(bus);
+    }
+
+    fn status(&self) -> Status {
+        Status::new()
+            .with_full_duplex(self.link_up)
+            .with_link_up(self.link_up)
+            .with_transmit_off(self.paused)
+            .with_speed(if self.link_up { 2 } else { 0 })
+            .with_gio_master_enable(self.master.is_on())
+    }
+
+    /// SMBI is taken by reading it (82576 datasheet, chapter 8).
+    fn read_swsm(&mut self) -> u32 {
+        let swsm = self.registers.get::<Swsm>(());
+        self.registers.set::<Swsm>((), swsm.with_smbi(true));
+        swsm.into()
+    }
+
+    fn read_eecd(&mut self) -> u32 {
+        let eecd = self.registers.get::<Eecd>(());
+        let read = self.now >= self.reset_at.saturating_add(AUTO_READ);
+        eecd.with_present(true).with_auto_read_done(read).into()
+    }
+
+    fn write_eecd(&mut self) {
+        let eecd = self.registers.get::<Eecd>(());
+        self.registers
+            .set::<Eecd>((), eecd.with_grant(eecd.request()));
+    }
+
+    /// The enable bit of a queue shows whether it is live, not what was asked.
+    fn read_queue(&mut self, offset: u32) -> u32 {
+        let value = self.registers.word(offset);
+        if let Some(queue) = queue_at(offset, Rxdctl::BASE).and_then(RxQueue::new) {
+            let live = self.rx[queue.number() as usize].live.is_on();
+            return Rxdctl::from(value).with_enable(live).into();
+        }
+        if let Some(queue) = queue_at(offset, Txdctl::BASE).and_then(TxQueue::new) {
+            let live = self.tx[queue.number() as usize].live.is_on();
+            return Txdctl::from(value).with_enable(live).into();
+        }
+        value
+    }
+
+    fn written_queue(&mut self, bus: &mut Bus, offset: u32) {
+        let rx = |base| queue_at(offset, base).and_then(RxQueue::new);
+        let tx = |base| queue_at(offset, base).and_then(TxQueue::new);
+        if let Some(queue) = rx(Rdt::BASE) {
+            self.announce(bus, queue);
+        } else if let Some(queue) = tx(Tdt::BASE) {
+            self.check_tail(queue);
+            self.transmit(bus, queue);
+        } else if let Some(queue) = rx(Srrctl::BASE) {
+            self.check_descriptor_type(queue);
+            self.drain(bus);
+        } else if let Some(queue) = rx(Rxdctl::BASE) {
+            let on = self.registers.get::<Rxdctl>(queue).enable();
+            self.rx[queue.number() as usize].live.ask(on, self.now);
+        } else if let Some(queue) = tx(Txdctl::BASE) {
+            let on = self.registers.get::<Txdctl>(queue).enable();
+            self.tx[queue.number() as usize].live.ask(on, self.now);
+        }
+    }
+}
+
+/// Which queue the register at `offset` belongs to, if it is the one that is at
+/// `base` for queue 0.
+fn queue_at(offset: u32, base: u32) -> Option<u32> {
+    let distance = offset.checked_sub(base)?;
+    let queue = distance / 0x40;
+    (distance.is_multiple_of(0x40) && queue < 16).then_some(queue)
+}
+
+/// Queues 0 to 3 are also at 0x2800 and 0x3800, where the 82575 had them.
+fn canonical(offset: u32) -> u32 {
+    let (old, new) = match offset {
+        0x2800..0x2C00 => (0x2800, 0xC000),
+        0x3800..0x3C00 => (0x3800, 0xE000),
+        _ => return offset,
+    };
+    let (queue, register) = ((offset - old) / 0x100, (offset - old) % 0x100);
+    match register {
+        0..0x40 => new + 0x40 * queue + register,
+        _ => offset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn the_old_places_of_four_queues_lead_to_the_new_ones() {
+        assert_eq!(canonical(0x2800), 0xC000);
+        assert_eq!(canonical(0x2B18), 0xC0D8);
+        assert_eq!(canonical(0x3B14), 0xE0D4);
+        assert_eq!(canonical(0x2840), 0x2840);
+        assert_eq!(canonical(0x2C00), 0x2C00);
+    }
+}

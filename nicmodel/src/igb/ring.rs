@@ -1,0 +1,111 @@
+//! A descriptor ring as the card sees it: base, length, head and tail.
+//!
+//! The card owns the descriptors from head to before tail. A tail beyond the
+//! ring, or a ring without length, leaves it none.
+
+use lockgate_regs::descriptor::BYTES;
+use lockgate_regs::igb::*;
+
+use crate::registers::Registers;
+
+/// One ring, at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ring {
+    base: u64,
+    descriptors: u32,
+    head: u32,
+    tail: u32,
+}
+
+impl Ring {
+    /// The ring of a receive queue, whose tail was last announced as `tail`.
+    pub(super) fn receive(registers: &Registers, queue: RxQueue, tail: u32) -> Self {
+        let low = registers.get::<Rdbal>(queue).get();
+        let high = registers.get::<Rdbah>(queue).get();
+        Self {
+            base: u64::from(low) | (u64::from(high) << 32),
+            descriptors: registers.get::<Rdlen>(queue).get() / BYTES as u32,
+            head: registers.get::<Rdh>(queue).get(),
+            tail,
+        }
+    }
+
+    /// The ring of a transmit queue.
+    pub(super) fn transmit(registers: &Registers, queue: TxQueue) -> Self {
+        let low = registers.get::<Tdbal>(queue).get();
+        let high = registers.get::<Tdbah>(queue).get();
+        Self {
+            base: u64::from(low) | (u64::from(high) << 32),
+            descriptors: registers.get::<Tdlen>(queue).get() / BYTES as u32,
+            head: registers.get::<Tdh>(queue).get(),
+            tail: registers.get::<Tdt>(queue).get(),
+        }
+    }
+
+    /// How many descriptors the card owns.
+    pub(super) fn owned(&self) -> u32 {
+        if self.head >= self.descriptors || self.tail >= self.descriptors {
+            return 0;
+        }
+        match self.tail.checked_sub(self.head) {
+            Some(owned) => owned,
+            None => self.tail + self.descriptors - self.head,
+        }
+    }
+
+    /// Whether the tail is in the ring.
+    pub(super) fn tail_fits(&self) -> bool {
+        self.tail < self.descriptors || (self.tail == 0 && self.descriptors == 0)
+    }
+
+    /// Where the descriptor at the head is.
+    pub(super) fn address(&self) -> u64 {
+        self.base.wrapping_add(u64::from(self.head) * BYTES as u64)
+    }
+
+    /// Moves on to the next descriptor; gives its number.
+    pub(super) fn advance(&mut self) -> u32 {
+        self.head = match self.head + 1 {
+            next if next < self.descriptors => next,
+            _ => 0,
+        };
+        self.head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ring;
+
+    fn ring(head: u32, tail: u32) -> Ring {
+        Ring {
+            base: 0x1000,
+            descriptors: 8,
+            head,
+            tail,
+        }
+    }
+
+    #[test]
+    fn the_card_owns_from_head_to_before_tail() {
+        assert_eq!(ring(2, 2).owned(), 0);
+        assert_eq!(ring(2, 7).owned(), 5);
+        assert_eq!(ring(7, 2).owned(), 3);
+        assert_eq!(ring(0, 7).owned(), 7);
+    }
+
+    #[test]
+    fn a_head_or_tail_beyond_the_ring_leaves_it_nothing() {
+        assert_eq!(ring(0, 8).owned(), 0);
+        assert_eq!(ring(8, 3).owned(), 0);
+        assert!(!ring(0, 8).tail_fits());
+    }
+
+    #[test]
+    fn the_head_wraps_at_the_end() {
+        let mut ring = ring(7, 2);
+        assert_eq!(ring.address(), 0x1070);
+        assert_eq!(ring.advance(), 0);
+        assert_eq!(ring.address(), 0x1000);
+    }
+}

@@ -1,0 +1,47 @@
+//! The configuration EEPROM: a MAC address and a valid sum.
+//!
+//! Not here: the register that reads it (each card).
+
+use lockgate_regs::nvm::{CHECKSUM, MAC_ADDRESS, SUM};
+
+/// The words of an EEPROM that holds `mac` and little else.
+#[derive(Debug, Clone)]
+pub(crate) struct Nvm([u16; CHECKSUM as usize + 1]);
+
+impl Nvm {
+    pub(crate) fn new(mac: [u8; 6]) -> Self {
+        let mut words = [0_u16; CHECKSUM as usize + 1];
+        let pairs = mac.as_chunks::<2>().0;
+        for (word, pair) in words.iter_mut().skip(MAC_ADDRESS.into()).zip(pairs) {
+            *word = u16::from_le_bytes(*pair);
+        }
+        let sum = words
+            .iter()
+            .fold(0_u16, |sum, &word| sum.wrapping_add(word));
+        words[usize::from(CHECKSUM)] = SUM.wrapping_sub(sum);
+        Self(words)
+    }
+
+    /// Word `address`; all ones behind the end.
+    pub(crate) fn word(&self, address: u16) -> u16 {
+        self.0
+            .get(usize::from(address))
+            .copied()
+            .unwrap_or(u16::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Nvm;
+
+    #[test]
+    fn the_first_64_words_sum_up_to_baba() {
+        let nvm = Nvm::new([0x02, 0x4C, 0x47, 0xFF, 0x82, 0x76]);
+        let sum = (0..64).fold(0_u16, |sum, at| sum.wrapping_add(nvm.word(at)));
+        assert_eq!(sum, 0xBABA);
+        assert_eq!(nvm.word(0), 0x4C02);
+        assert_eq!(nvm.word(2), 0x7682);
+        assert_eq!(nvm.word(64), 0xFFFF);
+    }
+}

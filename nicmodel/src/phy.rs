@@ -1,0 +1,143 @@
+//! The copper PHY behind MDIC, and the cable in it.
+//!
+//! Autonegotiation starts when software restarts it (as on QEMU's card: the link
+//! never comes up by itself) and takes a few ticks, if a cable is in. Speed is
+//! always 1000 Mbit/s, full duplex.
+//!
+//! Not here: MDIC itself and what the MAC does with the link (each card).
+
+use lockgate_regs::phy::{Control, INTERNAL, Status, register};
+
+/// Ticks that negotiation takes.
+const NEGOTIATION: u64 = 3;
+
+/// What the identifier registers say: no PHY that exists.
+const ID: [u16; 2] = [0x4C47, 0x0010];
+
+/// One PHY.
+#[derive(Debug)]
+pub(crate) struct Phy {
+    words: [u16; 32],
+    cable: bool,
+    /// The tick from which on the link is up.
+    up_from: Option<u64>,
+}
+
+impl Phy {
+    /// A PHY after reset, with a cable in it or not.
+    pub(crate) fn new(cable: bool) -> Self {
+        let mut words = [0; 32];
+        let control = Control::new()
+            .with_autonegotiate(true)
+            .with_full_duplex(true)
+            .with_speed_high(true);
+        words[usize::from(register::CONTROL)] = control.into();
+        words[usize::from(register::ID_HIGH)] = ID[0];
+        words[usize::from(register::ID_LOW)] = ID[1];
+        words[usize::from(register::ADVERTISEMENT)] = 0x01E1;
+        words[usize::from(register::PARTNER)] = 0x41E1;
+        Self {
+            words,
+            cable,
+            up_from: None,
+        }
+    }
+
+    pub(crate) fn cable(&self) -> bool {
+        self.cable
+    }
+
+    /// Plugs the cable in or pulls it out.
+    pub(crate) fn set_cable(&mut self, cable: bool, now: u64) {
+        if cable && !self.cable && self.control().autonegotiate() && self.up_from.is_some() {
+            self.up_from = Some(now.saturating_add(NEGOTIATION));
+        }
+        self.cable = cable;
+    }
+
+    /// Whether the link is up at tick `now`.
+    pub(crate) fn is_up(&self, now: u64) -> bool {
+        self.cable && !self.control().power_down() && self.up_from.is_some_and(|from| now >= from)
+    }
+
+    /// Register `number` of the PHY at `address`, if one answers there.
+    pub(crate) fn read(&self, address: u8, number: u8, now: u64) -> Option<u16> {
+        if address != INTERNAL {
+            return None;
+        }
+        if number == register::STATUS {
+            let status = Status::new()
+                .with_can_negotiate(true)
+                .with_negotiated(self.is_up(now))
+                .with_link(self.is_up(now));
+            return Some(status.into());
+        }
+        self.words.get(usize::from(number)).copied()
+    }
+
+    /// Writes a register; says whether a PHY answered.
+    pub(crate) fn write(&mut self, address: u8, number: u8, value: u16, now: u64) -> bool {
+        if address != INTERNAL {
+            return false;
+        }
+        match number {
+            register::CONTROL => self.set_control(Control::from(value), now),
+            register::STATUS | register::ID_HIGH | register::ID_LOW | register::PARTNER => {}
+            _ => {
+                if let Some(word) = self.words.get_mut(usize::from(number)) {
+                    *word = value;
+                }
+            }
+        }
+        true
+    }
+
+    fn control(&self) -> Control {
+        Control::from(self.words[usize::from(register::CONTROL)])
+    }
+
+    fn set_control(&mut self, control: Control, now: u64) {
+        if control.reset() {
+            *self = Self::new(self.cable);
+            return;
+        }
+        if control.restart() && control.autonegotiate() {
+            self.up_from = Some(now.saturating_add(NEGOTIATION));
+        }
+        self.words[usize::from(register::CONTROL)] = control.with_restart(false).into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_comes_up_a_while_after_negotiation_is_restarted() {
+        let mut phy = Phy::new(true);
+        assert!(!phy.is_up(1000));
+        assert!(phy.write(1, 0, 0x1200, 10));
+        assert!(!phy.is_up(12));
+        assert!(phy.is_up(13));
+        assert_eq!(phy.read(1, 1, 13), Some(0x002C));
+        assert_eq!(phy.read(1, 0, 13), Some(0x1000));
+    }
+
+    #[test]
+    fn without_a_cable_there_is_no_link_and_a_new_cable_negotiates_by_itself() {
+        let mut phy = Phy::new(false);
+        phy.write(1, 0, 0x1200, 0);
+        assert!(!phy.is_up(100));
+        phy.set_cable(true, 100);
+        assert!(!phy.is_up(102));
+        assert!(phy.is_up(103));
+    }
+
+    #[test]
+    fn only_address_1_answers() {
+        let mut phy = Phy::new(true);
+        assert_eq!(phy.read(2, 0, 0), None);
+        assert!(!phy.write(0, 0, 0x1200, 0));
+        assert!(phy.read(1, 31, 0).is_some());
+    }
+}
