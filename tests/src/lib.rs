@@ -10,6 +10,7 @@
 //! (`cargo xtask setup`).
 #![forbid(unsafe_code)]
 
+pub mod capture;
 pub mod captures;
 pub mod emulator;
 pub mod guest;

@@ -19,6 +19,23 @@ pub fn target() -> PathBuf {
     }
 }
 
+/// Builds the program with optimisation and returns where it is: what a newcomer
+/// runs, and fast enough for an emulated processor.
+///
+/// # Errors
+/// When cargo cannot be started or the build fails.
+pub fn build_lockgate() -> io::Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--release", "--package", "lockgate"]);
+    let status = build.current_dir(workspace()).status()?;
+    if status.success() {
+        Ok(target().join("release/lockgate"))
+    } else {
+        Err(io::Error::other(format!("the build failed ({status})")))
+    }
+}
+
 /// The program `name` of `PATH`, or of the folders that only root's `PATH` has.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();

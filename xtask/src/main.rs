@@ -1,2 +1,63 @@
-//! Under construction.
-fn main() {}
+//! Developer commands: `cargo xtask setup | lint | test | tcb | vm`.
+//!
+//! The one rule: a command that succeeds has done all it says; what the machine
+//! lacks is installed or named. The work itself is in `lockgate-tests`, which
+//! the tests share.
+#![forbid(unsafe_code)]
+
+mod apt;
+mod checks;
+mod command;
+mod error;
+mod setup;
+mod tcb;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use error::Error;
+
+/// Developer commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Cli {
+    /// Installs what the tests need and this machine lacks.
+    Setup,
+    /// Formatting and clippy, warnings refused.
+    Lint,
+    /// Sets up, builds and runs all tests; arguments go to `cargo test`.
+    Test {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Counts the lines of the trusted core.
+    Tcb {
+        /// Of one family; without it, of each that has a driver.
+        #[arg(long, value_parser = tcb::families())]
+        family: Option<String>,
+    },
+    /// Runs a policy in a guest that owns QEMU's 82576, and compares with the model.
+    Vm(vm::VmArgs),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::from(error.status())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Error> {
+    match cli {
+        Cli::Setup => setup::setup().map(drop),
+        Cli::Lint => checks::lint(),
+        Cli::Test { arguments } => checks::test(&arguments),
+        Cli::Tcb { family } => tcb::tcb(family.as_deref()),
+        Cli::Vm(args) => vm::vm(args),
+    }
+}

@@ -1,0 +1,337 @@
+//! One policy in a guest, with the card fed from outside, and the same policy on the model.
+//!
+//! The frames that the policy's `[wire]` replays into the model go over the card's
+//! cable here; everything else about the two runs is the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::feed::Feeder;
+use super::{ADDRESS, Error, Guest, LOG, Rings, Spec, at};
+use crate::capture;
+use crate::emulator::lock;
+
+/// Where the program is in the guest.
+const PROGRAM: &str = "/bin/lockgate";
+
+/// The first words of the line that `lockgate run` logs once it receives.
+const RUNNING: &str = "lockgate: running on";
+
+/// The line after its end.
+const ENDED: &str = "@ended ";
+
+/// How long the guest may take for a small thing.
+const SHORT: Duration = Duration::from_secs(20);
+
+/// A card that both QEMU and the model have.
+#[derive(Debug, Clone, Copy)]
+pub struct CardKind {
+    /// What QEMU calls it.
+    pub device: &'static str,
+    /// What a policy calls its model.
+    pub model: &'static str,
+    /// Where its receive rings are.
+    pub rings: Rings,
+}
+
+impl CardKind {
+    /// Intel 82576.
+    pub const I82576: Self = Self {
+        device: "igb",
+        model: "model:82576",
+        rings: Rings::IGB,
+    };
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The program, built for this machine.
+    pub lockgate: PathBuf,
+    /// The policy.
+    pub policy: PathBuf,
+    /// Replays, by source, in place of the policy's own.
+    pub replays: Vec<(String, PathBuf)>,
+    /// The card.
+    pub card: CardKind,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit status of `lockgate run`.
+    pub status: i32,
+    /// The captures, and `report.json`.
+    pub folder: TempDir,
+    /// What it wrote to standard output.
+    pub summary: String,
+    /// What it wrote to standard error.
+    pub log: String,
+    /// What left by the cable, in order; empty for the model.
+    pub left: Vec<Vec<u8>>,
+}
+
+/// Runs the policy on the model, on this machine.
+///
+/// # Errors
+/// When the program cannot be started. A policy that it refuses is an
+/// [`Outcome`] with its status.
+pub fn on_model(request: &Request) -> Result<Outcome, Error> {
+    let folder = output_folder()?;
+    let mut command = Command::new(&request.lockgate);
+    command.arg("run").arg(&request.policy);
+    command.args(["--device", request.card.model]);
+    command.arg("--capture-dir").arg(folder.path());
+    command
+        .arg("--report")
+        .arg(folder.path().join("report.json"));
+    for (source, file) in &request.replays {
+        command.arg("--replay");
+        command.arg(format!("{source}={}", file.display()));
+    }
+    let done = command.stdin(Stdio::null()).output();
+    let done = done.map_err(at(&request.lockgate))?;
+    Ok(Outcome {
+        status: done.status.code().unwrap_or(-1),
+        folder,
+        summary: String::from_utf8_lossy(&done.stdout).into_owned(),
+        log: String::from_utf8_lossy(&done.stderr).into_owned(),
+        left: Vec::new(),
+    })
+}
+
+/// Runs the policy in a guest of its own, on the card that QEMU emulates.
+///
+/// # Errors
+/// When the guest cannot be had, or the run is not over by `deadline`.
+pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> {
+    let inputs = Inputs::of(request)?;
+    let mut spec = Spec::new(request.card.device);
+    spec.programs = vec![(request.lockgate.clone(), PROGRAM.into())];
+    spec.files = inputs.files.clone();
+    let guest = Guest::boot(&spec, deadline)?;
+    bind(&guest)?;
+    start(&guest, &inputs)?;
+    let left = Mutex::new(Vec::new());
+    let over = AtomicBool::new(false);
+    let status = thread::scope(|scope| {
+        let receiver = scope.spawn(|| receive(&guest, &left, &over));
+        let status = drive(&guest, request.card, &inputs, &left, deadline);
+        over.store(true, Ordering::Relaxed);
+        // A receiver that panicked has received nothing, and the comparison says so.
+        let _ = receiver.join();
+        status
+    })?;
+    let folder = output_folder()?;
+    guest.fetch("/out", folder.path(), SHORT)?;
+    let log = guest.log();
+    guest.shut_down(SHORT)?;
+    let summary = folder.path().join("summary.txt");
+    Ok(Outcome {
+        status,
+        summary: fs::read_to_string(&summary).map_err(at(&summary))?,
+        log: log.split(ENDED).next().unwrap_or_default().trim().into(),
+        folder,
+        left: left.into_inner().unwrap_or_default(),
+    })
+}
+
+/// Gives the card to `vfio-pci`, as an administrator would.
+pub fn bind(guest: &Guest) -> Result<(), Error> {
+    let device = format!("/sys/bus/pci/devices/{ADDRESS}");
+    guest.succeed(&format!("echo vfio-pci >{device}/driver_override"), SHORT)?;
+    guest.succeed(
+        &format!("echo {ADDRESS} >/sys/bus/pci/drivers_probe"),
+        SHORT,
+    )?;
+    Ok(())
+}
+
+/// Starts `lockgate run` in the background.
+fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
+    let Inputs {
+        policy, replays, ..
+    } = inputs;
+    let mut line = format!("{PROGRAM} run {} --device {ADDRESS}", quote(policy));
+    line += " --capture-dir /out --report /out/report.json";
+    for (source, file) in replays {
+        let replay = format!("{source}={}", file.display());
+        line += &format!(" --replay {}", quote(Path::new(&replay)));
+    }
+    let ended = format!("printf '\\n{ENDED}%d\\n' $? >&2");
+    guest.succeed(
+        &format!("{{ {line} >/out/summary.txt; {ended}; }} 2>{LOG} &"),
+        SHORT,
+    )?;
+    Ok(())
+}
+
+/// Feeds the card while the program runs, stops it once all is quiet, and returns
+/// its exit status.
+fn drive(
+    guest: &Guest,
+    card: CardKind,
+    inputs: &Inputs,
+    left: &Mutex<Vec<Vec<u8>>>,
+    deadline: Instant,
+) -> Result<i32, Error> {
+    if let Some(status) = wait_for_log(guest, Some(RUNNING), deadline)? {
+        return Ok(status);
+    }
+    let feeder = Feeder::new(guest, card.rings)?;
+    feeder.send(&inputs.wire, deadline)?;
+    feeder.wait_until_quiet(|| lock(left).len(), deadline)?;
+    guest.run("killall -INT lockgate", SHORT)?;
+    let status = wait_for_log(guest, None, Instant::now() + SHORT)?;
+    Ok(status.unwrap_or(-1))
+}
+
+/// Waits until the log has a line with `words`; the exit status if the program
+/// ended before.
+fn wait_for_log(
+    guest: &Guest,
+    words: Option<&str>,
+    deadline: Instant,
+) -> Result<Option<i32>, Error> {
+    loop {
+        let log = guest.log();
+        if let Some((_, rest)) = log.split_once(ENDED)
+            && let Some((status, _)) = rest.split_once('\n')
+        {
+            return Ok(Some(status.trim().parse().unwrap_or(-1)));
+        }
+        let found = |words: &str| log.lines().any(|line| line.starts_with(words));
+        if words.is_some_and(found) {
+            return Ok(None);
+        }
+        if let Err(error) = guest.emulator().check() {
+            return Err(guest.with_console(error));
+        }
+        if Instant::now() > deadline {
+            return Err(Error::Late {
+                wanted: words.map_or("end".into(), |words| format!("log `{words}`")),
+                console: guest.last_words(),
+            });
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Collects what leaves by the cable until the run is over.
+fn receive(guest: &Guest, left: &Mutex<Vec<Vec<u8>>>, over: &AtomicBool) {
+    loop {
+        match guest.emulator().receive(Duration::from_millis(20)) {
+            Ok(Some(frame)) => lock(left).push(frame),
+            Ok(None) if over.load(Ordering::Relaxed) => return,
+            Ok(None) => {}
+            // Whoever drives the guest notices and reports.
+            Err(_) => return,
+        }
+    }
+}
+
+/// The files of a request, as both runs need them.
+struct Inputs {
+    policy: PathBuf,
+    /// All files that the guest needs, by the path they have here.
+    files: Vec<PathBuf>,
+    /// Replays that partitions send, in place of the policy's.
+    replays: Vec<(String, PathBuf)>,
+    /// What arrives by the cable.
+    wire: Vec<Vec<u8>>,
+}
+
+impl Inputs {
+    fn of(request: &Request) -> Result<Self, Error> {
+        let absolute = |path: &Path| path.canonicalize().map_err(at(path));
+        let policy = absolute(&request.policy)?;
+        let text = fs::read_to_string(&policy).map_err(at(&policy))?;
+        let table: toml::Table = toml::from_str(&text)
+            .map_err(|error| Error::Policy(format!("{}: {error}", policy.display())))?;
+        let folder = policy.parent().unwrap_or(Path::new("/"));
+        let named = |value: Option<&toml::Value>| {
+            let file = value?.get("replay")?.as_str()?;
+            Some(folder.join(file))
+        };
+        let partitions = table.get("partition").and_then(toml::Value::as_array);
+        let partitions = partitions.into_iter().flatten();
+        let mut files = vec![policy.clone()];
+        files.extend(partitions.filter_map(|partition| named(partition.get("attach"))));
+        let mut wire = named(table.get("wire"));
+        files.extend(wire.clone());
+        let mut replays = Vec::new();
+        for (source, file) in &request.replays {
+            let file = absolute(file)?;
+            if source == "wire" {
+                wire = Some(file);
+            } else {
+                files.push(file.clone());
+                replays.push((source.clone(), file));
+            }
+        }
+        let frames = match &wire {
+            Some(file) => capture::read(file).map_err(at(file))?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            policy,
+            files,
+            replays,
+            wire: frames.into_iter().map(|frame| frame.bytes).collect(),
+        })
+    }
+}
+
+fn output_folder() -> Result<TempDir, Error> {
+    let folder = tempfile::Builder::new().prefix("lockgate-").tempdir();
+    folder.map_err(at(std::env::temp_dir()))
+}
+
+/// A path as one word of shell.
+fn quote(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_quote_stays_one_word() {
+        assert_eq!(quote(Path::new("/a b/it's")), "'/a b/it'\\''s'");
+    }
+
+    #[test]
+    fn files_named_by_a_policy_are_found_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let policy = root.join("p.toml");
+        let text = "[wire]\nreplay = \"w.pcap\"\n[[partition]]\nname = \"a\"\nattach = { kind = \"pcap\", replay = \"a.pcap\" }\n[[partition]]\nname = \"b\"\n";
+        fs::write(&policy, text).unwrap();
+        let header = [
+            0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0,
+            0,
+        ];
+        for name in ["w.pcap", "a.pcap", "b.pcap"] {
+            fs::write(root.join(name), header).unwrap();
+        }
+        let request = Request {
+            lockgate: "lockgate".into(),
+            policy: policy.clone(),
+            replays: vec![("b".into(), root.join("b.pcap"))],
+            card: CardKind::I82576,
+        };
+        let inputs = Inputs::of(&request).unwrap();
+        let names = ["p.toml", "a.pcap", "w.pcap", "b.pcap"].map(|name| root.join(name));
+        assert_eq!(inputs.files, names);
+        assert_eq!(inputs.replays, [("b".into(), root.join("b.pcap"))]);
+        assert!(inputs.wire.is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! `lint` and `test`: what every change passes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use lockgate_tests::machine;
+
+use crate::command::run;
+use crate::error::Error;
+use crate::setup::setup;
+
+/// Formatting and clippy; a warning is an error.
+pub(crate) fn lint() -> Result<(), Error> {
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo()
+        .args(["clippy", "--workspace", "--all-targets", "--quiet"])
+        .args(["--", "-D", "warnings"]))
+}
+
+/// Sets up the machine, builds everything and runs all tests; `arguments` go to
+/// `cargo test`.
+pub(crate) fn test(arguments: &[String]) -> Result<(), Error> {
+    let begun = Instant::now();
+    setup()?;
+    // The guest runs this one. Built first, so that no test waits for a compiler.
+    machine::build_lockgate().map_err(|source| Error::Start {
+        command: "cargo build --release".into(),
+        source,
+    })?;
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    command.args(arguments);
+    let count = watch(&mut command)?;
+    println!(
+        "tests: {} passed, {} failed, {} ignored, in {} binaries and {} s",
+        count.passed,
+        count.failed,
+        count.ignored,
+        count.binaries,
+        begun.elapsed().as_secs()
+    );
+    if count.success {
+        return Ok(());
+    }
+    Err(Error::Failed {
+        command: "cargo test".into(),
+        status: format!("{} tests", count.failed),
+        output: String::new(),
+    })
+}
+
+/// What a run of `cargo test` came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    binaries: usize,
+    success: bool,
+}
+
+impl Count {
+    /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let mut binary = 0;
+        for part in result.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(number), Some(what)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let Ok(number) = number.parse::<usize>() else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => continue,
+            }
+            binary += number;
+        }
+        self.binaries += usize::from(binary > 0);
+    }
+}
+
+/// Runs `command`, shows what it prints and counts.
+fn watch(command: &mut Command) -> Result<Count, Error> {
+    let start = |source| Error::Start {
+        command: "cargo test".into(),
+        source,
+    };
+    let mut child: Child = command.stdout(Stdio::piped()).spawn().map_err(start)?;
+    let mut count = Count::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.map_err(start)?;
+            count.add(&line);
+            // A reader who has left does not end the tests.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
+    count.success = child.wait().map_err(start)?.success();
+    Ok(count)
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(machine::workspace());
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_all_binaries_add_up() {
+        let mut count = Count::default();
+        count.add("running 3 tests");
+        count.add("test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        count.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.50s");
+        count.add("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s");
+        let expected = Count {
+            passed: 3,
+            failed: 2,
+            ignored: 1,
+            binaries: 2,
+            success: false,
+        };
+        assert_eq!(count, expected);
+    }
+}

@@ -1,0 +1,160 @@
+//! What the tests need from the machine: found, or installed.
+//!
+//! Looking costs a fraction of a second and changes nothing; only what is
+//! missing is installed, as root, by apt. The guest's kernel is unpacked under
+//! the target folder and never installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lockgate_tests::guest::Kernel;
+use lockgate_tests::machine;
+
+use crate::apt::{self, Install, Source};
+use crate::command::{output, run};
+use crate::error::Error;
+
+/// A program the tests start, and the Debian package that has it.
+struct Tool {
+    name: &'static str,
+    package: &'static str,
+    present: fn(&str) -> bool,
+}
+
+const TOOLS: [Tool; 6] = [
+    tool("qemu-system-x86_64", "qemu-system-x86", has_igb),
+    tool("tshark", "tshark", installed),
+    tool("busybox", "busybox-static", is_static),
+    tool("xz", "xz-utils", installed),
+    tool("ip", "iproute2", installed),
+    tool("setpriv", "util-linux", installed),
+];
+
+const fn tool(name: &'static str, package: &'static str, present: fn(&str) -> bool) -> Tool {
+    Tool {
+        name,
+        package,
+        present,
+    }
+}
+
+/// Makes sure that programs and guest kernel are there.
+pub(crate) fn setup() -> Result<Kernel, Error> {
+    tools()?;
+    match Kernel::find() {
+        Some(kernel) => Ok(kernel),
+        None => fetch_kernel(),
+    }
+}
+
+/// Installs the programs that are missing.
+fn tools() -> Result<(), Error> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = Install {
+        packages: missing.iter().map(|tool| tool.package).collect(),
+        source: Source::backports()?,
+    };
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::Install {
+            missing: names(&missing),
+            commands: install.commands(),
+        });
+    }
+    eprintln!("xtask: installing {}", install.packages.join(", "));
+    install.run()?;
+    let missing = self::missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::StillMissing {
+        missing: names(&missing),
+        remedy: "QEMU must be 8.0 or newer, busybox the static one",
+    })
+}
+
+fn missing() -> Vec<&'static Tool> {
+    TOOLS.iter().filter(|t| !(t.present)(t.name)).collect()
+}
+
+fn names(tools: &[&Tool]) -> String {
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name).collect();
+    names.join(", ")
+}
+
+fn installed(name: &str) -> bool {
+    machine::find_program(name).is_some()
+}
+
+/// QEMU models the 82576 since version 8.0; Debian 12 itself has 7.2.
+fn has_igb(name: &str) -> bool {
+    let devices = Command::new(name).args(["-device", "help"]).output();
+    devices.is_ok_and(|devices| String::from_utf8_lossy(&devices.stdout).contains("name \"igb\""))
+}
+
+fn is_static(name: &str) -> bool {
+    machine::find_program(name).is_some_and(|path| machine::is_static(&path))
+}
+
+/// Downloads the kernel, unpacks it and decompresses the modules the guest loads.
+fn fetch_kernel() -> Result<Kernel, Error> {
+    let package = apt::newest_dependency("linux-image-cloud-amd64")?;
+    let cache = Kernel::cache();
+    eprintln!("xtask: fetching {package}");
+    let scratch = cache.join("unpack");
+    let file = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| Error::File { path, source }
+    };
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).map_err(file(&scratch))?;
+    }
+    fs::create_dir_all(&scratch).map_err(file(&scratch))?;
+    let archive = apt::download(&package, &scratch)?;
+    run(Command::new("dpkg-deb")
+        .arg("-x")
+        .arg(&archive)
+        .arg(&scratch))?;
+    let version = package.trim_start_matches("linux-image-");
+    let ready = cache.join("ready");
+    fs::create_dir_all(&ready).map_err(file(&ready))?;
+    let image = scratch.join(format!("boot/vmlinuz-{version}"));
+    fs::copy(&image, ready.join("vmlinuz")).map_err(file(&image))?;
+    for module in Kernel::MODULES {
+        unpack_module(&scratch, &ready, module)?;
+    }
+    let folder = cache.join(version);
+    fs::rename(&ready, &folder).map_err(file(&folder))?;
+    fs::remove_dir_all(&scratch).map_err(file(&scratch))?;
+    Kernel::find().ok_or(Error::NoPackage { name: package })
+}
+
+/// Decompresses one module out of the unpacked package.
+fn unpack_module(from: &Path, into: &Path, module: &str) -> Result<(), Error> {
+    let found = output(
+        Command::new("find")
+            .arg(from)
+            .args(["-name", &format!("{module}.ko*")]),
+    )?;
+    let Some(path) = found.lines().next() else {
+        return Err(Error::NoPackage {
+            name: format!("kernel module {module}"),
+        });
+    };
+    let target = into.join(format!("{module}.ko"));
+    let bytes = if path.ends_with(".xz") {
+        let unpacked = Command::new("xz").args(["-dc", path]).output();
+        unpacked.map(|output| output.stdout)
+    } else {
+        fs::read(path)
+    };
+    bytes
+        .and_then(|bytes| fs::write(&target, bytes))
+        .map_err(|source| Error::File {
+            path: target,
+            source,
+        })
+}
