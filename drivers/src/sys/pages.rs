@@ -48,11 +48,11 @@ impl Pages {
     /// operating system's.
     pub fn new(bytes: usize) -> io::Result<Self> {
         if bytes >= HUGE_FROM
-            && let Ok(huge) = Self::anonymous(bytes, HUGE, MapFlags::HUGETLB | MapFlags::HUGE_2MB)
+            && let Ok(pages) = Self::anonymous(bytes, true)
         {
-            return Ok(Self { huge: true, ..huge });
+            return Ok(pages);
         }
-        Self::anonymous(bytes, rustix::param::page_size(), MapFlags::empty())
+        Self::anonymous(bytes, false)
     }
 
     /// Maps the `bytes` bytes of `file` from `offset` on, shared with everyone
@@ -85,10 +85,14 @@ impl Pages {
                 offset,
             )
         }?;
-        Self::adopt(base.cast(), bytes)
+        Self::adopt(base.cast(), bytes, false)
     }
 
-    fn anonymous(bytes: usize, page: usize, flags: MapFlags) -> io::Result<Self> {
+    fn anonymous(bytes: usize, huge: bool) -> io::Result<Self> {
+        let (page, flags) = match huge {
+            true => (HUGE, MapFlags::HUGETLB | MapFlags::HUGE_2MB),
+            false => (rustix::param::page_size(), MapFlags::empty()),
+        };
         let bytes = round_up(bytes, page)?;
         // SAFETY: as in `from_file`.
         let base = unsafe {
@@ -99,17 +103,13 @@ impl Pages {
                 MapFlags::PRIVATE | MapFlags::POPULATE | flags,
             )
         }?;
-        Self::adopt(base.cast(), bytes)
+        Self::adopt(base.cast(), bytes, huge)
     }
 
-    /// Takes over a fresh mapping.
-    fn adopt(base: *mut u8, bytes: NonZeroUsize) -> io::Result<Self> {
+    /// Takes over a fresh mapping, and with it the duty to end it.
+    fn adopt(base: *mut u8, bytes: NonZeroUsize, huge: bool) -> io::Result<Self> {
         let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
-        let pages = Self {
-            base,
-            bytes,
-            huge: false,
-        };
+        let pages = Self { base, bytes, huge };
         // A forked child would share the frames and, by copy on write, could
         // take the pinned page away from this process.
         // SAFETY: the range is exactly the mapping just made.
@@ -307,6 +307,15 @@ mod tests {
         let mut bytes = vec![1; pages.len()];
         assert!(pages.read(0, &mut bytes));
         assert!(bytes.iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn large_memory_is_there_to_the_last_byte_with_and_without_hugepages() {
+        // On a machine with hugepages to spare this is about those.
+        let pages = Pages::new(HUGE_FROM + 1).unwrap();
+        assert_eq!(pages.is_huge(), pages.len() == HUGE);
+        assert!(pages.write(pages.len() - 1, &[7]));
+        assert_eq!(pages.load_u32(pages.len() - 4), Some(0x0700_0000));
     }
 
     #[test]
