@@ -65,7 +65,7 @@ fn once<'p, T: Ord + Display + 'p>(
 }
 
 fn lists(policy: &Policy) -> Checked {
-    once("level", &policy.levels.order)?;
+    once("level", policy.levels.iter())?;
     once("partition", policy.partitions.iter().map(|p| &p.name))?;
     let workers = policy.nic.workers.iter();
     for cores in workers.chain(policy.partitions.iter().filter_map(|p| p.cores.as_ref())) {
@@ -124,7 +124,7 @@ fn addresses(macs: &[At<Mac>], kind: &'static str, fits: fn(Mac) -> bool) -> Che
 }
 
 fn attachments(a: &Partition, b: &Partition) -> Checked {
-    let target = |partition: &Partition| match &partition.attach {
+    let target = |partition: &Partition| match &partition.attach.value {
         Attach::Pcap { .. } => None,
         Attach::Memif { socket: path } | Attach::VhostUser { socket: path } => Some(path.clone()),
         Attach::Tap { name } => Some(name.clone()),
@@ -133,8 +133,8 @@ fn attachments(a: &Partition, b: &Partition) -> Checked {
         (Some(one), Some(two)) if one == two => {
             let (first, second) = (a.name.value.clone(), b.name.value.clone());
             Err(Kind::SharedAttachment(first, second, one)
-                .at(b.name.at)
-                .and(a.name.at))
+                .at(b.attach.at)
+                .and(a.attach.at))
         }
         _ => Ok(()),
     }

@@ -78,11 +78,7 @@ impl<'p> Graph<'p> {
         let mut ranks = Vec::new();
         for partition in &policy.partitions {
             let rank = |level: &At<String>| {
-                let found = policy
-                    .levels
-                    .order
-                    .iter()
-                    .position(|known| **known == **level);
+                let found = policy.levels.iter().position(|known| **known == **level);
                 let (name, text) = (partition.name.value.clone(), level.value.clone());
                 found.ok_or_else(|| Kind::UnknownLevel(name, text).at(level.at))
             };

@@ -26,6 +26,7 @@ mod plan;
 mod policy;
 mod rate;
 mod residual;
+mod rules;
 mod verdict;
 
 pub use capabilities::{Capabilities, Machine, PoolLayout};
@@ -33,7 +34,7 @@ pub use error::{PolicyError, PolicyErrorKind};
 pub use frame::{FrameHeader, Segment};
 pub use hardware::{HardwarePlan, MacFilter, Mode, PoolPlan, RssPlan, VlanFilter, multicast_index};
 pub use mac::{Mac, NotAMac};
-pub use partition::{Attach, MAX_PARTITIONS, Multicast, PartitionSet, Wire};
+pub use partition::{Attach, MAX_PARTITIONS, Multicast, MulticastPlan, PartitionSet, Wire};
 pub use plan::{PartitionPlan, Plan, SteeringMode};
 pub use policy::{
     At, Device, Flow, Levels, Nic, NotADevice, Partition, PciAddress, Place, Policy, Rss, Tx,

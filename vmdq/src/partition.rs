@@ -121,6 +121,9 @@ pub enum Multicast<M = At<Mac>> {
     All,
 }
 
+/// [`Multicast`] as a plan has it, places left behind.
+pub type MulticastPlan = Multicast<Mac>;
+
 impl Default for Multicast {
     fn default() -> Self {
         Self::List(Vec::new())
@@ -151,10 +154,4 @@ pub enum Attach {
         /// Interface name, at most 15 characters.
         name: String,
     },
-}
-
-impl Default for Attach {
-    fn default() -> Self {
-        Self::Pcap { replay: None }
-    }
 }

@@ -13,11 +13,12 @@ use crate::frame::Segment;
 use crate::hardware::HardwarePlan;
 use crate::levels::{Edges, Segments};
 use crate::mac::Mac;
-use crate::partition::{Attach, Multicast, Wire};
+use crate::partition::{Attach, Multicast, MulticastPlan, Wire};
 use crate::policy::{At, Partition, Policy, Rss};
 use crate::rate::BitRate;
 use crate::residual;
-use crate::verdict::{Rules, SendVerdict, WireVerdict};
+use crate::rules::Rules;
+use crate::verdict::{SendVerdict, WireVerdict};
 
 /// Who finds the partition of a frame from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub struct PartitionPlan {
     /// Whether it takes broadcast.
     pub broadcast: bool,
     /// Which multicast it takes.
-    pub multicast: Multicast<Mac>,
+    pub multicast: MulticastPlan,
     /// Key and kinds of its hash.
     pub rss: Rss,
     /// Hash to receive queue.
@@ -97,7 +98,7 @@ impl PartitionPlan {
             table: Table::round_robin(card.reta.into(), queues),
             weight: *partition.tx.weight,
             rate: partition.tx.rate.map(|rate| rate.value),
-            attach: partition.attach.clone(),
+            attach: partition.attach.value.clone(),
         }
     }
 }

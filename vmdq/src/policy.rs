@@ -184,12 +184,20 @@ pub struct Levels {
     pub order: Vec<At<String>>,
 }
 
+impl Deref for Levels {
+    type Target = [At<String>];
+
+    fn deref(&self) -> &[At<String>] {
+        &self.order
+    }
+}
+
 /// `[wire]`: what arrives at a model.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WireSource {
     /// Capture to replay, relative to the policy file.
-    pub replay: Option<String>,
+    pub replay: Option<At<String>>,
 }
 
 /// One `[[partition]]`.
@@ -227,8 +235,8 @@ pub struct Partition {
     #[serde(default)]
     pub tx: Tx,
     /// What its endpoint joins it to.
-    #[serde(default)]
-    pub attach: Attach,
+    #[serde(default = "attach")]
+    pub attach: At<Attach>,
 }
 
 impl Partition {
@@ -302,6 +310,10 @@ fn mtu() -> At<u16> {
 
 fn queues() -> At<u8> {
     At::default(1)
+}
+
+fn attach() -> At<Attach> {
+    At::default(Attach::Pcap { replay: None })
 }
 
 fn broadcast() -> bool {

@@ -345,8 +345,8 @@ fn two_partitions_never_attach_to_one_peer() {
         ("kind = 'tap', name = '/s'", "kind = 'tap', name = '/s'"),
     ] {
         let text = format!(
-            "[[partition]]\nname = »'a'\nattach = {{ {one} }}\n\
-             [[partition]]\nname = «'b'\nattach = {{ {two} }}"
+            "[[partition]]\nname = 'a'\nattach = »{{ {one} }}\n\
+             [[partition]]\nname = 'b'\nattach = «{{ {two} }}"
         );
         kind!(
             refused(&text, &["`a` and `b`", "\"/s\""]),
