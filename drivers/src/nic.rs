@@ -27,7 +27,7 @@ pub struct Link {
 
 /// What the MAC counted since the last time it was asked. Lengths include the
 /// frame check sequence; a replicated frame may count once per copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "named by the datasheet's words")]
 pub struct Statistics {
     /// Every frame that arrived, filtered or not (TPR).
@@ -41,7 +41,7 @@ pub struct Statistics {
     /// Lost in front of the packet buffer (MPC).
     pub rx_missed: u64,
     /// Dropped for want of a descriptor (RQDPC), by pool.
-    pub rx_no_descriptor: [u64; MAX_PARTITIONS],
+    pub rx_no_descriptor: Vec<u64>,
     pub rx_crc_errors: u64,
     /// Too short, or too short and damaged (RUC, RFC).
     pub rx_undersize: u64,

@@ -5,8 +5,8 @@
 
 use lockgate_regs::Index;
 use lockgate_regs::igb::{
-    Crcerrs, Gorch, Gorcl, Gotch, Gotcl, Gprc, Gptc, Mpc, Rfc, Rjc, Roc, Rqdpc, Ruc, RxQueue,
-    Ssvpc, Tpr,
+    Crcerrs, Gorch, Gorcl, Gotch, Gotcl, Gprc, Gptc, Mpc, Pool, Rfc, Rjc, Roc, Rqdpc, Ruc, Ssvpc,
+    Tpr,
 };
 
 use super::Igb;
@@ -19,9 +19,13 @@ const RQDPC_MASK: u32 = 0xFFF;
 impl Igb {
     pub(super) fn take_statistics(&mut self) -> Result<Statistics, Error> {
         let registers = &mut self.registers;
-        let mut rx_no_descriptor = 0;
-        for queue in RxQueue::all() {
-            rx_no_descriptor += u64::from(registers.take::<Rqdpc>(queue)?.get() & RQDPC_MASK);
+        let mut rx_no_descriptor = Vec::new();
+        for pool in Pool::all() {
+            let mut dropped = 0;
+            for queue in pool.rx_queues() {
+                dropped += u64::from(registers.take::<Rqdpc>(queue)?.get() & RQDPC_MASK);
+            }
+            rx_no_descriptor.push(dropped);
         }
         // The low half first: reading the high one clears both.
         let received = registers.read::<Gorcl>(())?.get();
