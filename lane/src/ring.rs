@@ -241,3 +241,103 @@ impl Drainer {
         self.filled.value.wrapping_sub(self.next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::memory::{Mapping, create_up};
+
+    const FILLED: usize = 0;
+    const EMPTIED: usize = 64;
+
+    /// Both ends of a ring of `slots` whose indices start at `start`.
+    fn ring(start: u32, slots: u32) -> (Filler, Drainer) {
+        let (file, _) = create_up("ring", 4096).unwrap();
+        let memory = Mapping::writable(&file, 4096).unwrap();
+        let ours = |offset| OurIndex::new(&memory, offset);
+        let theirs = |offset| TheirIndex::new(&memory, offset);
+        ours(FILLED).store(start);
+        ours(EMPTIED).store(start);
+        let name = SharedIndex::ReceiveEmptied(0);
+        let filler = Filler::new(ours(FILLED), theirs(EMPTIED), name, slots).unwrap();
+        let name = SharedIndex::ReceiveFilled(0);
+        let drainer = Drainer::new(ours(EMPTIED), theirs(FILLED), name, slots).unwrap();
+        (filler, drainer)
+    }
+
+    #[test]
+    fn ends_that_start_too_far_apart_are_refused() {
+        for (filled, fits) in [(8, true), (9, false), (u32::MAX, false)] {
+            let (file, _) = create_up("apart", 4096).unwrap();
+            let memory = Mapping::writable(&file, 4096).unwrap();
+            let index = |offset| OurIndex::new(&memory, offset);
+            let seen = |offset| TheirIndex::new(&memory, offset);
+            index(FILLED).store(filled);
+            let name = SharedIndex::TransmitEmptied;
+            let filler = Filler::new(index(FILLED), seen(EMPTIED), name, 8);
+            assert_eq!(filler.is_ok(), fits);
+            let name = SharedIndex::TransmitFilled;
+            let drainer = Drainer::new(index(EMPTIED), seen(FILLED), name, 8);
+            assert_eq!(drainer.is_ok(), fits);
+        }
+    }
+
+    #[test]
+    fn ring_closes_for_good_on_either_end() {
+        let (mut filler, mut drainer) = ring(u32::MAX, 4);
+        assert_eq!(filler.slot(), Some(u32::MAX));
+        filler.ours.store(5);
+        drainer.ours.store(0);
+        let closed = filler.free().unwrap_err();
+        assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 0, 0));
+        assert_eq!(filler.slot(), None);
+        let closed = drainer.available().unwrap_err();
+        assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 5, 4));
+        assert_eq!(drainer.slot(), None);
+        filler.ours.store(u32::MAX);
+        drainer.ours.store(u32::MAX);
+        assert!(filler.free().is_err() && filler.slot().is_none());
+        assert!(drainer.available().is_err() && drainer.slot().is_none());
+    }
+
+    proptest! {
+        /// Numbers go through slots that the indices name, against a plain queue.
+        #[test]
+        fn ring_is_a_queue_wherever_its_indices_start(
+            start in prop_oneof![u32::MAX - 40..=u32::MAX, any::<u32>()],
+            power in 1..5_u32,
+            steps in proptest::collection::vec((0..20_u32, 0..20_u32), 1..20),
+        ) {
+            let slots = 1 << power;
+            let (mut filler, mut drainer) = ring(start, slots);
+            let place = |index: u32| (index & (slots - 1)) as usize;
+            let mut memory = vec![0; slots as usize];
+            let (mut oracle, mut number) = (VecDeque::new(), 0_u32);
+            for (fill, drain) in steps {
+                for _ in 0..fill {
+                    let slot = filler.slot();
+                    prop_assert_eq!(slot.is_some(), oracle.len() < slots as usize);
+                    if let Some(slot) = slot {
+                        number += 1;
+                        memory[place(slot)] = number;
+                        oracle.push_back(number);
+                        filler.advance();
+                    }
+                }
+                filler.publish();
+                prop_assert_eq!(drainer.available(), Ok(oracle.len() as u32));
+                for _ in 0..drain {
+                    let found = drainer.slot().map(|slot| memory[place(slot)]);
+                    prop_assert_eq!(found, oracle.pop_front());
+                    drainer.advance();
+                }
+                drainer.release();
+                prop_assert_eq!(filler.free(), Ok(slots - oracle.len() as u32));
+            }
+        }
+    }
+}
