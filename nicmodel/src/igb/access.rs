@@ -189,6 +189,11 @@ fn canonical(offset: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::canonical;
+    use crate::Misuse;
+    use crate::igb::rig::{BROADCAST, Rig, frame, mac};
+    use lockgate_drivers::device::{Bar, Function};
+    use lockgate_regs::Register;
+    use lockgate_regs::igb::*;
 
     #[test]
     fn the_old_places_of_four_queues_lead_to_the_new_ones() {
@@ -197,5 +202,122 @@ mod tests {
         assert_eq!(canonical(0x3B14), 0xE0D4);
         assert_eq!(canonical(0x2840), 0x2840);
         assert_eq!(canonical(0x2C00), 0x2C00);
+    }
+
+    #[test]
+    fn outside_the_bar_reads_are_all_ones_and_an_unknown_register_reads_0() {
+        let rig = Rig::new();
+        assert_eq!(rig.get(0x2_0000), u32::MAX);
+        assert_eq!(rig.get(2), u32::MAX);
+        rig.set(0x2_0000, 1);
+        assert_eq!(rig.model.misuse(), []);
+        rig.set(0x0F00, 1);
+        assert_eq!(rig.get(0x0F00), 0);
+        assert_eq!(rig.model.misuse(), [Misuse::UnknownRegister(0x0F00)]);
+    }
+
+    #[test]
+    fn registers_hold_the_bits_they_have() {
+        let rig = Rig::new();
+        for (offset, mask) in [
+            (0xC3C0, 0xFFFF_FF80),
+            (0xC008, 0x000F_FF80),
+            (0x5818, 0x01FF_0007),
+            (0x5D7C, 0x801F_FFFF),
+            (0x0C8C, 0x0000_00FF),
+            (0x551C, 0x83FF_FFFF),
+        ] {
+            rig.set(offset, u32::MAX);
+            assert_eq!(rig.get(offset), mask, "{offset:#x}");
+        }
+    }
+
+    #[test]
+    fn each_queue_has_a_rate_of_its_own_behind_one_register() {
+        let rig = Rig::new();
+        for queue in 0..16 {
+            rig.set(Rttdqsel::BASE, queue);
+            rig.set(Rttbcnrc::BASE, 0x8000_0000 | queue);
+        }
+        rig.set(Rttdqsel::BASE, 3);
+        assert_eq!(rig.get(Rttbcnrc::BASE), 0x8000_0003);
+    }
+
+    #[test]
+    fn a_queue_is_live_only_when_its_enable_bit_says_so() {
+        let mut rig = Rig::new();
+        rig.rx(1, 7);
+        let at = 0xC068;
+        rig.set(at, 0);
+        assert_ne!(rig.get(at) & (1 << 25), 0);
+        assert_eq!(rig.get(at) & (1 << 25), 0);
+        rig.set(at, 1 << 25);
+        assert_eq!(rig.get(at) & (1 << 25), 0);
+        assert_ne!(rig.get(at) & (1 << 25), 0);
+    }
+
+    #[test]
+    fn a_reset_forgets_everything_but_the_buffer_split_and_takes_no_writes_meanwhile() {
+        let mut rig = Rig::with_pools(3);
+        rig.rx(3, 7);
+        rig.set(Rxpbs::BASE, 0x30);
+        rig.set(Ctrl::BASE, 1 << 26);
+        rig.set(Rctl::BASE, 2);
+        assert_eq!(rig.model.misuse(), [Misuse::WriteDuringReset(0x100)]);
+        assert_eq!(rig.get(Eecd::BASE) & 0x200, 0);
+        assert_ne!(rig.get(Ctrl::BASE) & (1 << 26), 0);
+        assert_eq!(rig.get(Ctrl::BASE) & (1 << 26), 0);
+        assert_ne!(rig.get(Eecd::BASE) & 0x200, 0);
+        let values = [
+            0x100, 0x5818, 0xC0E8, 0x2404, 0x5400, 0x5404, 0x5AD0, 0xC028,
+        ];
+        let after = [
+            0,
+            0,
+            0x0001_0000,
+            0x30,
+            0xFF47_4C02,
+            0x8000_7682,
+            0x8000_2600,
+            0x0201_0000,
+        ];
+        assert_eq!(values.map(|at| rig.get(at)), after);
+    }
+
+    #[test]
+    fn a_function_reset_ends_bus_mastering_and_a_master_disable_ends_dma() {
+        let mut rig = Rig::new();
+        rig.tx(0);
+        let sent = frame(BROADCAST, mac(1), 60);
+        rig.set(Ctrl::BASE, 0x45);
+        assert_ne!(rig.get(Status::BASE) & (1 << 19), 0);
+        assert_eq!(rig.get(Status::BASE) & (1 << 19), 0);
+        rig.send(0, &sent);
+        assert!(rig.model.transmitted().is_empty());
+        rig.set(Ctrl::BASE, 0x41);
+        rig.model.flush();
+        rig.model.flush();
+        assert_eq!(rig.model.transmitted().len(), 1);
+
+        rig.model.reset().unwrap();
+        rig.link_up();
+        rig.set(Tctl::BASE, 2);
+        rig.tx(0);
+        rig.send(0, &sent);
+        assert!(rig.model.transmitted().is_empty());
+        rig.model.set_bus_master(true).unwrap();
+        assert_eq!(rig.model.transmitted().len(), 1);
+    }
+
+    #[test]
+    fn a_card_that_was_pulled_out_reads_all_ones() {
+        let mut rig = Rig::new();
+        rig.rx(0, 7);
+        rig.model.unplug();
+        assert_eq!(rig.get(Status::BASE), u32::MAX);
+        rig.set(Rctl::BASE, 0);
+        assert!(rig.model.reset().is_err());
+        let sent = frame(BROADCAST, mac(1), 60);
+        assert_eq!(rig.model.receive(&sent), crate::Receive::NotReady);
     }
 }

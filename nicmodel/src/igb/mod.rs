@@ -12,7 +12,11 @@
 //! their cause bits, rate limits in effect, filters by EtherType or 5-tuple,
 //! mirroring, virtual functions.
 
+#[cfg(test)]
+mod abuse;
 mod access;
+mod buffer;
+mod control;
 mod link;
 mod map;
 mod receive;
@@ -20,8 +24,10 @@ mod receive;
 mod rig;
 mod ring;
 mod rss;
+mod send;
 mod stats;
 mod steering;
+mod store;
 mod switch;
 mod transmit;
 
@@ -34,7 +40,8 @@ use crate::fault::{Log, Misuse};
 use crate::nvm::Nvm;
 use crate::phy::Phy;
 use crate::registers::Registers;
-use receive::{PacketBuffer, RxSide};
+use buffer::PacketBuffer;
+use receive::RxSide;
 use switch::Switch;
 use transmit::TxSide;
 

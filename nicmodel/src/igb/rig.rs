@@ -153,6 +153,26 @@ impl Rig {
         }
     }
 
+    /// Whether queue `q` has received `frame`, padded, as its one new frame.
+    pub(super) fn next(&mut self, q: u32, frame: &[u8]) -> bool {
+        let got = self.got(q);
+        assert!(
+            got.len() <= 1,
+            "one frame, {} times in queue {q}",
+            got.len()
+        );
+        got.first().is_some_and(|got| {
+            assert_eq!(got.bytes[..frame.len()], *frame);
+            true
+        })
+    }
+
+    /// Gives all but one descriptor back to queue `q`.
+    pub(super) fn give_back(&mut self, q: u32) {
+        let next = self.next_rx[q as usize];
+        self.set(0xC018 + 0x40 * q, (next + DESCRIPTORS - 1) % DESCRIPTORS);
+    }
+
     /// Starts transmit queue `q`.
     pub(super) fn tx(&mut self, q: u32) {
         let at = 0xE000 + 0x40 * q;

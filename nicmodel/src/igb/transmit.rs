@@ -1,10 +1,10 @@
-//! Transmit: from rings to the wire, or to other pools.
+//! Transmit: from rings to whole frames.
 //!
 //! Everything up to the tail is sent inside the write that announces it, as far
-//! as the card may: link, TCTL, the queue and its pool must be on. A frame that
-//! an anti-spoof check refuses is completed like any other, and counted.
+//! as the card may: link, TCTL, the queue and its pool must be on. Descriptors
+//! are completed whatever became of their frame.
 //!
-//! Not here: who gets a frame that is switched to pools ([`super::steering`]).
+//! Not here: what becomes of a whole frame ([`super::send`]).
 
 use lockgate_regs::descriptor::{TxData, dtyp};
 use lockgate_regs::igb::*;
@@ -14,15 +14,11 @@ use super::Nic;
 use super::ring::Ring;
 use super::switch::Switch;
 use crate::chip::Bus;
-use crate::ethernet::Header;
 use crate::fault::{DmaFault, Misuse};
-use crate::wire::{FCS, HEADER, LONGEST, SHORTEST, check_sequence};
+use crate::wire::LONGEST;
 
 /// ICR.TXDW: a descriptor was written back.
 const DONE: u32 = 1 << 0;
-
-/// The shortest frame that may be handed to the card (82576 datasheet, chapter 7).
-const SHORTEST_TX: usize = 17;
 
 /// What the silicon knows of a transmit queue besides its registers.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ pub(super) struct TxSide {
     /// The first data descriptor of the frame.
     first: Option<TxData>,
     /// Tags of the two contexts.
-    tags: [u16; 2],
+    pub(super) tags: [u16; 2],
 }
 
 impl Default for TxSide {
@@ -165,146 +161,14 @@ impl Nic {
         }
         Ok(())
     }
-
-    /// Sends a whole frame, unless something forbids it.
-    fn finish(
-        &mut self,
-        bus: &mut Bus,
-        queue: TxQueue,
-        mut frame: Vec<u8>,
-        first: TxData,
-        last: TxData,
-    ) {
-        if !self.check_frame(queue, &mut frame, first, last) {
-            return;
-        }
-        self.insert_tag(queue, &mut frame, first, last);
-        let Some(header) = self.parse(&frame) else {
-            return;
-        };
-        if self.has_pools() && self.is_spoofed(queue.pool(), &header) {
-            return;
-        }
-        if self.registers.get::<Tctl>(()).pad_short() && frame.len() < SHORTEST {
-            frame.resize(SHORTEST, 0);
-        }
-        if self.has_pools() {
-            self.count_pool_sent(queue.pool(), frame.len());
-        }
-        if self.switch(bus, queue, &header, &frame) {
-            self.count_sent(&header, frame.len());
-            bus.wire.send(frame);
-        }
-    }
-
-    /// Whether the frame is one that the card can send as it is described.
-    fn check_frame(
-        &mut self,
-        queue: TxQueue,
-        frame: &mut Vec<u8>,
-        first: TxData,
-        last: TxData,
-    ) -> bool {
-        let number = queue.number() as u8;
-        let advanced = first.extended();
-        let described = !advanced || first.payload_length() as usize == frame.len();
-        let longest = LONGEST - if first.insert_fcs() { FCS } else { 0 };
-        if !(SHORTEST_TX..=longest).contains(&frame.len()) || !described {
-            self.misuse.push(Misuse::FrameLength(number));
-            return false;
-        }
-        if advanced && (first.segment() || first.options() != 0) {
-            self.misuse.push(Misuse::Offload(number));
-        }
-        if first.insert_fcs() || last.insert_fcs() {
-            return true;
-        }
-        let body = frame.len() - FCS;
-        let valid = frame
-            .split_at_checked(body)
-            .is_some_and(|(body, fcs)| check_sequence(body) == fcs);
-        if !valid || body < HEADER {
-            self.misuse.push(Misuse::CheckSequence(number));
-            return false;
-        }
-        frame.truncate(body);
-        true
-    }
-
-    /// Inserts a tag where the pool or the descriptor says so.
-    fn insert_tag(&self, queue: TxQueue, frame: &mut Vec<u8>, first: TxData, last: TxData) {
-        let vmvir = match self.has_pools() {
-            true => self.registers.get::<Vmvir>(queue.pool()),
-            false => Vmvir::new(),
-        };
-        let from_descriptor = match first.extended() {
-            true => self.tx[queue.number() as usize].tags[usize::from(first.context() & 1)],
-            // A legacy descriptor has the tag in bits 63:48.
-            false => (u64::from(last) >> 48) as u16,
-        };
-        let tag = match (vmvir.never(), vmvir.insert()) {
-            (true, _) => return,
-            (false, true) => vmvir.tag(),
-            (false, false) if first.insert_vlan() || last.insert_vlan() => from_descriptor,
-            (false, false) => return,
-        };
-        let tag_type = self.registers.get::<Vet>(()).get() as u16;
-        let bytes = tag_type.to_be_bytes().into_iter().chain(tag.to_be_bytes());
-        frame.splice(HEADER - 2..HEADER - 2, bytes);
-    }
-
-    /// Whether an anti-spoof check refuses the frame; it is then counted, and its
-    /// pool named in WVBR. An untagged frame is the pool's if it takes such.
-    fn is_spoofed(&mut self, pool: Pool, header: &Header) -> bool {
-        let checks = self.registers.get::<Dtxswc>(());
-        let bad_mac = checks.mac_anti_spoof() & pool.bit() != 0 && !self.owns_source(pool, header);
-        let bad_vlan = checks.vlan_anti_spoof() & pool.bit() != 0 && !self.is_on(pool, header);
-        if bad_mac || bad_vlan {
-            let blamed = |bad| if bad { pool.bit() } else { 0 };
-            let old = self.registers.get::<Wvbr>(());
-            let wvbr = old
-                .with_mac(old.mac() | blamed(bad_mac))
-                .with_vlan(old.vlan() | blamed(bad_vlan));
-            self.registers.set::<Wvbr>((), wvbr);
-            self.registers.count::<Ssvpc>((), 1);
-        }
-        bad_mac || bad_vlan
-    }
-
-    fn is_on(&self, pool: Pool, header: &Header) -> bool {
-        match header.vid() {
-            None => self.registers.get::<Vmolr>(pool).untagged(),
-            Some(vid) => self
-                .vlan_entries(vid)
-                .any(|entry| entry.pools() & pool.bit() != 0),
-        }
-    }
-
-    /// Gives the frame to other pools while the switch is on; says whether it
-    /// goes to the wire too. A unicast address that any pool has does not, nor
-    /// does anything on a VLAN that is local.
-    fn switch(&mut self, bus: &mut Bus, queue: TxQueue, header: &Header, frame: &[u8]) -> bool {
-        if !self.has_pools() || !self.registers.get::<Dtxswc>(()).loopback() {
-            return true;
-        }
-        let owned = !header.is_group() && self.exact(header) != 0;
-        if owned || header.is_group() {
-            self.loop_back(bus, queue.pool(), frame);
-        }
-        let local = header
-            .vid()
-            .is_some_and(|vid| self.vlan_entries(vid).any(|entry| entry.local()));
-        !owned && !local
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::Misuse;
-    use crate::igb::rig::{BROADCAST, HEADS, Rig, frame, mac, tagged};
+    use crate::igb::rig::{BROADCAST, HEADS, Rig, frame, mac};
     use lockgate_drivers::device::Bar;
     use lockgate_regs::Register;
-    use lockgate_regs::descriptor::{TxData, dtyp};
+    use lockgate_regs::descriptor::TxData;
     use lockgate_regs::igb::*;
 
     fn done(rig: &Rig, n: u32) -> bool {
@@ -367,38 +231,6 @@ mod tests {
     }
 
     #[test]
-    fn short_frames_are_padded_with_psp_and_only_then() {
-        let mut rig = Rig::new();
-        rig.tx(0);
-        let sent = frame(BROADCAST, mac(1), 20);
-        rig.send(0, &sent);
-        rig.set(Tctl::BASE, 0x2);
-        rig.send(0, &sent);
-        let left = rig.model.transmitted();
-        assert_eq!(left[0].len(), 60);
-        assert_eq!(left[0][20..], [0; 40]);
-        assert_eq!(left[1], sent);
-    }
-
-    #[test]
-    fn a_frame_that_the_card_cannot_send_as_described_does_not_leave() {
-        let mut rig = Rig::new();
-        rig.tx(0);
-        let sent = frame(BROADCAST, mac(1), 60);
-        rig.push(0, &sent, Rig::data(60).with_payload_length(61));
-        rig.push(0, &sent[..16], Rig::data(16));
-        rig.push(0, &sent, Rig::data(60).with_insert_fcs(false));
-        rig.ring(0);
-        assert!(rig.model.transmitted().is_empty());
-        let length = Misuse::FrameLength(0);
-        assert_eq!(
-            rig.model.misuse(),
-            [length, length, Misuse::CheckSequence(0)]
-        );
-        assert!(done(&rig, 2));
-    }
-
-    #[test]
     fn a_pool_sends_only_while_vfte_lets_it() {
         let mut rig = Rig::with_pools(3);
         rig.tx(2);
@@ -408,63 +240,6 @@ mod tests {
         assert!(rig.model.transmitted().is_empty());
         rig.set(Vfte::BASE, 0x04);
         assert_eq!(rig.model.transmitted(), [sent]);
-    }
-
-    #[test]
-    fn a_source_that_is_not_the_pools_is_refused_and_blamed() {
-        let mut rig = Rig::with_pools(3);
-        rig.tx(1);
-        rig.tx(9);
-        rig.address(3, mac(1), 0x02);
-        rig.address(4, mac(2), 0x04);
-        rig.set(Dtxswc::BASE, 0x0000_00FF);
-        let own = frame(BROADCAST, mac(1), 60);
-        let forged = frame(BROADCAST, mac(2), 60);
-        rig.send(1, &own);
-        rig.send(1, &forged);
-        rig.send(9, &forged);
-        assert_eq!(rig.model.transmitted(), [own]);
-        assert_eq!(rig.get(Ssvpc::BASE), 2);
-        assert_eq!(rig.get(Wvbr::BASE), 0x02);
-        assert_eq!(rig.get(Wvbr::BASE), 0);
-    }
-
-    #[test]
-    fn a_vlan_that_is_not_the_pools_is_refused_and_blamed() {
-        let mut rig = Rig::with_pools(3);
-        rig.tx(0);
-        rig.set(Vlvf::BASE, 0x8000_1014);
-        rig.set(Vmolr::BASE, 0x8000_2600);
-        rig.set(Dtxswc::BASE, 0x0000_FF00);
-        let plain = frame(BROADCAST, mac(1), 60);
-        let own = tagged(&plain, 20);
-        rig.send(0, &own);
-        rig.send(0, &tagged(&plain, 21));
-        rig.send(0, &plain);
-        assert_eq!(rig.model.transmitted(), [own]);
-        assert_eq!(rig.get(Wvbr::BASE), 0x0100);
-        rig.set(Vmolr::BASE, 0x8100_2600);
-        rig.send(0, &plain);
-        assert_eq!(rig.model.transmitted(), [plain]);
-    }
-
-    #[test]
-    fn vmvir_inserts_its_tag_and_overrules_the_descriptor() {
-        let mut rig = Rig::with_pools(3);
-        rig.tx(0);
-        let sent = frame(BROADCAST, mac(1), 60);
-        let context = TxData::new().with_extended(true).with_dtyp(dtyp::CONTEXT);
-        rig.push_raw(0, 0x0007_0000, context.into());
-        let vle = Rig::data(60).with_insert_vlan(true);
-        for vmvir in [0, 0x4000_6014, 0x8000_6014] {
-            rig.set(Vmvir::BASE, vmvir);
-            rig.push(0, &sent, vle);
-            rig.ring(0);
-        }
-        assert_eq!(
-            rig.model.transmitted(),
-            [tagged(&sent, 7), tagged(&sent, 0x6014), sent]
-        );
     }
 
     #[test]
@@ -496,31 +271,5 @@ mod tests {
         rig.model.set_link(true);
         while rig.get(Status::BASE) & 2 == 0 {}
         assert_eq!(rig.model.transmitted().len(), 1);
-    }
-
-    #[test]
-    fn the_switch_keeps_an_owned_address_off_the_wire_and_from_its_sender() {
-        let mut rig = Rig::with_pools(3);
-        rig.tx(0);
-        rig.rx(0, 7);
-        rig.rx(1, 7);
-        rig.address(1, mac(1), 0x1);
-        rig.address(2, mac(2), 0x2);
-        (0..2).for_each(|p| rig.set(Vmolr::BASE + 4 * p, 0x8900_2600));
-        rig.set(Dtxswc::BASE, 0x8000_0000);
-        let to_other = frame(mac(2), mac(1), 60);
-        let to_all = frame(BROADCAST, mac(1), 60);
-        let unknown = frame(mac(7), mac(1), 60);
-        for sent in [&to_other, &to_all, &unknown, &frame(mac(1), mac(1), 60)] {
-            rig.send(0, sent);
-        }
-        assert_eq!(rig.model.transmitted(), [to_all.clone(), unknown]);
-        let got = rig.got(1);
-        assert_eq!([&got[0].bytes, &got[1].bytes], [&to_other, &to_all]);
-        assert!(got[0].status.loopback());
-        assert_eq!(rig.got(0), []);
-        rig.set(Dtxswc::BASE, 0x8001_0000);
-        rig.send(0, &to_all);
-        assert_eq!(rig.got(0).len(), 1);
     }
 }
