@@ -8,6 +8,7 @@
 //! Not here: the causes themselves; libraries return their own enums, and whoever
 //! calls them knows which status they mean.
 
+use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -29,6 +30,19 @@ impl Failure {
     /// It failed while running: exit status 1.
     pub fn running(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(message.into(), help.into(), 1)
+    }
+
+    /// A library's error as [`Failure::usage`]; see [`Failure::running_of`].
+    pub fn usage_of(error: &dyn Error) -> Self {
+        let (message, help) = split(error);
+        Self::new(message, help, 2)
+    }
+
+    /// A library's error as [`Failure::running`]. Its message is `cause: remedy`; its
+    /// sources say more about the cause.
+    pub fn running_of(error: &dyn Error) -> Self {
+        let (message, help) = split(error);
+        Self::new(message, help, 1)
     }
 
     /// Shows `excerpt`, whole lines of a source text, between message and help.
@@ -65,6 +79,19 @@ impl Failure {
     }
 }
 
+/// Cause, with those behind it in brackets, and remedy.
+fn split(error: &dyn Error) -> (String, String) {
+    let text = error.to_string();
+    let (cause, remedy) = text.split_once(": ").unwrap_or((&text, ""));
+    let mut message = cause.to_owned();
+    let mut source = error.source();
+    while let Some(deeper) = source {
+        message += &format!(" ({deeper})");
+        source = deeper.source();
+    }
+    (message, remedy.to_owned())
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
@@ -78,7 +105,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl Error for Failure {}
 
 impl From<&Failure> for ExitCode {
     fn from(failure: &Failure) -> Self {
@@ -108,6 +135,25 @@ mod tests {
             "a:1:2: odd\n  1 | x\n    | ^\n  help: even it"
         );
         assert_eq!(failure.status(), 1);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open 0000:03:00.0: load it")]
+    struct Library {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn an_error_of_a_library_is_split_into_cause_and_remedy() {
+        let source = std::io::ErrorKind::NotFound.into();
+        let failure = Failure::usage_of(&Library { source });
+        assert_eq!(
+            failure.message(),
+            "cannot open 0000:03:00.0 (entity not found)"
+        );
+        assert_eq!(failure.help(), Some("load it"));
+        let failure = Failure::running_of(&std::io::Error::other("odd"));
+        assert_eq!((failure.message(), failure.help()), ("odd", None));
     }
 
     #[test]

@@ -153,3 +153,81 @@ fn by_name<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(partitions.iter().map(|entry| (&entry.name, entry)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn report() -> Report {
+        let partition = |name: &str| PartitionReport {
+            name: name.to_owned(),
+            level: Some("high".to_owned()),
+            drops: Drops::from([("flow-denied", 0), ("ring-full", 2)]),
+            queues: vec![QueueReport { rx_frames: 5 }],
+            ..PartitionReport::default()
+        };
+        Report {
+            schema: Report::SCHEMA,
+            device: "model:82576".to_owned(),
+            elapsed_s: 1.5,
+            wire: WireReport::default(),
+            partitions: vec![partition("b"), partition("a")],
+            accounts: Accounts::default(),
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_keys_of_schema_1_and_no_others() {
+        let partition = serde_json::json!({
+            "rx_frames": 0, "rx_bytes": 0, "tx_frames": 0, "tx_bytes": 0,
+            "drops": {"flow-denied": 0, "ring-full": 2},
+            "queues": [{"rx_frames": 5}],
+            "latency_ns": {"p50": 0, "p90": 0, "p99": 0, "p999": 0, "max": 0},
+        });
+        let expected = serde_json::json!({
+            "schema": 1, "device": "model:82576", "elapsed_s": 1.5,
+            "wire": {
+                "rx_frames": 0, "rx_bytes": 0, "tx_frames": 0, "tx_bytes": 0, "drops": {},
+            },
+            "partitions": {"a": partition, "b": partition},
+        });
+        assert_eq!(serde_json::to_value(report()).unwrap(), expected);
+    }
+
+    #[test]
+    fn partitions_are_written_in_the_order_of_the_policy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.json");
+        report().write(&path).unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.find("\"b\"").unwrap() < text.find("\"a\"").unwrap());
+        assert!(text.ends_with("}\n"));
+    }
+
+    #[test]
+    fn a_target_is_tried_without_being_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.json");
+        fs::write(&path, "older").unwrap();
+        assert_eq!(Report::check_target(&path), Ok(()));
+        assert_eq!(fs::read(&path).unwrap(), b"older");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        for wrong in [folder.path(), &folder.path().join("no/r.json")] {
+            assert_eq!(Report::check_target(wrong).unwrap_err().status(), 2);
+        }
+    }
+
+    #[test]
+    fn an_account_balances_only_when_every_frame_is_in_it() {
+        let accounts = |received, delivered, dropped| Accounts {
+            received,
+            delivered,
+            dropped,
+            copies: 7,
+        };
+        assert!(accounts(3, 2, 1).balance());
+        assert!(!accounts(3, 2, 2).balance());
+        assert!(!accounts(0, u64::MAX, 1).balance());
+    }
+}

@@ -2,7 +2,9 @@
 //!
 //! Not here: what the card is told ([`super::plan`]).
 
-use super::{Loaded, describe, load};
+use lockgate_vmdq::Plan;
+
+use super::{describe, load};
 use crate::cli::CheckArgs;
 use crate::error::Failure;
 use crate::table::{Align, Table};
@@ -18,7 +20,7 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     let facts = describe::facts(&loaded, &plan)?;
     let blocks = [
         ("", facts),
-        ("partitions", partitions(&loaded)),
+        ("partitions", partitions(&plan)),
         ("flows", describe::flows(&loaded.policy)),
         (
             "residual channels",
@@ -32,24 +34,19 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn partitions(loaded: &Loaded) -> Vec<String> {
+fn partitions(plan: &Plan) -> Vec<String> {
     let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
-    for partition in &loaded.policy.partitions {
-        let level = partition.level.as_ref().map_or("-", |level| &level.value);
+    for partition in plan.partitions() {
         let segments: Vec<_> = partition
             .vlans
             .iter()
-            .map(|at| describe::segment(at.value))
+            .map(|segment| describe::segment(*segment))
             .collect();
-        let addresses: Vec<_> = partition
-            .macs
-            .iter()
-            .map(|at| at.value.to_string())
-            .collect();
+        let addresses: Vec<_> = partition.macs.iter().map(ToString::to_string).collect();
         table.row([
-            partition.name.value.as_str(),
-            level,
+            partition.name.as_str(),
+            partition.level.as_deref().unwrap_or("-"),
             &segments.join(" "),
             partition.wire.name(),
             &partition.queues.to_string(),

@@ -24,6 +24,7 @@ pub(super) fn facts(loaded: &Loaded, plan: &Plan) -> Result<Vec<String>, Failure
     let levels: Vec<_> = loaded
         .policy
         .levels
+        .order
         .iter()
         .map(|at| at.value.as_str())
         .collect();

@@ -45,27 +45,6 @@ pub fn look_up(bus: &Bus, address: PciAddress) -> Result<PciFunction, Failure> {
         })
 }
 
-/// Makes sure that Lockgate can drive the function at `address`.
-///
-/// # Errors
-/// A usage failure: it is absent, of an unknown kind, behind no IOMMU, or not with
-/// [`VFIO`].
-pub fn check_ready(bus: &Bus, address: PciAddress) -> Result<(), Failure> {
-    let function = look_up(bus, address)?;
-    check_confined(&function)?;
-    match function.driver.as_deref() {
-        Some(VFIO) => Ok(()),
-        Some(driver) => Err(Failure::usage(
-            format!("{address} is still with the kernel driver {driver}"),
-            format!("hand it over first: lockgate nic bind {address}"),
-        )),
-        None => Err(Failure::usage(
-            format!("{address} is not with {VFIO}"),
-            format!("hand it over first: lockgate nic bind {address}"),
-        )),
-    }
-}
-
 /// The function that a person means: the domain may be left out, as `lspci` does.
 fn find(bus: &Bus, text: &str) -> Result<PciFunction, Failure> {
     let with_domain = format!("0000:{text}");
@@ -297,19 +276,6 @@ mod tests {
         assert!(words().contains("no IOMMU"), "{}", words());
         fs::write(card.join("vendor"), "0x10ec\n").unwrap();
         assert!(words().contains("10ec:10c9"), "{}", words());
-    }
-
-    #[test]
-    fn a_card_is_ready_once_vfio_has_it() {
-        let (folder, bus) = bus();
-        let driver = folder.path().join("devices/0000:03:00.0/driver");
-        let failure = check_ready(&bus, address()).unwrap_err();
-        assert!(failure.message().contains("kernel driver igb"), "{failure}");
-
-        fs::remove_file(&driver).unwrap();
-        assert_eq!(check_ready(&bus, address()).unwrap_err().status(), 2);
-        std::os::unix::fs::symlink(folder.path().join("drivers/vfio-pci"), &driver).unwrap();
-        assert_eq!(check_ready(&bus, address()), Ok(()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 mod dot;
 mod json;
 
-use lockgate_vmdq::{HardwarePlan, MulticastPlan, PartitionPlan, Plan, PoolPlan, SteeringMode};
+use lockgate_vmdq::{HardwarePlan, Multicast, PartitionPlan, Plan, PoolPlan, SteeringMode};
 
 use super::{Loaded, describe, load};
 use crate::cli::{PlanArgs, PlanFormat};
@@ -23,7 +23,7 @@ pub fn plan(args: &PlanArgs) -> Result<String, Failure> {
     match args.format {
         PlanFormat::Table => table(&loaded, &plan),
         PlanFormat::Json => json::json(&loaded, &plan),
-        PlanFormat::Dot => Ok(dot::dot(&loaded.policy)),
+        PlanFormat::Dot => Ok(dot::dot(&loaded.policy, &plan)),
     }
 }
 
@@ -82,9 +82,9 @@ fn partitions(plan: &Plan) -> Vec<String> {
 
 fn multicast_words(partition: &PartitionPlan) -> String {
     match &partition.multicast {
-        MulticastPlan::All => "all".to_owned(),
-        MulticastPlan::List(macs) if macs.is_empty() => "none".to_owned(),
-        MulticastPlan::List(macs) => format!("{} listed", macs.len()),
+        Multicast::All => "all".to_owned(),
+        Multicast::List(macs) if macs.is_empty() => "none".to_owned(),
+        Multicast::List(macs) => format!("{} listed", macs.len()),
     }
 }
 

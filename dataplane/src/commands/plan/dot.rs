@@ -9,20 +9,20 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use lockgate_vmdq::{Partition, Policy};
+use lockgate_vmdq::{PartitionPlan, Plan, Policy};
 
 use crate::commands::describe;
 
-/// The graph of `policy`.
-pub(super) fn dot(policy: &Policy) -> String {
+/// The graph of `policy`, which has passed its check as `plan`.
+pub(super) fn dot(policy: &Policy, plan: &Plan) -> String {
     let mut text = "digraph lockgate {\n  rankdir = BT;\n  node [fontname = \"sans-serif\"];\n  \
                     edge [fontname = \"sans-serif\"];\n"
         .to_owned();
-    for partition in &policy.partitions {
+    for partition in plan.partitions() {
         let _ = writeln!(text, "  {};", node(partition));
     }
-    push_rows(&mut text, policy);
-    push_segments(&mut text, policy);
+    push_rows(&mut text, policy, plan);
+    push_segments(&mut text, plan);
     for flow in &policy.flows {
         let look = match &flow.downgrade {
             None => "style = bold".to_owned(),
@@ -38,22 +38,22 @@ pub(super) fn dot(policy: &Policy) -> String {
     text
 }
 
-fn node(partition: &Partition) -> String {
-    let mut lines = vec![partition.name.value.clone()];
-    lines.extend(partition.level.iter().map(|level| level.value.clone()));
-    lines.extend(partition.macs.iter().map(|mac| mac.value.to_string()));
-    let (name, label) = (quote(&partition.name.value), quote(&lines.join("\n")));
+fn node(partition: &PartitionPlan) -> String {
+    let mut lines = vec![partition.name.clone()];
+    lines.extend(partition.level.clone());
+    lines.extend(partition.macs.iter().map(ToString::to_string));
+    let (name, label) = (quote(&partition.name), quote(&lines.join("\n")));
     format!("{name} [shape = box, label = {label}]")
 }
 
 /// One row for each level, held in order by invisible arrows.
-fn push_rows(text: &mut String, policy: &Policy) {
+fn push_rows(text: &mut String, policy: &Policy, plan: &Plan) {
     let row = |level: &str| {
-        let on_level = |p: &&Partition| p.level.as_ref().is_some_and(|at| at.value == level);
-        let members = policy.partitions.iter().filter(on_level);
-        members.map(|p| quote(&p.name.value)).collect::<Vec<_>>()
+        let members = plan.partitions().iter();
+        let members = members.filter(|p| p.level.as_deref() == Some(level));
+        members.map(|p| quote(&p.name)).collect::<Vec<_>>()
     };
-    let rows = policy.levels.iter().map(|level| row(&level.value));
+    let rows = policy.levels.order.iter().map(|level| row(&level.value));
     let rows: Vec<_> = rows.filter(|row| !row.is_empty()).collect();
     for row in &rows {
         let _ = writeln!(text, "  {{ rank = same; {}; }}", row.join("; "));
@@ -65,30 +65,22 @@ fn push_rows(text: &mut String, policy: &Policy) {
     }
 }
 
-fn push_segments(text: &mut String, policy: &Policy) {
-    let on_wire = |p: &&Partition| p.wire.sends() || p.wire.receives();
-    let segments: BTreeSet<_> = policy
-        .partitions
-        .iter()
-        .filter(on_wire)
-        .flat_map(|partition| partition.vlans.iter().map(|at| at.value))
-        .collect();
+fn push_segments(text: &mut String, plan: &Plan) {
+    let on_wire = |p: &&PartitionPlan| p.wire.sends() || p.wire.receives();
+    let members: Vec<_> = plan.partitions().iter().filter(on_wire).collect();
+    let segments: BTreeSet<_> = members.iter().flat_map(|p| &p.vlans).collect();
     for segment in segments {
-        // A name of a partition has no blank, so this can be none.
-        let segment_node = quote(&format!("wire {}", describe::segment(segment)));
-        let _ = writeln!(text, "  {segment_node} [shape = ellipse, style = dashed];");
-        let members = policy.partitions.iter().filter(on_wire);
-        for partition in members.filter(|p| p.vlans.iter().any(|at| at.value == segment)) {
-            let name = quote(&partition.name.value);
+        // A partition's name has no blank, so this can be none.
+        let place = quote(&format!("wire {}", describe::segment(*segment)));
+        let _ = writeln!(text, "  {place} [shape = ellipse, style = dashed];");
+        for partition in members.iter().filter(|p| p.vlans.contains(segment)) {
+            let name = quote(&partition.name);
             let dir = match (partition.wire.sends(), partition.wire.receives()) {
                 (true, true) => "both",
                 (true, false) => "forward",
                 _ => "back",
             };
-            let _ = writeln!(
-                text,
-                "  {name} -> {segment_node} [dir = {dir}, style = dashed];"
-            );
+            let _ = writeln!(text, "  {name} -> {place} [dir = {dir}, style = dashed];");
         }
     }
 }

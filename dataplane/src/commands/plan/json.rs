@@ -15,8 +15,7 @@
 
 use lockgate_rss::HashKinds;
 use lockgate_vmdq::{
-    BitRate, Flow, HardwarePlan, MulticastPlan, PartitionPlan, Plan, PoolPlan, Segment,
-    SteeringMode,
+    BitRate, Flow, HardwarePlan, Multicast, PartitionPlan, Plan, PoolPlan, Segment, SteeringMode,
 };
 use serde_json::{Value, json};
 
@@ -38,7 +37,7 @@ pub(super) fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         },
         "mtu": plan.mtu(),
         "workers": plan.workers(),
-        "levels": policy.levels.iter().map(|at| at.value.as_str()).collect::<Value>(),
+        "levels": policy.levels.order.iter().map(|at| at.value.as_str()).collect::<Value>(),
         "partitions": plan.partitions().iter().map(partition).collect::<Value>(),
         "flows": policy.flows.iter().map(flow).collect::<Value>(),
         "hardware": hardware(plan.hardware()),
@@ -62,8 +61,8 @@ fn partition(plan: &Plan, entry: &PartitionPlan) -> Value {
         "wire": entry.wire.name(),
         "broadcast": entry.broadcast,
         "multicast": match &entry.multicast {
-            MulticastPlan::All => json!("all"),
-            MulticastPlan::List(macs) => texts(macs),
+            Multicast::All => json!("all"),
+            Multicast::List(macs) => texts(macs),
         },
         "rss": { "key": entry.rss.key.to_string(), "hash": kinds(entry.rss.hash) },
         "tx": { "weight": entry.weight, "rate_bit_s": rate(entry.rate) },
