@@ -32,8 +32,9 @@ pub(crate) fn channels(
         let serves = |p: &PartitionPlan| software || p.queue_workers.contains(&worker);
         shared(format!("one worker on core {core}"), &serves)
     });
+    let levels = |p: &PartitionPlan, q: &PartitionPlan| q.level.is_some() && q.level != p.level;
     let meets = |p: &PartitionPlan, q: &PartitionPlan| p.cores.iter().any(|c| q.cores.contains(c));
-    let crowded = |p: &PartitionPlan| partitions.iter().any(|q| q.level != p.level && meets(p, q));
+    let crowded = |p: &PartitionPlan| partitions.iter().any(|q| levels(p, q) && meets(p, q));
     let rest = [
         shared("the card, its link and its packet buffers".into(), &|_| {
             true

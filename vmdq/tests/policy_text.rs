@@ -74,3 +74,79 @@ fn the_example_of_the_design_checks_once_its_other_partition_exists() {
     assert_eq!((plan.workers(), plan.mtu()), (&[0][..], 1500));
     assert_eq!(plan.steering(), SteeringMode::Pools);
 }
+
+fn with(partition: &str) -> Policy {
+    let text = format!("[nic]\ndevice = 'model:82576'\n[[partition]]\nname = 'a'\n{partition}");
+    Policy::parse(&text).unwrap()
+}
+
+#[test]
+fn no_vlan_listed_means_the_untagged_segment() {
+    for text in ["", "vlans = []", "vlans = [0]"] {
+        let plan = with(text).check(&Capabilities::I82576, &machine()).unwrap();
+        assert_eq!(plan.partitions()[0].vlans, [Segment::UNTAGGED], "{text:?}");
+    }
+}
+
+#[test]
+fn attachments_of_every_kind_are_read() {
+    let path = |path: &str| Some(path.to_owned());
+    let socket = "/s".to_owned();
+    for (text, attach) in [
+        ("", Attach::Pcap { replay: None }),
+        ("attach = { kind = 'pcap' }", Attach::Pcap { replay: None }),
+        (
+            "attach = { kind = 'pcap', replay = 'x.pcap' }",
+            Attach::Pcap {
+                replay: path("x.pcap"),
+            },
+        ),
+        (
+            "attach = { kind = 'vhost-user', socket = '/s' }",
+            Attach::VhostUser { socket },
+        ),
+        (
+            "attach = { kind = 'tap', name = 'lg0' }",
+            Attach::Tap {
+                name: "lg0".to_owned(),
+            },
+        ),
+    ] {
+        assert_eq!(with(text).partitions[0].attach.value, attach);
+    }
+}
+
+#[test]
+fn multicast_is_a_list_or_all() {
+    assert_eq!(
+        with("multicast = 'all'").partitions[0].multicast,
+        Multicast::All
+    );
+    assert_eq!(
+        with("multicast = []").partitions[0].multicast,
+        Multicast::List(vec![])
+    );
+}
+
+#[test]
+fn values_know_where_they_stand_and_flows_their_reason() {
+    let text = "[nic]\ndevice = 'model:82576'\n[[flow]]\nfrom = 'a'\nto = 'b'\ndowngrade = 'why'";
+    let policy = Policy::parse(text).unwrap();
+    assert_eq!(policy.nic.device.at, text.find("'model").unwrap());
+    assert_eq!(policy.flows[0].to.at, text.find("'b'").unwrap());
+    assert_eq!(policy.flows[0].downgrade.as_ref().unwrap().value, "why");
+}
+
+proptest::proptest! {
+    /// A policy is a file, and no file may panic the program.
+    #[test]
+    fn no_text_can_break_the_reader(noise in "[ -~\\n\u{e4}]{0,12}", at: usize, cut in 0_usize..40) {
+        let at = (0..=at % EXAMPLE.len()).rev().find(|at| EXAMPLE.is_char_boundary(*at)).unwrap();
+        let rest = EXAMPLE.get(at + cut..).unwrap_or("");
+        let text = format!("{}{noise}{rest}", &EXAMPLE[..at]);
+        match Policy::parse(&text).and_then(|policy| policy.check(&Capabilities::I82576, &machine())) {
+            Ok(_) => {}
+            Err(error) => assert!(error.line > 0 && error.column > 0 && !error.to_string().is_empty()),
+        }
+    }
+}
