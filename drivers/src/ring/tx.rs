@@ -26,8 +26,8 @@ pub(crate) struct TxFormat {
     pub(crate) payload_length: bool,
 }
 
-/// Bytes of the shortest frame that is pushed: an Ethernet header.
-const SHORTEST: usize = 14;
+/// Bytes of the shortest frame that a card can pad (82576 datasheet, 7.2.2).
+const SHORTEST: usize = 17;
 
 /// One transmit queue.
 pub struct TxQueue {
@@ -283,13 +283,13 @@ mod tests {
     fn a_length_that_is_no_frame_is_not_queued() {
         let fake = Arc::new(Fake::default());
         let mut queue = queue(&fake);
-        for len in [0, 13, 2049, 1 << 16, usize::MAX] {
+        for len in [0, 16, 2049, 1 << 16, usize::MAX] {
             assert!(!queue.push(len));
         }
         assert_eq!(queue.pending(), 0);
         queue.flush();
         assert_eq!(fake.doorbells(), []);
-        assert!(queue.push(14) && queue.push(2048));
+        assert!(queue.push(17) && queue.push(2048));
     }
 
     #[test]
