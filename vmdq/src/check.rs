@@ -8,11 +8,12 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Display;
 
 use crate::capabilities::{Capabilities, Machine};
-use crate::error::{Checked, PolicyError, PolicyErrorKind as Kind};
-use crate::fit;
+use crate::error::{Checked, PolicyError, PolicyErrorKind as Kind, Refusal};
+use crate::fit::Fit;
 use crate::levels::{Edge, Edges, Graph, Segments};
 use crate::mac::Mac;
 use crate::partition::{Attach, MAX_PARTITIONS, Multicast};
@@ -32,13 +33,10 @@ impl Policy {
             let segments = Segments::new(self);
             pairs(self, |a, b| owners(self, &segments, a, b))?;
             Graph::new(self, &segments, &edges)?.check()?;
-            let layout = fit::card(self, card)?;
-            let workers = fit::cores(self, machine)?;
-            Ok(Plan::new(
-                self, card, machine, workers, layout, &edges, &segments,
-            ))
+            let fit = Fit::new(self, card, machine)?;
+            Ok(Plan::new(self, &fit, &edges, &segments))
         };
-        plan().map_err(|refusal: crate::error::Refusal| refusal.in_text(&self.text))
+        plan().map_err(|refusal: Refusal| refusal.in_text(&self.text))
     }
 }
 
@@ -54,14 +52,13 @@ fn once<'p, T: Ord + Display + 'p>(
     items: impl IntoIterator<Item = &'p At<T>>,
 ) -> Checked {
     let mut seen = BTreeMap::new();
-    items
-        .into_iter()
-        .try_for_each(|item| match seen.insert(&item.value, item.at) {
-            Some(first) => Err(Kind::Repeated(format!("{what} {}", item.value))
-                .at(item.at)
-                .and(first)),
-            None => Ok(()),
-        })
+    for item in items {
+        if let Some(first) = seen.insert(&item.value, item.at) {
+            let kind = Kind::Repeated(format!("{what} {}", item.value));
+            return Err(kind.at(item.at).and(first));
+        }
+    }
+    Ok(())
 }
 
 fn lists(policy: &Policy) -> Checked {
@@ -89,19 +86,17 @@ fn partitions(policy: &Policy, card: &Capabilities) -> Checked {
         let name = extra.name.value.clone();
         return Err(Kind::TooManyPartitions(name, limit + 1, card.card, limit).at(extra.name.at));
     }
-    policy.partitions.iter().try_for_each(partition)?;
-    pairs(policy, |a, b| {
-        attachments(&policy.partitions[a], &policy.partitions[b])
-    })
+    let peers: Vec<_> = policy.partitions.iter().filter_map(peer).collect();
+    once("attachment", &peers)?;
+    policy.partitions.iter().try_for_each(partition)
 }
 
 fn partition(partition: &Partition) -> Checked {
     let name = &partition.name;
     // Names are file names of captures and keys of reports, where the replay source
     // "wire" has its own meaning.
-    let plain = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    let plain = name.bytes().all(plain);
     if !plain || !(1..=64).contains(&name.len()) || name.starts_with('.') || **name == "wire" {
         return Err(Kind::BadName(name.value.clone()).at(name.at));
     }
@@ -123,46 +118,34 @@ fn addresses(macs: &[At<Mac>], kind: &'static str, fits: fn(Mac) -> bool) -> Che
     once("address", macs)
 }
 
-fn attachments(a: &Partition, b: &Partition) -> Checked {
-    let target = |partition: &Partition| match &partition.attach.value {
-        Attach::Pcap { .. } => None,
-        Attach::Memif { socket: path } | Attach::VhostUser { socket: path } => Some(path.clone()),
-        Attach::Tap { name } => Some(name.clone()),
+/// The peer that a partition attaches to; a second partition there would be the first.
+fn peer(partition: &Partition) -> Option<At<String>> {
+    let (Attach::Memif { socket: peer }
+    | Attach::VhostUser { socket: peer }
+    | Attach::Tap { name: peer }) = &partition.attach.value
+    else {
+        return None;
     };
-    match (target(a), target(b)) {
-        (Some(one), Some(two)) if one == two => {
-            let (first, second) = (a.name.value.clone(), b.name.value.clone());
-            Err(Kind::SharedAttachment(first, second, one)
-                .at(b.attach.at)
-                .and(a.attach.at))
-        }
-        _ => Ok(()),
-    }
+    let (value, at) = (peer.clone(), partition.attach.at);
+    Some(At { value, at })
 }
 
 /// The flows by numbers of partitions.
 fn edges(policy: &Policy) -> Checked<Edges> {
     let find = |name: &At<String>| {
-        let found = policy
-            .partitions
-            .iter()
-            .position(|p| p.name.value == name.value);
+        let mut all = policy.partitions.iter();
+        let found = all.position(|p| *p.name == **name);
         found.ok_or_else(|| Kind::UnknownPartition(name.value.clone()).at(name.at))
     };
     let mut edges = Edges::new();
     for flow in &policy.flows {
         let ends = (find(&flow.from)?, find(&flow.to)?);
-        if let Some(reason) = flow
-            .downgrade
-            .as_ref()
-            .filter(|reason| reason.trim().is_empty())
-        {
-            return Err(Kind::Empty("the reason for `downgrade`").at(reason.at));
+        let (downgrade, at) = (flow.downgrade.is_some(), flow.from.at);
+        let mut reason = flow.downgrade.iter();
+        if let Some(empty) = reason.find(|reason| reason.trim().is_empty()) {
+            return Err(Kind::Empty("the reason for `downgrade`").at(empty.at));
         }
-        let edge = Edge {
-            downgrade: flow.downgrade.is_some(),
-            at: flow.from.at,
-        };
+        let edge = Edge { downgrade, at };
         if let Some(first) = edges.insert(ends, edge) {
             let what = format!("the flow from `{}` to `{}`", *flow.from, *flow.to);
             return Err(Kind::Repeated(what).at(edge.at).and(first.at));
@@ -173,21 +156,16 @@ fn edges(policy: &Policy) -> Checked<Edges> {
 
 /// One owner per address and segment.
 fn owners(policy: &Policy, segments: &Segments, a: usize, b: usize) -> Checked {
-    let (first, second) = (&policy.partitions[a], &policy.partitions[b]);
-    let same = |mac: &At<Mac>| {
-        first
-            .macs
-            .iter()
-            .find(|same| same.value == mac.value)
-            .map(|same| same.at)
+    let Some(segment) = segments.common(policy, a, b) else {
+        return Ok(());
     };
-    let clash = second.macs.iter().find_map(|mac| Some((mac, same(mac)?)));
-    match (segments.common(policy, a, b), clash) {
-        (Some(segment), Some((mac, other))) => {
+    let (first, second) = (&policy.partitions[a], &policy.partitions[b]);
+    for mac in &second.macs {
+        if let Some(same) = first.macs.iter().find(|same| same.value == mac.value) {
             let (first, second) = (first.name.value.clone(), second.name.value.clone());
             let kind = Kind::DuplicateMac(first, second, mac.value, segment.value);
-            Err(kind.at(mac.at).and(other))
+            return Err(kind.at(mac.at).and(same.at));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }

@@ -54,8 +54,6 @@ pub enum PolicyErrorKind {
     BadName(String),
     #[error("{0} is no {1} address")]
     BadAddress(Mac, &'static str),
-    #[error("partitions `{0}` and `{1}` both attach to {2:?}")]
-    SharedAttachment(String, String, String),
     #[error("partitions `{0}` and `{1}` both own {2} on {3}")]
     DuplicateMac(String, String, Mac, Segment),
     #[error("partition `{0}` has level `{1}`, which `levels.order` does not list")]
@@ -99,7 +97,6 @@ impl PolicyErrorKind {
                 "use up to 64 letters, digits, `_`, `-`, `.`; not `wire`, no dot first"
             }
             Self::BadAddress(..) => "correct the address, or move it to the other list",
-            Self::SharedAttachment(..) => "give each partition a socket or interface of its own",
             Self::DuplicateMac(..) => "change one address, or put the two on different VLANs",
             Self::UnknownLevel(..) => {
                 "list the level in `order` under [levels], or correct it here"

@@ -16,48 +16,58 @@ use crate::error::{Checked, PolicyErrorKind as Kind};
 use crate::policy::{At, Partition, Policy};
 use crate::rate::BitRate;
 
-/// Checks the limits of `card`; returns the layout of its pools, `None` for
-/// software steering.
-pub(crate) fn card(policy: &Policy, card: &Capabilities) -> Checked<Option<PoolLayout>> {
-    let mtu = policy.nic.mtu;
-    if mtu.value > card.max_mtu {
-        return Err(Kind::MtuTooLarge(mtu.value, card.card, card.max_mtu).at(mtu.at));
+/// A policy's place on a card and a machine that can hold it.
+pub(crate) struct Fit<'a> {
+    pub(crate) card: &'a Capabilities,
+    pub(crate) machine: &'a Machine,
+    /// How the card is cut into pools; `None`: software steering.
+    pub(crate) layout: Option<PoolLayout>,
+    /// Core of each worker, at least one.
+    pub(crate) workers: Vec<u16>,
+}
+
+impl<'a> Fit<'a> {
+    /// Checks every limit of `card` and `machine`.
+    pub(crate) fn new(
+        policy: &Policy,
+        card: &'a Capabilities,
+        machine: &'a Machine,
+    ) -> Checked<Self> {
+        let (mtu, all) = (policy.nic.mtu, &policy.partitions);
+        if *mtu > card.max_mtu {
+            return Err(Kind::MtuTooLarge(*mtu, card.card, card.max_mtu).at(mtu.at));
+        }
+        let layout = layout(all, card)?;
+        if layout.is_some() && !card.rss_per_pool {
+            pairs(policy, |a, b| shared_rss(&all[a], &all[b], card))?;
+        }
+        filters(all, card)?;
+        all.iter().try_for_each(|partition| rate(partition, card))?;
+        let workers = cores(policy, machine)?;
+        Ok(Self {
+            card,
+            machine,
+            layout,
+            workers,
+        })
     }
-    let layout = layout(policy, card)?;
-    if layout.is_some() && !card.rss_per_pool {
-        pairs(policy, |a, b| {
-            shared_rss(&policy.partitions[a], &policy.partitions[b], card)
-        })?;
-    }
-    filters(policy, card)?;
-    policy
-        .partitions
-        .iter()
-        .try_for_each(|partition| rate(partition, card))?;
-    Ok(layout)
 }
 
 /// The first layout with a pool per partition and enough queues in each.
-fn layout(policy: &Policy, card: &Capabilities) -> Checked<Option<PoolLayout>> {
-    let count = policy.partitions.len();
-    let most = policy
-        .partitions
-        .iter()
-        .max_by_key(|partition| *partition.queues);
-    let fits = |layout: &&PoolLayout| usize::from(layout.pools) >= count;
-    let limit = card
-        .layouts
-        .iter()
-        .filter(fits)
-        .map(|layout| layout.queues)
-        .max();
+fn layout(all: &[Partition], card: &Capabilities) -> Checked<Option<PoolLayout>> {
+    let fits = |layout: &&PoolLayout| usize::from(layout.pools) >= all.len();
+    let fitting = || card.layouts.iter().filter(fits);
+    let most = all.iter().max_by_key(|partition| *partition.queues);
+    let limit = fitting().map(|layout| layout.queues).max();
     let (Some(most), Some(limit)) = (most, limit) else {
         return Ok(None);
     };
-    let enough = |layout: &&PoolLayout| fits(layout) && layout.queues >= *most.queues;
-    let found = card.layouts.iter().find(enough).copied();
-    let kind = || Kind::TooManyQueues(name(most), *most.queues, card.card, count, limit);
-    found.map(Some).ok_or_else(|| kind().at(most.queues.at))
+    let found = fitting().find(|layout| layout.queues >= *most.queues);
+    let kind = || Kind::TooManyQueues(name(most), *most.queues, card.card, all.len(), limit);
+    found
+        .copied()
+        .map(Some)
+        .ok_or_else(|| kind().at(most.queues.at))
 }
 
 /// Pools that spread over queues must agree in what the card has once.
@@ -76,14 +86,13 @@ fn shared_rss(a: &Partition, b: &Partition, card: &Capabilities) -> Checked {
     } else {
         return Ok(());
     };
-    Err(Kind::SharedRss(name(a), name(b), what, card.card)
-        .at(b.queues.at)
-        .and(a.queues.at))
+    let kind = Kind::SharedRss(name(a), name(b), what, card.card);
+    Err(kind.at(b.queues.at).and(a.queues.at))
 }
 
 /// Address and VLAN filters; only pools that receive need any.
-fn filters(policy: &Policy, card: &Capabilities) -> Checked {
-    let receivers = || policy.partitions.iter().filter(|p| p.wire.receives());
+fn filters(all: &[Partition], card: &Capabilities) -> Checked {
+    let receivers = || all.iter().filter(|p| p.wire.receives());
     let macs = receivers().flat_map(|p| p.macs.iter().map(move |mac| (p, *mac)));
     if let Some((p, mac)) = beyond(macs, card.macs) {
         return Err(Kind::TooManyMacs(name(p), mac.value, card.card, card.macs).at(mac.at));
@@ -109,43 +118,39 @@ fn rate(partition: &Partition, card: &Capabilities) -> Checked {
         return Ok(());
     };
     let link = BitRate::new(u64::from(card.link_mbit) * 1_000_000);
-    let kind = match (card.min_rate, link) {
-        (Some(least), _) if *rate < least => {
-            Kind::RateTooSlow(name(partition), *rate, card.card, least)
-        }
-        (_, Some(most)) if *rate > most => {
-            Kind::RateTooFast(name(partition), *rate, card.card, most)
-        }
-        _ => return Ok(()),
+    let (low, high) = (
+        card.min_rate.filter(|low| *rate < *low),
+        link.filter(|high| *rate > *high),
+    );
+    let kind = match (low, high) {
+        (Some(low), _) => Kind::RateTooSlow(name(partition), *rate, card.card, low),
+        (_, Some(high)) => Kind::RateTooFast(name(partition), *rate, card.card, high),
+        (None, None) => return Ok(()),
     };
     Err(kind.at(rate.at))
 }
 
 /// Checks that every named core exists; returns the cores of the workers.
-pub(crate) fn cores(policy: &Policy, machine: &Machine) -> Checked<Vec<u16>> {
-    let exists = |user: &str, core: &At<u16>| match machine.cores.contains(core) {
-        true => Ok(core.value),
-        false => Err(Kind::NoSuchCore(user.into(), **core, machine.cores.clone()).at(core.at)),
+fn cores(policy: &Policy, machine: &Machine) -> Checked<Vec<u16>> {
+    let exists = |user: &str, core: &At<u16>| {
+        let kind = || Kind::NoSuchCore(user.into(), **core, machine.cores.clone());
+        let found = machine.cores.contains(core);
+        found.then_some(**core).ok_or_else(|| kind().at(core.at))
     };
     for partition in &policy.partitions {
         let user = format!("partition `{}`", *partition.name);
-        let mut cores = partition.cores.iter().flat_map(|cores| cores.iter());
-        cores.try_for_each(|core| exists(&user, core).map(|_| ()))?;
+        for core in partition.cores.iter().flat_map(|cores| cores.iter()) {
+            exists(&user, core)?;
+        }
     }
-    let first = machine.cores.first().copied().unwrap_or(0);
-    let default = [At {
-        value: first,
-        at: policy.nic.device.at,
-    }];
-    let workers = policy
-        .nic
-        .workers
-        .as_ref()
-        .map_or(&default[..], |cores| cores);
-    workers
-        .iter()
-        .map(|core| exists("a worker", core))
-        .collect()
+    let (value, at) = (
+        machine.cores.first().copied().unwrap_or(0),
+        policy.nic.device.at,
+    );
+    let first = [At { value, at }];
+    let named = policy.nic.workers.as_ref().map(|cores| cores.iter());
+    let workers = named.unwrap_or(first.iter());
+    workers.map(|core| exists("a worker", core)).collect()
 }
 
 fn name(partition: &Partition) -> String {

@@ -12,7 +12,8 @@ use alloc::vec::Vec;
 
 use lockgate_rss::{HashKinds, Key, Table};
 
-use crate::capabilities::{Capabilities, PoolLayout};
+use crate::capabilities::Capabilities;
+use crate::fit::Fit;
 use crate::frame::{FCS, HEADER, Segment, TAG};
 use crate::mac::Mac;
 use crate::partition::Multicast;
@@ -115,38 +116,30 @@ pub fn multicast_index(mac: Mac) -> usize {
 }
 
 impl HardwarePlan {
-    /// What a card with this `layout` is told; without one it is a single pool that
-    /// takes whatever some partition may get.
-    pub(crate) fn new(
-        partitions: &[PartitionPlan],
-        card: &Capabilities,
-        layout: Option<PoolLayout>,
-        mtu: u16,
-        workers: usize,
-    ) -> Self {
+    /// What the card is told; without pools it is a single one that takes whatever
+    /// some partition may get.
+    pub(crate) fn new(partitions: &[PartitionPlan], fit: &Fit, mtu: u16) -> Self {
+        let pools = partitions.iter().map(|p| PoolPlan::new(p, fit.card, mtu));
         let mut plan = Self {
             mode: Mode::Pools,
             rss: None,
             macs: Vec::new(),
             vlans: Vec::new(),
             multicast: Box::new([0; 128]),
-            pools: partitions
-                .iter()
-                .map(|p| PoolPlan::new(p, card, mtu))
-                .collect(),
+            pools: pools.collect(),
         };
-        plan.filter(partitions, |p| if layout.is_some() { 1 << p } else { 1 });
-        if let Some(layout) = layout {
+        if let Some(layout) = fit.layout {
+            plan.filter(partitions, |p| 1 << p);
             plan.pools.resize(layout.pools.into(), PoolPlan::default());
-            let receivers = partitions
+            let spread = partitions
                 .iter()
                 .filter(|p| p.wire.receives() && p.queues > 1);
-            plan.rss = receivers
-                .max_by_key(|p| p.queues)
-                .map(|p| RssPlan::new(p.rss, &p.table));
+            let widest = spread.max_by_key(|p| p.queues);
+            plan.rss = widest.map(|p| RssPlan::new(p.rss, &p.table));
         } else {
-            let queues = workers.min(card.rx_queues.into()) as u8;
-            let table = Table::round_robin(card.reta.into(), queues);
+            plan.filter(partitions, |_| 1);
+            let queues = fit.workers.len().min(fit.card.rx_queues.into()) as u8;
+            let table = Table::round_robin(fit.card.reta.into(), queues);
             plan.mode = Mode::Software { queues };
             plan.rss = (queues > 1).then(|| RssPlan::new(Rss::default(), &table));
             plan.pools = vec![PoolPlan::whole(&plan.pools, queues)];
@@ -157,59 +150,48 @@ impl HardwarePlan {
     /// Fills the filters with what `partitions` receive; `bit` is a partition's pool.
     fn filter(&mut self, partitions: &[PartitionPlan], bit: impl Fn(usize) -> u64) {
         let (mut macs, mut vlans) = (BTreeMap::new(), BTreeMap::new());
-        for (p, partition) in partitions
-            .iter()
-            .enumerate()
-            .filter(|(_, p)| p.wire.receives())
-        {
-            partition
-                .macs
-                .iter()
-                .for_each(|mac| *macs.entry(*mac).or_default() |= bit(p));
-            partition
-                .vlans
-                .iter()
-                .for_each(|on| *vlans.entry(on.vid()).or_default() |= bit(p));
+        let receives = |(_, p): &(usize, &PartitionPlan)| p.wire.receives();
+        for (p, partition) in partitions.iter().enumerate().filter(receives) {
+            for mac in &partition.macs {
+                *macs.entry(*mac).or_default() |= bit(p);
+            }
+            for segment in &partition.vlans {
+                *vlans.entry(segment.vid()).or_default() |= bit(p);
+            }
             match &partition.multicast {
                 Multicast::All => *self.multicast = [u32::MAX; 128],
-                Multicast::List(listed) => listed.iter().for_each(|mac| {
-                    let index = multicast_index(*mac);
-                    self.multicast[index >> 5] |= 1 << (index & 31);
-                }),
+                Multicast::List(macs) => {
+                    for index in macs.iter().copied().map(multicast_index) {
+                        self.multicast[index >> 5] |= 1 << (index & 31);
+                    }
+                }
             }
         }
-        self.macs = macs
-            .into_iter()
-            .map(|(mac, pools)| MacFilter { mac, pools })
-            .collect();
-        self.vlans = vlans
-            .into_iter()
-            .map(|(vid, pools)| VlanFilter { vid, pools })
-            .collect();
+        let mac = |(mac, pools)| MacFilter { mac, pools };
+        self.macs = macs.into_iter().map(mac).collect();
+        let vlan = |(vid, pools)| VlanFilter { vid, pools };
+        self.vlans = vlans.into_iter().map(vlan).collect();
     }
 }
 
 impl RssPlan {
     fn new(Rss { key, hash: kinds }: Rss, table: &Table) -> Self {
-        Self {
-            key,
-            kinds,
-            table: table.entries().to_vec(),
-        }
+        let table = table.entries().to_vec();
+        Self { key, kinds, table }
     }
 }
 
 impl PoolPlan {
     fn new(partition: &PartitionPlan, card: &Capabilities, mtu: u16) -> Self {
         let transmit = partition.wire.sends();
-        let rate = partition
-            .rate
-            .filter(|_| transmit && card.min_rate.is_some());
+        let limited = transmit && card.min_rate.is_some();
+        let rate = partition.rate.filter(|_| limited);
+        let off = Self::default();
         if !partition.wire.receives() {
             return Self {
                 transmit,
                 rate,
-                ..Self::default()
+                ..off
             };
         }
         Self {

@@ -145,7 +145,7 @@ impl<'p> Graph<'p> {
                 };
                 came[to] = Some((here, step));
                 queue.push(to);
-                // Unlike levels, no level compares with none.
+                // Without the first half, "no level" would count as the lowest.
                 if self.ranks[to].is_some() && self.ranks[to] < self.ranks[top] {
                     return Err(self.refusal(top, to, &came));
                 }

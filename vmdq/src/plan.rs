@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use lockgate_rss::Table;
 
-use crate::capabilities::{Capabilities, Machine, PoolLayout};
+use crate::fit::Fit;
 use crate::frame::Segment;
 use crate::hardware::HardwarePlan;
 use crate::levels::{Edges, Segments};
@@ -68,24 +68,16 @@ pub struct PartitionPlan {
 
 impl PartitionPlan {
     /// `first` is the number of its queue 0 among the queues of all partitions.
-    fn new(
-        partition: &Partition,
-        card: &Capabilities,
-        machine: &Machine,
-        workers: &[u16],
-        first: usize,
-    ) -> Self {
+    fn new(partition: &Partition, fit: &Fit, first: usize) -> Self {
         let queues = *partition.queues;
-        let queue_workers = (first..)
-            .take(queues.into())
-            .map(|queue| queue % workers.len());
+        let worker = |queue| (first + usize::from(queue)) % fit.workers.len();
         Self {
             name: partition.name.value.clone(),
             level: partition.level.as_ref().map(|level| level.value.clone()),
-            cores: endpoint_cores(partition, machine, workers),
+            cores: endpoint_cores(partition, fit),
             queues,
-            queue_workers: queue_workers.collect(),
-            worker: first % workers.len(),
+            queue_workers: (0..queues).map(worker).collect(),
+            worker: worker(0),
             macs: values(&partition.macs),
             vlans: partition.segments().map(|on| on.value).collect(),
             wire: partition.wire,
@@ -95,7 +87,7 @@ impl PartitionPlan {
                 Multicast::All => Multicast::All,
             },
             rss: partition.rss,
-            table: Table::round_robin(card.reta.into(), queues),
+            table: Table::round_robin(fit.card.reta.into(), queues),
             weight: *partition.tx.weight,
             rate: partition.tx.rate.map(|rate| rate.value),
             attach: partition.attach.value.clone(),
@@ -104,16 +96,17 @@ impl PartitionPlan {
 }
 
 /// The cores that the policy names, else those without a worker, else all.
-fn endpoint_cores(partition: &Partition, machine: &Machine, workers: &[u16]) -> Vec<u16> {
-    if let Some(cores) = &partition.cores {
-        return values(cores);
-    }
-    let mut free = machine.cores.clone();
-    free.retain(|core| !workers.contains(core));
-    if free.is_empty() {
-        machine.cores.clone()
-    } else {
-        free
+fn endpoint_cores(partition: &Partition, fit: &Fit) -> Vec<u16> {
+    let all = &fit.machine.cores;
+    let free = || {
+        all.iter()
+            .copied()
+            .filter(|core| !fit.workers.contains(core))
+    };
+    match &partition.cores {
+        Some(cores) => values(cores),
+        None if free().next().is_none() => all.clone(),
+        None => free().collect(),
     }
 }
 
@@ -135,38 +128,26 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a policy that has passed every check, on the pools of `layout`.
-    pub(crate) fn new(
-        policy: &Policy,
-        card: &Capabilities,
-        machine: &Machine,
-        workers: Vec<u16>,
-        layout: Option<PoolLayout>,
-        edges: &Edges,
-        segments: &Segments,
-    ) -> Self {
-        let mut first = 0;
-        let mut partitions = Vec::new();
+    /// The plan of a policy that has passed every check.
+    pub(crate) fn new(policy: &Policy, fit: &Fit, edges: &Edges, segments: &Segments) -> Self {
+        let (mut first, mut partitions) = (0, Vec::new());
         for partition in &policy.partitions {
-            partitions.push(PartitionPlan::new(
-                partition, card, machine, &workers, first,
-            ));
+            partitions.push(PartitionPlan::new(partition, fit, first));
             first += usize::from(*partition.queues);
         }
         let mtu = *policy.nic.mtu;
-        let steering = match layout {
-            Some(_) => SteeringMode::Pools,
-            None => SteeringMode::Software,
-        };
         Self {
-            hardware: HardwarePlan::new(&partitions, card, layout, mtu, workers.len()),
+            hardware: HardwarePlan::new(&partitions, fit, mtu),
             rules: Rules::new(&partitions, mtu, edges.keys().copied()),
-            residual: residual::channels(&partitions, &workers, steering),
-            notes: residual::notes(policy, &partitions, &workers, edges, segments),
+            residual: residual::channels(&partitions, fit),
+            notes: residual::notes(policy, &partitions, fit, edges, segments),
             partitions,
-            workers,
+            workers: fit.workers.clone(),
             mtu,
-            steering,
+            steering: match fit.layout {
+                Some(_) => SteeringMode::Pools,
+                None => SteeringMode::Software,
+            },
         }
     }
 

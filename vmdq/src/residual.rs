@@ -8,17 +8,13 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::fit::Fit;
 use crate::levels::{Edges, Segments};
-use crate::plan::{PartitionPlan, SteeringMode};
+use crate::plan::PartitionPlan;
 use crate::policy::{Device, Policy};
 
 /// Resources that partitions of different levels share.
-pub(crate) fn channels(
-    partitions: &[PartitionPlan],
-    workers: &[u16],
-    steering: SteeringMode,
-) -> Vec<String> {
-    let software = steering == SteeringMode::Software;
+pub(crate) fn channels(partitions: &[PartitionPlan], fit: &Fit) -> Vec<String> {
     let shared = |resource: String, uses: &dyn Fn(&PartitionPlan) -> bool| {
         let users = || partitions.iter().filter(|p| uses(p));
         let mut levels = users().filter_map(|p| p.level.as_ref());
@@ -28,8 +24,8 @@ pub(crate) fn channels(
         let names = names.collect::<Vec<_>>().join(", ");
         Some(format!("{resource}: {names} can feel each other's load"))
     };
-    let by_worker = workers.iter().enumerate().map(|(worker, core)| {
-        let serves = |p: &PartitionPlan| software || p.queue_workers.contains(&worker);
+    let by_worker = fit.workers.iter().enumerate().map(|(worker, core)| {
+        let serves = |p: &PartitionPlan| fit.layout.is_none() || p.queue_workers.contains(&worker);
         shared(format!("one worker on core {core}"), &serves)
     });
     let levels = |p: &PartitionPlan, q: &PartitionPlan| q.level.is_some() && q.level != p.level;
@@ -52,7 +48,7 @@ pub(crate) fn channels(
 pub(crate) fn notes(
     policy: &Policy,
     partitions: &[PartitionPlan],
-    workers: &[u16],
+    Fit { workers, .. }: &Fit,
     edges: &Edges,
     segments: &Segments,
 ) -> Vec<String> {

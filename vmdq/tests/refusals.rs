@@ -349,8 +349,8 @@ fn two_partitions_never_attach_to_one_peer() {
              [[partition]]\nname = 'b'\nattach = «{{ {two} }}"
         );
         kind!(
-            refused(&text, &["`a` and `b`", "\"/s\""]),
-            Kind::SharedAttachment(..)
+            refused(&text, &["attachment /s is listed twice"]),
+            Kind::Repeated(_)
         );
     }
 }

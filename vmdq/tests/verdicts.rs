@@ -142,7 +142,7 @@ fn spec() -> impl Strategy<Value = Spec> {
     (
         some(&UNICAST, 2),
         prop::collection::btree_set(select(&VIDS[..]), 0..3),
-        select(vec!["none", "in", "out", "both", "both", "both"]),
+        select(vec!["none", "in", "out", "both", "both"]),
         any::<bool>(),
         prop::bool::weighted(0.2),
         some(&GROUPS, 2),
@@ -158,7 +158,7 @@ fn spec() -> impl Strategy<Value = Spec> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let flows = prop::collection::btree_set((0..5_usize, 0..5_usize), 0..10);
+    let flows = prop::collection::btree_set((0..5_usize, 0..5_usize), 0..18);
     (prop::collection::vec(spec(), 1..=5), flows)
         .prop_map(|(partitions, mut flows)| {
             flows.retain(|(from, to)| *from < partitions.len() && *to < partitions.len());
@@ -179,7 +179,9 @@ fn address() -> impl Strategy<Value = u64> {
 
 /// Frames of every interesting length, about which the verdicts may differ.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
-    let word = select(vec![0x0800, 0x0800, 0x0800, 0x8808, 0x8100, 0x88a8, 0]);
+    let word = select(vec![
+        0x0800, 0x0800, 0x0800, 0x0800, 0x0800, 0x86dd, 0x8808, 0x8100, 0x88a8, 0,
+    ]);
     let tag = (select(vec![0, 5, 5, 4094, 7, 4095]), 0..16_u16);
     let tag = prop::option::of(tag.prop_map(|(vid, high)| high << 12 | vid));
     let len = prop_oneof![
