@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use crate::layout::Geometry;
 use crate::memory::{self, Down, OwnSlots, Slots, TheirIndex};
 use crate::meta::Meta;
-use crate::ring::{Closed, Drainer, Filler, SharedIndex};
+use crate::ring::{Closed, End};
 
 /// How many bytes of a frame [`UpReader::head`] copies at most.
 pub const HEAD_BYTES: usize = 128;
@@ -54,16 +54,15 @@ impl Lane {
         let writers = (0..geometry.rings).map(|ring| {
             let ours = down.index(Geometry::down_index(ring));
             let theirs = TheirIndex::new(&up, Geometry::down_index(ring));
-            let name = SharedIndex::ReceiveEmptied(ring);
             Ok(DownWriter {
-                ring: Filler::new(ours, theirs, name, geometry.slots)?,
+                ring: End::filling("receive", ours, theirs, geometry.slots)?,
                 slots: down.slots(geometry.ring(ring), geometry),
             })
         });
         let writers = writers.collect::<Result<_, Closed>>();
         let ours = down.index(Geometry::up_index());
         let theirs = TheirIndex::new(&up, Geometry::up_index());
-        let ring = Drainer::new(ours, theirs, SharedIndex::TransmitFilled, geometry.slots);
+        let ring = End::emptying("transmit", ours, theirs, geometry.slots);
         Ok(Self {
             down: writers.map_err(io::Error::other)?,
             up: UpReader {
@@ -81,7 +80,7 @@ impl Lane {
 /// Fills one receive ring of a partition; one worker has it.
 #[derive(Debug)]
 pub struct DownWriter {
-    ring: Filler,
+    ring: End,
     slots: OwnSlots,
 }
 
@@ -91,7 +90,7 @@ impl DownWriter {
     /// # Errors
     /// The partition claims to have read what it was never given; from then on always.
     pub fn free(&mut self) -> Result<u32, Closed> {
-        self.ring.free()
+        self.ring.refresh()
     }
 
     /// The next free slot, as long as the lane's longest frame and full of whatever
@@ -142,7 +141,7 @@ impl UpFrame {
 /// Empties the transmit ring of a partition; one worker has it.
 #[derive(Debug)]
 pub struct UpReader {
-    ring: Drainer,
+    ring: End,
     slots: Slots,
 }
 
@@ -152,7 +151,7 @@ impl UpReader {
     /// # Errors
     /// The partition claims more frames than it has slots; from then on always.
     pub fn available(&mut self) -> Result<u32, Closed> {
-        self.ring.available()
+        self.ring.refresh()
     }
 
     /// Copies the beginning of the next frame, up to [`HEAD_BYTES`], into `header`;
@@ -186,6 +185,6 @@ impl UpReader {
     /// Gives the slots of all consumed frames back, with one store.
     #[inline]
     pub fn release(&mut self) {
-        self.ring.release();
+        self.ring.publish();
     }
 }

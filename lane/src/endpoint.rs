@@ -15,7 +15,7 @@ use crate::layout::{Geometry, HEADER_BYTES};
 use crate::memory::{DOWN_SEALS, Mapping, OpenSlots, OurIndex, Slots, TheirIndex};
 use crate::memory::{TrustedSlots, UP_SEALS};
 use crate::meta::Meta;
-use crate::ring::{Closed, Drainer, Filler, SharedIndex};
+use crate::ring::{Closed, End};
 
 /// Why two files are no lane.
 #[derive(Debug, thiserror::Error)]
@@ -66,19 +66,17 @@ impl Endpoint {
         let rings = (0..geometry.rings).map(|ring| {
             let ours = OurIndex::new(&up, Geometry::down_index(ring));
             let theirs = TheirIndex::new(&down, Geometry::down_index(ring));
-            let name = SharedIndex::ReceiveFilled(ring);
             let slots = Slots::new(&down, geometry.ring(ring), geometry);
             Ok(DownReader {
-                ring: Drainer::new(ours, theirs, name, geometry.slots)?,
+                ring: End::emptying("receive", ours, theirs, geometry.slots)?,
                 slots: TrustedSlots::new(slots),
             })
         });
         let rings = rings.collect::<Result<_, Closed>>()?;
         let ours = OurIndex::new(&up, Geometry::up_index());
         let theirs = TheirIndex::new(&down, Geometry::up_index());
-        let name = SharedIndex::TransmitEmptied;
         let up = UpWriter {
-            ring: Filler::new(ours, theirs, name, geometry.slots)?,
+            ring: End::filling("transmit", ours, theirs, geometry.slots)?,
             slots: OpenSlots::new(Slots::new(&up, geometry.ring(0), geometry)),
         };
         Ok(Self { rings, up })
@@ -124,7 +122,7 @@ fn expect_size(file: &'static str, found: u64, expected: u64) -> Result<(), Atta
 /// Empties one receive ring.
 #[derive(Debug)]
 pub struct DownReader {
-    ring: Drainer,
+    ring: End,
     slots: TrustedSlots,
 }
 
@@ -134,7 +132,7 @@ impl DownReader {
     /// # Errors
     /// The core's index makes no sense.
     pub fn available(&mut self) -> Result<u32, Closed> {
-        self.ring.available()
+        self.ring.refresh()
     }
 
     /// The next frame, which stays the next one until [`DownReader::consume`].
@@ -158,14 +156,14 @@ impl DownReader {
     /// Gives the slots of all consumed frames back to the core, with one store.
     #[inline]
     pub fn release(&mut self) {
-        self.ring.release();
+        self.ring.publish();
     }
 }
 
 /// Fills the transmit ring.
 #[derive(Debug)]
 pub struct UpWriter {
-    ring: Filler,
+    ring: End,
     slots: OpenSlots,
 }
 
@@ -180,7 +178,7 @@ impl UpWriter {
     /// # Errors
     /// The core's index makes no sense.
     pub fn free(&mut self) -> Result<u32, Closed> {
-        self.ring.free()
+        self.ring.refresh()
     }
 
     /// Puts `frame` into the next slot; false, and nothing done, if the ring is full

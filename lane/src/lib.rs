@@ -25,4 +25,4 @@ pub use crate::core::{DownWriter, HEAD_BYTES, Lane, LaneFiles, UpFrame, UpReader
 pub use crate::endpoint::{AttachError, DownReader, Endpoint, UpWriter};
 pub use crate::layout::{Geometry, GeometryError};
 pub use crate::meta::Meta;
-pub use crate::ring::{Closed, SharedIndex};
+pub use crate::ring::Closed;

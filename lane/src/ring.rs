@@ -1,51 +1,26 @@
-//! The indices of a ring, seen from either end.
+//! One end of a ring: its private index and its view of the other side's.
 //!
-//! Both run freely through all 32 bits and a slot is an index modulo the ring. Each
-//! end keeps its own index in private, publishes it once per burst, and remembers
-//! the last one it saw of the other side, so a burst costs one read and one write of
-//! shared memory.
+//! Both indices run freely through all 32 bits and a slot is an index modulo the
+//! ring. Each end keeps its own index in private, publishes it once per burst, and
+//! remembers how far it may go, so a burst costs one read and one write of shared
+//! memory. Filling and emptying differ by a constant: who fills may run `slots` ahead
+//! of the other side, who empties may catch up with it.
 //!
 //! Not here: what is in the slots.
 
-use std::fmt;
-
 use crate::memory::{OurIndex, TheirIndex};
-
-/// Names one of the shared indices; rings of receive count from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SharedIndex {
-    /// How far the partition has filled its transmit ring.
-    TransmitFilled,
-    /// How far the core has emptied the transmit ring.
-    TransmitEmptied,
-    /// How far the core has filled this receive ring.
-    ReceiveFilled(u16),
-    /// How far the partition has emptied this receive ring.
-    ReceiveEmptied(u16),
-}
-
-impl fmt::Display for SharedIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TransmitFilled => write!(f, "fill index of the transmit ring"),
-            Self::TransmitEmptied => write!(f, "emptied index of the transmit ring"),
-            Self::ReceiveFilled(ring) => write!(f, "fill index of receive ring {ring}"),
-            Self::ReceiveEmptied(ring) => write!(f, "emptied index of receive ring {ring}"),
-        }
-    }
-}
 
 /// The other side moved an index where no frame could have taken it: nothing more
 /// goes through this ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the other side moved the {index} from {from} to {to}, at most {limit} was possible: \
-     restart the partition's endpoint with a new lane"
+    "the other side moved its index of the {ring} ring from {from} to {to}, at most \
+     {limit} was possible: restart the partition's endpoint with a new lane"
 )]
 pub struct Closed {
-    /// The index that is wrong.
-    pub index: SharedIndex,
-    /// Its last good value.
+    /// `"transmit"` or `"receive"`, as the partition sees it.
+    pub ring: &'static str,
+    /// The last good value of the index.
     pub from: u32,
     /// What it holds now.
     pub to: u32,
@@ -53,192 +28,130 @@ pub struct Closed {
     pub limit: u32,
 }
 
-/// The other side's index as last seen, and the check of every move.
+/// One end of a ring.
 #[derive(Debug)]
-struct Seen {
+pub(crate) struct End {
+    name: &'static str,
+    ours: OurIndex,
     theirs: TheirIndex,
-    name: SharedIndex,
-    value: u32,
+    slots: u32,
+    /// What the end may be ahead of the other side's index.
+    lead: u32,
+    /// Where this end must stop, as last seen.
+    bound: u32,
+    next: u32,
+    published: u32,
     closed: Option<Closed>,
 }
 
-impl Seen {
-    /// Reads the index once; it may have moved forward by `limit` at most.
-    fn refresh(&mut self, limit: u32) -> Result<(), Closed> {
-        if let Some(closed) = self.closed {
-            return Err(closed);
-        }
-        let to = self.theirs.load();
-        if to.wrapping_sub(self.value) > limit {
-            let closed = Closed {
-                index: self.name,
-                from: self.value,
-                to,
-                limit,
-            };
-            self.closed = Some(closed);
-            return Err(closed);
-        }
-        self.value = to;
-        Ok(())
-    }
-}
-
-/// The end that fills slots.
-#[derive(Debug)]
-pub(crate) struct Filler {
-    ours: OurIndex,
-    emptied: Seen,
-    slots: u32,
-    next: u32,
-    published: u32,
-}
-
-impl Filler {
-    /// Goes on where the shared indices stand.
+impl End {
+    /// The end that fills; goes on where the shared indices stand.
     ///
     /// # Errors
     /// If they are further apart than the ring is long.
-    pub(crate) fn new(
+    pub(crate) fn filling(
+        name: &'static str,
         ours: OurIndex,
         theirs: TheirIndex,
-        name: SharedIndex,
         slots: u32,
     ) -> Result<Self, Closed> {
-        let published = ours.load();
-        let mut emptied = Seen {
-            theirs,
+        Self::new(name, ours, theirs, slots, slots)
+    }
+
+    /// The end that empties, otherwise as [`End::filling`].
+    pub(crate) fn emptying(
+        name: &'static str,
+        ours: OurIndex,
+        theirs: TheirIndex,
+        slots: u32,
+    ) -> Result<Self, Closed> {
+        Self::new(name, ours, theirs, slots, 0)
+    }
+
+    fn new(
+        name: &'static str,
+        ours: OurIndex,
+        theirs: TheirIndex,
+        slots: u32,
+        lead: u32,
+    ) -> Result<Self, Closed> {
+        let start = ours.load();
+        let mut end = Self {
             name,
-            value: published.wrapping_sub(slots),
+            ours,
+            theirs,
+            slots,
+            lead,
+            bound: start,
+            next: start,
+            published: start,
             closed: None,
         };
-        emptied.refresh(slots)?;
-        Ok(Self {
-            ours,
-            emptied,
-            slots,
-            next: published,
-            published,
-        })
+        end.refresh()?;
+        Ok(end)
     }
 
-    /// Free slots; looks at the shared index.
-    pub(crate) fn free(&mut self) -> Result<u32, Closed> {
-        let limit = self.published.wrapping_sub(self.emptied.value);
-        if let Err(closed) = self.emptied.refresh(limit) {
-            // Seen as full from now on, so that the fast path needs no check of its own.
-            self.emptied.value = self.next.wrapping_sub(self.slots);
+    /// Slots that this end may take, after one look at the shared index.
+    ///
+    /// # Errors
+    /// The index went back, or further than the other side could have come; from then
+    /// on always.
+    pub(crate) fn refresh(&mut self) -> Result<u32, Closed> {
+        if let Some(closed) = self.closed {
             return Err(closed);
         }
-        Ok(self.known_free())
+        let seen = self.theirs.load();
+        let bound = seen.wrapping_add(self.lead);
+        let limit = self.slots - self.bound.wrapping_sub(self.published);
+        if bound.wrapping_sub(self.bound) > limit {
+            return Err(self.close(seen, limit));
+        }
+        self.bound = bound;
+        Ok(self.known())
     }
 
-    /// The next free slot; looks at the shared index only if there seems to be none.
+    #[cold]
+    fn close(&mut self, to: u32, limit: u32) -> Closed {
+        let closed = Closed {
+            ring: self.name,
+            from: self.bound.wrapping_sub(self.lead),
+            to,
+            limit,
+        };
+        self.closed = Some(closed);
+        // At its bound for ever, so that the fast path needs no check of its own.
+        self.next = self.bound;
+        closed
+    }
+
+    /// The next slot; looks at the shared index only if there seems to be none.
     #[inline]
     pub(crate) fn slot(&mut self) -> Option<u32> {
-        if self.known_free() > 0 || self.free().is_ok_and(|free| free > 0) {
+        if self.known() > 0 || self.refresh().is_ok_and(|slots| slots > 0) {
             return Some(self.next);
         }
         None
     }
 
-    /// Steps past the slot that [`Filler::slot`] gave; the other side sees nothing yet.
+    /// Steps past the next slot, if one is known; the other side sees nothing yet.
     #[inline]
     pub(crate) fn advance(&mut self) {
-        self.next = self.next.wrapping_add(1);
+        if self.known() > 0 {
+            self.next = self.next.wrapping_add(1);
+        }
     }
 
     /// Shows the other side every slot passed so far.
     #[inline]
     pub(crate) fn publish(&mut self) {
-        if self.next != self.published {
+        if self.next != self.published && self.closed.is_none() {
             self.published = self.next;
             self.ours.store(self.next);
         }
     }
 
-    fn known_free(&self) -> u32 {
-        self.slots - self.next.wrapping_sub(self.emptied.value)
-    }
-}
-
-/// The end that empties slots.
-#[derive(Debug)]
-pub(crate) struct Drainer {
-    ours: OurIndex,
-    filled: Seen,
-    slots: u32,
-    next: u32,
-    released: u32,
-}
-
-impl Drainer {
-    /// Goes on where the shared indices stand.
-    ///
-    /// # Errors
-    /// If they are further apart than the ring is long.
-    pub(crate) fn new(
-        ours: OurIndex,
-        theirs: TheirIndex,
-        name: SharedIndex,
-        slots: u32,
-    ) -> Result<Self, Closed> {
-        let released = ours.load();
-        let mut filled = Seen {
-            theirs,
-            name,
-            value: released,
-            closed: None,
-        };
-        filled.refresh(slots)?;
-        Ok(Self {
-            ours,
-            filled,
-            slots,
-            next: released,
-            released,
-        })
-    }
-
-    /// Frames that wait; looks at the shared index.
-    pub(crate) fn available(&mut self) -> Result<u32, Closed> {
-        let limit = self.slots - self.filled.value.wrapping_sub(self.released);
-        if let Err(closed) = self.filled.refresh(limit) {
-            // Seen as empty from now on, for the same reason as in `Filler::free`.
-            self.next = self.filled.value;
-            return Err(closed);
-        }
-        Ok(self.known_available())
-    }
-
-    /// The next frame's slot; looks at the shared index only if there seems to be none.
-    #[inline]
-    pub(crate) fn slot(&mut self) -> Option<u32> {
-        if self.known_available() > 0 || self.available().is_ok_and(|frames| frames > 0) {
-            return Some(self.next);
-        }
-        None
-    }
-
-    /// Steps past the next frame, if one is known; its slot is not given back yet.
-    #[inline]
-    pub(crate) fn advance(&mut self) {
-        if self.known_available() > 0 {
-            self.next = self.next.wrapping_add(1);
-        }
-    }
-
-    /// Gives every slot passed so far back to the other side.
-    #[inline]
-    pub(crate) fn release(&mut self) {
-        if self.next != self.released {
-            self.released = self.next;
-            self.ours.store(self.next);
-        }
-    }
-
-    fn known_available(&self) -> u32 {
-        self.filled.value.wrapping_sub(self.next)
+    fn known(&self) -> u32 {
+        self.bound.wrapping_sub(self.next)
     }
 }
 
@@ -255,18 +168,16 @@ mod tests {
     const EMPTIED: usize = 64;
 
     /// Both ends of a ring of `slots` whose indices start at `start`.
-    fn ring(start: u32, slots: u32) -> (Filler, Drainer) {
+    fn ring(start: u32, slots: u32) -> (End, End) {
         let (file, _) = create_up("ring", 4096).unwrap();
         let memory = Mapping::writable(&file, 4096).unwrap();
         let ours = |offset| OurIndex::new(&memory, offset);
         let theirs = |offset| TheirIndex::new(&memory, offset);
         ours(FILLED).store(start);
         ours(EMPTIED).store(start);
-        let name = SharedIndex::ReceiveEmptied(0);
-        let filler = Filler::new(ours(FILLED), theirs(EMPTIED), name, slots).unwrap();
-        let name = SharedIndex::ReceiveFilled(0);
-        let drainer = Drainer::new(ours(EMPTIED), theirs(FILLED), name, slots).unwrap();
-        (filler, drainer)
+        let fill_end = End::filling("receive", ours(FILLED), theirs(EMPTIED), slots).unwrap();
+        let empty_end = End::emptying("receive", ours(EMPTIED), theirs(FILLED), slots).unwrap();
+        (fill_end, empty_end)
     }
 
     #[test]
@@ -277,31 +188,29 @@ mod tests {
             let index = |offset| OurIndex::new(&memory, offset);
             let seen = |offset| TheirIndex::new(&memory, offset);
             index(FILLED).store(filled);
-            let name = SharedIndex::TransmitEmptied;
-            let filler = Filler::new(index(FILLED), seen(EMPTIED), name, 8);
-            assert_eq!(filler.is_ok(), fits);
-            let name = SharedIndex::TransmitFilled;
-            let drainer = Drainer::new(index(EMPTIED), seen(FILLED), name, 8);
-            assert_eq!(drainer.is_ok(), fits);
+            let fill_end = End::filling("receive", index(FILLED), seen(EMPTIED), 8);
+            assert_eq!(fill_end.is_ok(), fits);
+            let empty_end = End::emptying("receive", index(EMPTIED), seen(FILLED), 8);
+            assert_eq!(empty_end.is_ok(), fits);
         }
     }
 
     #[test]
     fn ring_closes_for_good_on_either_end() {
-        let (mut filler, mut drainer) = ring(u32::MAX, 4);
-        assert_eq!(filler.slot(), Some(u32::MAX));
-        filler.ours.store(5);
-        drainer.ours.store(0);
-        let closed = filler.free().unwrap_err();
+        let (mut fill_end, mut empty_end) = ring(u32::MAX, 4);
+        assert_eq!(fill_end.slot(), Some(u32::MAX));
+        fill_end.ours.store(5);
+        empty_end.ours.store(0);
+        let closed = fill_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 0, 0));
-        assert_eq!(filler.slot(), None);
-        let closed = drainer.available().unwrap_err();
+        assert_eq!(fill_end.slot(), None);
+        let closed = empty_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 5, 4));
-        assert_eq!(drainer.slot(), None);
-        filler.ours.store(u32::MAX);
-        drainer.ours.store(u32::MAX);
-        assert!(filler.free().is_err() && filler.slot().is_none());
-        assert!(drainer.available().is_err() && drainer.slot().is_none());
+        assert_eq!(empty_end.slot(), None);
+        fill_end.ours.store(u32::MAX);
+        empty_end.ours.store(u32::MAX);
+        assert!(fill_end.refresh().is_err() && fill_end.slot().is_none());
+        assert!(empty_end.refresh().is_err() && empty_end.slot().is_none());
     }
 
     proptest! {
@@ -313,30 +222,30 @@ mod tests {
             steps in proptest::collection::vec((0..20_u32, 0..20_u32), 1..20),
         ) {
             let slots = 1 << power;
-            let (mut filler, mut drainer) = ring(start, slots);
+            let (mut fill_end, mut empty_end) = ring(start, slots);
             let place = |index: u32| (index & (slots - 1)) as usize;
             let mut memory = vec![0; slots as usize];
             let (mut oracle, mut number) = (VecDeque::new(), 0_u32);
             for (fill, drain) in steps {
                 for _ in 0..fill {
-                    let slot = filler.slot();
+                    let slot = fill_end.slot();
                     prop_assert_eq!(slot.is_some(), oracle.len() < slots as usize);
                     if let Some(slot) = slot {
                         number += 1;
                         memory[place(slot)] = number;
                         oracle.push_back(number);
-                        filler.advance();
+                        fill_end.advance();
                     }
                 }
-                filler.publish();
-                prop_assert_eq!(drainer.available(), Ok(oracle.len() as u32));
+                fill_end.publish();
+                prop_assert_eq!(empty_end.refresh(), Ok(oracle.len() as u32));
                 for _ in 0..drain {
-                    let found = drainer.slot().map(|slot| memory[place(slot)]);
+                    let found = empty_end.slot().map(|slot| memory[place(slot)]);
                     prop_assert_eq!(found, oracle.pop_front());
-                    drainer.advance();
+                    empty_end.advance();
                 }
-                drainer.release();
-                prop_assert_eq!(filler.free(), Ok(slots - oracle.len() as u32));
+                empty_end.publish();
+                prop_assert_eq!(fill_end.refresh(), Ok(slots - oracle.len() as u32));
             }
         }
     }

@@ -5,7 +5,7 @@
 use std::io;
 use std::thread;
 
-use lockgate_lane::{Closed, Endpoint, Geometry, HEAD_BYTES, Lane, Meta, SharedIndex};
+use lockgate_lane::{Closed, Endpoint, Geometry, HEAD_BYTES, Lane, Meta};
 use proptest::prelude::*;
 use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate};
 use rustix::io::{Errno, pread, pwrite};
@@ -133,7 +133,7 @@ fn fill_index_of_transmit_may_fill_the_ring_and_not_one_slot_more() {
     lane.up.consume();
     forge_index(&lane, TRANSMIT_FILLED, 9);
     let closed = Closed {
-        index: SharedIndex::TransmitFilled,
+        ring: "transmit",
         from: 8,
         to: 9,
         limit: 0,
@@ -171,7 +171,7 @@ fn partition_may_not_claim_to_have_read_what_it_was_not_given() {
         }
         forge_index(&lane, emptied, word);
         let closed = lane.down[1].free().unwrap_err();
-        assert_eq!(closed.index, SharedIndex::ReceiveEmptied(1));
+        assert_eq!(closed.ring, "receive");
         assert_eq!(closed.to, word);
         assert!(lane.down[1].slot().is_none());
         assert_eq!(lane.down[0].free(), Ok(8));
@@ -184,7 +184,7 @@ fn closing_says_which_index_moved_and_what_to_do() {
     forge_index(&lane, TRANSMIT_FILLED, 1000);
     assert_eq!(
         lane.up.available().unwrap_err().to_string(),
-        "the other side moved the fill index of the transmit ring from 0 to 1000, \
+        "the other side moved its index of the transmit ring from 0 to 1000, \
          at most 8 was possible: restart the partition's endpoint with a new lane"
     );
 }

@@ -51,49 +51,90 @@ unsafe fn racing_ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) 
     unsafe { racing_block::<N>(from, to, len - N) };
 }
 
-/// Copies the `N` bytes at `offset`, a multiple of 16 in number.
+/// Copies the `N` bytes at `offset`; `N` is 16, 32 or 64.
 ///
 /// # Safety
 /// As for [`racing_copy`], for the bytes from `offset` to `offset + N`.
 #[inline]
 unsafe fn racing_block<const N: usize>(from: *const u8, to: *mut u8, offset: usize) {
-    for at in (offset..offset + N).step_by(16) {
-        // SAFETY: the 16 bytes at `at` are among the `N`.
-        unsafe { move_16(from, to, at) };
+    let step = N.min(32);
+    for at in (offset..offset + N).step_by(step) {
+        // SAFETY: the byte is one of the `N`.
+        let from = unsafe { from.add(at) };
+        // SAFETY: as above.
+        let to = unsafe { to.add(at) };
+        match step {
+            // SAFETY: the 32 bytes at `at` are among the `N`.
+            32 => unsafe { move_32(from, to) },
+            // SAFETY: the 16 bytes at `at` are.
+            _ => unsafe { move_16(from, to) },
+        }
     }
 }
 
-/// Copies the 16 bytes at `offset`.
+/// Copies 32 bytes.
 ///
 /// # Safety
 /// As for [`racing_copy`], for those bytes.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn move_16(from: *const u8, to: *mut u8, offset: usize) {
+unsafe fn move_32(from: *const u8, to: *mut u8) {
+    // SAFETY: as in `move_16`.
+    unsafe {
+        asm!(
+            "movdqu {low}, [{from}]",
+            "movdqu {high}, [{from} + 16]",
+            "movdqu [{to}], {low}",
+            "movdqu [{to} + 16], {high}",
+            from = in(reg) from,
+            to = in(reg) to,
+            low = out(xmm_reg) _,
+            high = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Copies 16 bytes.
+///
+/// # Safety
+/// As for [`racing_copy`], for those bytes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn move_16(from: *const u8, to: *mut u8) {
     // SAFETY: the caller vouches for the bytes. The compiler sees neither load nor
     // store, so a concurrent write is no data race to it; to the processor it is two
     // moves that may see any mixture.
     unsafe {
         asm!(
-            "movdqu {block}, [{from} + {offset}]",
-            "movdqu [{to} + {offset}], {block}",
+            "movdqu {block}, [{from}]",
+            "movdqu [{to}], {block}",
             from = in(reg) from,
             to = in(reg) to,
-            offset = in(reg) offset,
             block = out(xmm_reg) _,
             options(nostack, preserves_flags),
         );
     }
 }
 
-/// Copies the 16 bytes at `offset`.
+/// Copies 32 bytes.
 ///
 /// # Safety
 /// As for [`racing_copy`], for those bytes.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn move_16(from: *const u8, to: *mut u8, offset: usize) {
+unsafe fn move_32(from: *const u8, to: *mut u8) {
+    // SAFETY: each byte is one of the 32.
+    (0..32).for_each(|at| unsafe { move_1(from, to, at) });
+}
+
+/// Copies 16 bytes.
+///
+/// # Safety
+/// As for [`racing_copy`], for those bytes.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn move_16(from: *const u8, to: *mut u8) {
     // SAFETY: each byte is one of the 16.
-    (offset..offset + 16).for_each(|at| unsafe { move_1(from, to, at) });
+    (0..16).for_each(|at| unsafe { move_1(from, to, at) });
 }
 
 /// Copies the byte at `offset`.

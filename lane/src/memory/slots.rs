@@ -46,12 +46,14 @@ impl Slots {
     }
 
     /// The metadata of slot `index` (modulo the ring), each word read once.
+    #[inline]
     pub(crate) fn meta(&self, index: u32) -> [u64; 2] {
         self.words(index).each_ref().map(|word| word.load(Relaxed))
     }
 
     /// Copies from byte `from` of a frame, as much of `into` as lies in the slot;
     /// returns that many bytes.
+    #[inline]
     pub(crate) fn copy_out(&self, index: u32, from: usize, into: &mut [u8]) -> usize {
         let from = from.min(self.frame_bytes);
         let len = into.len().min(self.frame_bytes - from);
@@ -97,6 +99,7 @@ impl OpenSlots {
     }
 
     /// Fills slot `index` (modulo the ring) with `frame`, cut to the slot's size.
+    #[inline]
     pub(crate) fn fill(&mut self, index: u32, frame: &[u8], meta: [u64; 2]) {
         let len = frame.len().min(self.0.frame_bytes);
         // SAFETY: `len` bytes lie in `frame` and in the slot, whose mapping `new`
@@ -123,6 +126,7 @@ impl OwnSlots {
     }
 
     /// The frame area of slot `index` (modulo the ring).
+    #[inline]
     pub(crate) fn frame_mut(&mut self, index: u32) -> &mut [u8] {
         // SAFETY: `Down::slots` gives each ring away once, from a mapping that is
         // writable and, since it is sealed, the only such one; the area lies in it.
@@ -131,6 +135,7 @@ impl OwnSlots {
     }
 
     /// Sets the metadata of slot `index` (modulo the ring).
+    #[inline]
     pub(crate) fn set_meta(&mut self, index: u32, meta: [u64; 2]) {
         for (word, value) in self.0.words(index).iter().zip(meta) {
             word.store(value, Relaxed);
@@ -148,12 +153,14 @@ impl TrustedSlots {
         Self(slots)
     }
 
+    #[inline]
     pub(crate) fn meta(&self, index: u32) -> [u64; 2] {
         self.0.meta(index)
     }
 
     /// The first `len` bytes of a frame that is published and not yet released, cut
     /// to the slot's size.
+    #[inline]
     pub(crate) fn frame(&self, index: u32, len: usize) -> &[u8] {
         let len = len.min(self.0.frame_bytes);
         // SAFETY: the area lies in the mapping, which `self` keeps. The core, its only
