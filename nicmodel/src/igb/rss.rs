@@ -226,6 +226,13 @@ mod tests {
     }
 
     #[test]
+    fn seven_bits_of_the_hash_index_the_table() {
+        let mut rig = rig(2, ALL);
+        rig.set(Reta::BASE + 0x78, 5);
+        assert_eq!(outcome(&mut rig, &v4(6, [0, 0], &[])).0, 5);
+    }
+
+    #[test]
     fn ipv6_types_are_those_of_the_datasheet() {
         let mut rig = rig(2, ALL);
         let kinds = [6, 17, 58].map(|next| outcome(&mut rig, &v6(next)).1);
@@ -266,10 +273,12 @@ mod tests {
         not_v4[14] = 0x55;
         let mut no_header = whole.clone();
         no_header[14] = 0x44;
+        let mut no_length = whole.clone();
+        no_length[14] = 0x40;
         let mut too_long = whole.clone();
         too_long[14] = 0x4F;
         let arp = ethernet(0x0806, &[&whole[14..]]);
-        for frame in [not_v4, no_header, too_long, arp] {
+        for frame in [not_v4, no_header, no_length, too_long, arp] {
             assert_eq!(outcome(&mut rig, &frame), (0, RssType::None, 0));
         }
     }

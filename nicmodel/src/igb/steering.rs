@@ -301,8 +301,9 @@ mod tests {
         assert_eq!(takers(&mut rig, &to(2)), [1, 7]);
         assert_eq!(takers(&mut rig, &to(3)), [6]);
         assert_eq!(takers(&mut rig, &to(4)), []);
-        rig.set(0x54E4, 0);
-        assert_eq!(takers(&mut rig, &to(2)), []);
+        let high = rig.get(0x54E4);
+        rig.set(0x54E4, high & !(1 << 31));
+        assert_eq!(takers(&mut rig, &to(2)), [], "not valid");
     }
 
     #[test]
@@ -344,6 +345,12 @@ mod tests {
         assert_eq!(takers(&mut rig, &group), [0, 1]);
         let near = frame([1, 0, 0x5E, 0, 0x02, 0x34], mac(9), 60);
         assert_eq!(takers(&mut rig, &near), [1]);
+        rig.address(1, [1, 0, 0x5E, 0, 0x12, 0x34], 0b1000);
+        assert_eq!(
+            takers(&mut rig, &group),
+            [1, 3],
+            "no hash beside an exact match"
+        );
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn legacy(status: RxStatus) -> u64 {
 #[cfg(test)]
 mod tests {
     use crate::Receive;
-    use crate::igb::rig::{ONE, Rig, frame, mac};
+    use crate::igb::rig::{BROADCAST, ONE, Rig, frame, mac, tagged};
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 
@@ -244,5 +244,76 @@ mod tests {
         assert_eq!(rig.model.receive(&sent), MISSED);
         assert_eq!(rig.model.receive(&sent), MISSED);
         assert_eq!(rig.model.fault_count(), 1);
+    }
+
+    #[test]
+    fn the_tag_goes_into_the_descriptor_where_the_pool_or_rplolr_says_so() {
+        let mut rig = Rig::with_pools(3);
+        rig.rx(0, 7);
+        rig.address(1, mac(1), 1);
+        rig.set(Vmolr::BASE, 0xD800_2600);
+        let group = [1, 0, 0x5E, 0, 0, 1];
+        let receive = |rig: &mut Rig, to| {
+            let plain = frame(to, mac(9), 60);
+            assert_eq!(rig.model.receive(&tagged(&plain, 0x6014)), ONE);
+            let got = rig.got(0).remove(0);
+            let stripped = got.bytes == plain;
+            assert_eq!(stripped, got.status.vlan_stripped());
+            assert_eq!(got.status.vlan(), if stripped { 0x6014 } else { 0 });
+            stripped
+        };
+        assert!(receive(&mut rig, mac(1)));
+        assert!(receive(&mut rig, BROADCAST));
+        assert!(!receive(&mut rig, group));
+        rig.set(Rplolr::BASE, 0xC000_0000);
+        rig.set(Vmolr::BASE, 0x9800_2600);
+        assert!(!receive(&mut rig, mac(1)));
+        rig.set(Rdt::BASE, 3);
+        assert!(!receive(&mut rig, BROADCAST));
+        assert!(receive(&mut rig, group));
+    }
+
+    #[test]
+    fn without_pools_ctrl_vme_takes_the_tag_out() {
+        let mut rig = Rig::new();
+        rig.address(0, mac(1), 0);
+        rig.rx(0, 7);
+        rig.set(Ctrl::BASE, 0x4000_0041);
+        let plain = frame(mac(1), mac(9), 60);
+        assert_eq!(rig.model.receive(&tagged(&plain, 7)), ONE);
+        assert_eq!(rig.got(0)[0].bytes, plain);
+    }
+
+    #[test]
+    fn a_pool_that_keeps_check_sequences_gets_them_even_with_secrc() {
+        let mut rig = Rig::with_pools(3);
+        rig.address(1, mac(1), 1);
+        rig.rx(0, 7);
+        rig.set(Vmolr::BASE, 0x0000_2600);
+        rig.model.receive(&frame(mac(1), mac(9), 60));
+        assert_eq!(rig.got(0)[0].bytes.len(), 64);
+    }
+
+    #[test]
+    fn a_legacy_queue_gets_the_legacy_layout() {
+        let mut rig = Rig::new();
+        rig.address(0, mac(1), 0);
+        rig.rx_with(0, 7, 0x8000_0002);
+        rig.model.receive(&frame(mac(1), mac(9), 70));
+        let buffer = rig.base.get() + 0x2_0000;
+        assert_eq!(rig.pages.load_u64(0), Some(buffer));
+        assert_eq!(rig.pages.load_u64(8), Some(3 << 32 | 70));
+    }
+
+    #[test]
+    fn without_a_size_of_its_own_a_queue_has_that_of_rctl() {
+        for (size, pieces) in [(0, 1), (1, 1), (2, 2), (3, 4)] {
+            let mut rig = Rig::new();
+            rig.address(0, mac(1), 0);
+            rig.set(Rctl::BASE, 0x0400_0002 | size << 16);
+            rig.rx_with(0, 7, 0x8200_0000);
+            assert_eq!(rig.model.receive(&frame(mac(1), mac(9), 1000)), ONE);
+            assert_eq!(rig.got(0).len(), pieces);
+        }
     }
 }
