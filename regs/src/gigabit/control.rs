@@ -1,4 +1,4 @@
-//! Device, link, NVM and flow control, and the two global switches RCTL and TCTL.
+//! Device, link and NVM control, and the two global switches RCTL and TCTL.
 //!
 //! Source: 82576 datasheet, chapter 8.
 
@@ -215,36 +215,6 @@ pub struct Tctl {
 }
 register!(Tctl, "TCTL", 0x0400);
 
-/// Flow control receive threshold low.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Fcrtl {
-    #[bits(4)]
-    __: u8,
-    /// RTL: below this many 16-byte units an XON frame is sent.
-    #[bits(13)]
-    pub threshold: u16,
-    #[bits(14)]
-    __: u16,
-    /// XONE: sends XON frames.
-    pub xon_enable: bool,
-}
-register!(Fcrtl, "FCRTL", 0x2160);
-
-/// Flow control receive threshold high.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Fcrth {
-    #[bits(4)]
-    __: u8,
-    /// RTH: above this many 16-byte units an XOFF frame is sent; 0 for never.
-    #[bits(13)]
-    pub threshold: u16,
-    #[bits(15)]
-    __: u16,
-}
-register!(Fcrth, "FCRTH", 0x2168);
-
 /// PCIe control.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
@@ -278,16 +248,8 @@ pub struct Swsm {
 register!(Swsm, "SWSM", 0x5B50);
 
 words! {
-    /// Destination of pause frames, octets 0 to 3, the first low.
-    : Fcal, "FCAL", (0x0028);
-    /// Destination of pause frames, octets 4 and 5.
-    : Fcah, "FCAH", (0x002C);
-    /// EtherType of pause frames.
-    : Fct, "FCT", (0x0030);
     /// EtherType of VLAN tags, bits 15:0; 31:16 that of outer tags (82576).
     : Vet, "VET", (0x0038);
-    /// Pause time sent in XOFF frames, bits 15:0.
-    : Fcttv, "FCTTV", (0x0170);
 }
 
 #[cfg(test)]
@@ -302,15 +264,9 @@ mod tests {
         assert_place::<Eecd>("EECD", 0x0010, 0x0010);
         assert_place::<Eerd>("EERD", 0x0014, 0x0014);
         assert_place::<Mdic>("MDIC", 0x0020, 0x0020);
-        assert_place::<Fcal>("FCAL", 0x0028, 0x0028);
-        assert_place::<Fcah>("FCAH", 0x002C, 0x002C);
-        assert_place::<Fct>("FCT", 0x0030, 0x0030);
         assert_place::<Vet>("VET", 0x0038, 0x0038);
         assert_place::<Rctl>("RCTL", 0x0100, 0x0100);
-        assert_place::<Fcttv>("FCTTV", 0x0170, 0x0170);
         assert_place::<Tctl>("TCTL", 0x0400, 0x0400);
-        assert_place::<Fcrtl>("FCRTL", 0x2160, 0x2160);
-        assert_place::<Fcrth>("FCRTH", 0x2168, 0x2168);
         assert_place::<Gcr>("GCR", 0x5B00, 0x5B00);
         assert_place::<Swsm>("SWSM", 0x5B50, 0x5B50);
     }
@@ -355,7 +311,5 @@ mod tests {
         assert_fields!(Tctl: with_enable(true) = 0x2, with_pad_short(true) = 0x8,
             with_collision_threshold(0xFF) = 0xFF0, with_collision_distance(0x3FF) = 0x3F_F000,
             with_retransmit_late(true) = 0x100_0000);
-        assert_fields!(Fcrtl: with_threshold(0x1FFF) = 0x1_FFF0, with_xon_enable(true) = 0x8000_0000);
-        assert_fields!(Fcrth: with_threshold(0x1FFF) = 0x1_FFF0);
     }
 }

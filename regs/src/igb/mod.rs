@@ -7,6 +7,7 @@
 
 mod control;
 mod counters;
+mod filter;
 mod pool;
 mod receive;
 mod transmit;
@@ -14,10 +15,11 @@ mod transmit;
 pub use crate::gigabit::*;
 pub use control::{CtrlExt, Eicr, Eimc, Icr, Imc, Rxpbs, Txpbs};
 pub use counters::{Pvfgorc, Pvfgotc, Pvfgprc, Pvfgptc, Pvfmprc, Ssvpc};
+pub use filter::{Mrqc, MultipleQueues, Rah, Ral};
 pub use pool::{Dtxctl, Dtxswc, Rplolr, Uta, Vfre, Vfte, Vlvf, Vmolr, Vmvir, VtCtl, Wvbr};
 pub use receive::{
-    DcaRxctrl, DescriptorType, Mrqc, MultipleQueues, Qde, Rah, Ral, Rdbah, Rdbal, Rdh, Rdlen, Rdt,
-    Rlpml, Rqdpc, RxErrors, Rxdctl, Srrctl,
+    DcaRxctrl, DescriptorType, Qde, Rdbah, Rdbal, Rdh, Rdlen, Rdt, Rlpml, Rqdpc, RxErrors, Rxdctl,
+    Srrctl,
 };
 pub use transmit::{
     DcaTxctrl, Rttbcnrc, Rttbcnrm, Rttdqsel, Tdbah, Tdbal, Tdh, Tdlen, Tdt, Tdwbah, Tdwbal, Txdctl,

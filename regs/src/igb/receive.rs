@@ -1,134 +1,12 @@
-//! Receive: queues, addresses, RSS mode and drop control.
+//! Receive: queues and drop control.
 //!
 //! Queue registers are used at 0xC000 only: the alias at 0x2800 covers just four
 //! queues. Source: 82576 datasheet, chapter 8.
 
 use bitfield_struct::bitfield;
 
-use super::{RarIndex, RxQueue, receive_address};
+use super::RxQueue;
 use crate::register::{register, words};
-use crate::{Register, Stable};
-
-/// How frames are spread over queues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MultipleQueues {
-    /// Everything goes to queue 0.
-    #[default]
-    Off,
-    /// RSS over 16 queues.
-    Rss,
-    /// A queue per pool.
-    Vmdq,
-    /// Two queues per pool, chosen by RSS.
-    VmdqRss,
-    /// A value that the datasheet leaves open.
-    Reserved(u8),
-}
-
-impl MultipleQueues {
-    /// The mode behind the three bits of MRQC.
-    pub const fn from_bits(bits: u8) -> Self {
-        match bits {
-            0 => Self::Off,
-            2 => Self::Rss,
-            3 => Self::Vmdq,
-            5 => Self::VmdqRss,
-            other => Self::Reserved(other),
-        }
-    }
-
-    /// The three bits of MRQC.
-    pub const fn into_bits(self) -> u8 {
-        match self {
-            Self::Off => 0,
-            Self::Rss => 2,
-            Self::Vmdq => 3,
-            Self::VmdqRss => 5,
-            Self::Reserved(other) => other & 7,
-        }
-    }
-}
-
-/// Multiple receive queues command.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Mrqc {
-    /// How frames are spread.
-    #[bits(3)]
-    pub mode: MultipleQueues,
-    #[bits(13)]
-    __: u16,
-    /// Hashes ports of TCP over IPv4.
-    pub tcp_ipv4: bool,
-    /// Hashes IPv4 addresses.
-    pub ipv4: bool,
-    /// Hashes ports of TCP over IPv6 with extension headers.
-    pub tcp_ipv6_ex: bool,
-    /// Hashes addresses named by IPv6 extension headers.
-    pub ipv6_ex: bool,
-    /// Hashes IPv6 addresses.
-    pub ipv6: bool,
-    /// Hashes ports of TCP over IPv6.
-    pub tcp_ipv6: bool,
-    /// Hashes ports of UDP over IPv4.
-    pub udp_ipv4: bool,
-    /// Hashes ports of UDP over IPv6.
-    pub udp_ipv6: bool,
-    /// Hashes ports of UDP over IPv6 with extension headers.
-    pub udp_ipv6_ex: bool,
-    #[bits(7)]
-    __: u8,
-}
-register!(Mrqc, "MRQC", 0x5818);
-
-/// Receive address low: octets 0 to 3, the first low.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Ral {
-    /// Octets 0 to 3.
-    pub octets: u32,
-}
-
-impl Register for Ral {
-    const NAME: &'static str = "RAL";
-    type Index = RarIndex;
-    const BASE: u32 = 0x5400;
-    const STRIDE: u32 = 8;
-
-    fn offset(index: RarIndex) -> u32 {
-        receive_address(index, Self::BASE)
-    }
-}
-impl Stable for Ral {}
-
-/// Receive address high.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Rah {
-    /// Octets 4 and 5, octet 4 low.
-    pub octets: u16,
-    /// ASEL: what the address is compared with; 0 is the destination.
-    #[bits(2)]
-    pub select: u8,
-    /// POOLSEL: which pools take the address, a bit each.
-    pub pools: u8,
-    #[bits(5)]
-    __: u8,
-    /// AV: the entry counts.
-    pub valid: bool,
-}
-
-impl Register for Rah {
-    const NAME: &'static str = "RAH";
-    type Index = RarIndex;
-    const BASE: u32 = 0x5404;
-    const STRIDE: u32 = 8;
-
-    fn offset(index: RarIndex) -> u32 {
-        receive_address(index, Self::BASE)
-    }
-}
-impl Stable for Rah {}
 
 /// How a receive queue uses its descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -289,9 +167,6 @@ mod tests {
     fn registers_are_where_the_datasheet_says() {
         assert_place::<Qde>("QDE", 0x2408, 0x2408);
         assert_place::<Rlpml>("RLPML", 0x5004, 0x5004);
-        assert_place::<Ral>("RAL", 0x5400, 0x5518);
-        assert_place::<Rah>("RAH", 0x5404, 0x551C);
-        assert_place::<Mrqc>("MRQC", 0x5818, 0x5818);
         assert_place::<Rdbal>("RDBAL", 0xC000, 0xC3C0);
         assert_place::<Rdbah>("RDBAH", 0xC004, 0xC3C4);
         assert_place::<Rdlen>("RDLEN", 0xC008, 0xC3C8);
@@ -301,15 +176,6 @@ mod tests {
         assert_place::<Rdt>("RDT", 0xC018, 0xC3D8);
         assert_place::<Rxdctl>("RXDCTL", 0xC028, 0xC3E8);
         assert_place::<Rqdpc>("RQDPC", 0xC030, 0xC3F0);
-    }
-
-    #[test]
-    fn the_second_bank_of_addresses_starts_at_54e0() {
-        use crate::Index;
-        let offset = |n| RarIndex::new(n).map(Ral::offset);
-        assert_eq!(offset(15), Some(0x5478));
-        assert_eq!(offset(16), Some(0x54E0));
-        assert_eq!(RarIndex::new(16).map(Rah::offset), Some(0x54E4));
     }
 
     #[test]
@@ -327,17 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn mode_address_and_error_fields_fill_their_bits() {
-        assert_fields!(Mrqc: with_mode(MultipleQueues::Off) = 0, with_mode(MultipleQueues::Rss) = 2,
-            with_mode(MultipleQueues::Vmdq) = 3, with_mode(MultipleQueues::VmdqRss) = 5,
-            with_mode(MultipleQueues::Reserved(7)) = 7, with_tcp_ipv4(true) = 0x1_0000,
-            with_ipv4(true) = 0x2_0000, with_tcp_ipv6_ex(true) = 0x4_0000,
-            with_ipv6_ex(true) = 0x8_0000, with_ipv6(true) = 0x10_0000,
-            with_tcp_ipv6(true) = 0x20_0000, with_udp_ipv4(true) = 0x40_0000,
-            with_udp_ipv6(true) = 0x80_0000, with_udp_ipv6_ex(true) = 0x100_0000);
-        assert_fields!(Ral: with_octets(u32::MAX) = 0xFFFF_FFFF);
-        assert_fields!(Rah: with_octets(0xFFFF) = 0xFFFF, with_select(3) = 0x3_0000,
-            with_pools(0xFF) = 0x3FC_0000, with_valid(true) = 0x8000_0000);
+    fn error_fields_fill_their_bits() {
         let errors = |e: RxErrors| u32::from(u16::from(e)) << 20;
         assert_eq!(errors(RxErrors::new().with_header_overflow(true)), 1 << 23);
         assert_eq!(errors(RxErrors::new().with_l4(true)), 1 << 29);
