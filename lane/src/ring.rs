@@ -204,6 +204,8 @@ mod tests {
         let closed = fill_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 0, 0));
         assert_eq!(fill_end.slot(), None);
+        fill_end.publish();
+        assert_eq!(fill_end.ours.load(), 5, "a closed ring shows nothing more");
         let closed = empty_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 5, 4));
         assert_eq!(empty_end.slot(), None);
