@@ -100,10 +100,12 @@ fn slot_bytes(mtu: u16) -> u32 {
 
 fn create(name: &str, geometry: Geometry) -> Result<(Lane, Endpoint), Failure> {
     let help = "free some memory, or lower nic.mtu";
-    let lane = Lane::create(name, geometry)
-        .map_err(|error| Failure::running(format!("cannot make the lane of {name}: {error}"), help))?;
-    let far = Endpoint::attach(&lane.files)
-        .map_err(|error| Failure::running(format!("cannot join the lane of {name}: {error}"), help))?;
+    let lane = Lane::create(name, geometry).map_err(|error| {
+        Failure::running(format!("cannot make the lane of {name}: {error}"), help)
+    })?;
+    let far = Endpoint::attach(&lane.files).map_err(|error| {
+        Failure::running(format!("cannot join the lane of {name}: {error}"), help)
+    })?;
     Ok((lane, far))
 }
 

@@ -9,9 +9,19 @@
 
 pub mod capture;
 pub mod cli;
+pub mod commands;
+pub mod cores;
 pub mod draft;
+pub mod edge;
 pub mod error;
+pub mod fabric;
+pub mod pci;
 pub mod replay;
 pub mod report;
+pub mod runtime;
+pub mod source;
 pub mod summary;
+pub mod table;
+pub mod tally;
 pub mod terminal;
+pub mod worker;

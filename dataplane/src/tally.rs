@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use lockgate_drivers::Statistics;
 use lockgate_vmdq::{PartitionPlan, Plan, Reason};
 
 use crate::edge::CableCounts;
@@ -46,7 +45,8 @@ pub struct FarSide {
     pub lossless: bool,
 }
 
-/// Sums everything up.
+/// Sums everything up; `missed` is what the card dropped for want of descriptors, by
+/// pool.
 ///
 /// # Errors
 /// A running failure when the model's card lost a frame that the policy gives to
@@ -58,7 +58,7 @@ pub fn report(
     elapsed: Duration,
     stats: &[WorkerStats],
     far: FarSide,
-    card: &Statistics,
+    missed: &[u64],
 ) -> Result<Report, Failure> {
     let sum = |get: &dyn Fn(&WorkerStats) -> u64| stats.iter().map(get).sum::<u64>();
     let mut wire = WireReport {
@@ -77,7 +77,7 @@ pub fn report(
         .zip(&far.latencies)
         .enumerate()
         .map(|(p, (partition, latency))| {
-            let missed = card.missed.get(p).copied().unwrap_or(0);
+            let missed = missed.get(p).copied().unwrap_or(0);
             let each: Vec<_> = stats.iter().filter_map(|s| s.partitions.get(p)).collect();
             partition_report(partition, &each, latency, missed)
         })

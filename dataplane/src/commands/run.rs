@@ -1,22 +1,24 @@
 //! `lockgate run`: from options to a [`Run`], and from its report to the reader.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use lockgate_drivers::Alarm;
 use lockgate_drivers::device::Card;
 use lockgate_nicmodel::Model;
-use lockgate_vmdq::{Attach, Device, Plan, Policy};
+use lockgate_vmdq::{Attach, Device, Partition, Policy};
 
 use super::{Loaded, load};
 use crate::cli::{ReplayArg, RunArgs};
+use crate::edge::Sources;
 use crate::error::Failure;
 use crate::replay::Replay;
 use crate::report::Report;
 use crate::runtime::{Observer, Run};
 use crate::summary;
+use crate::terminal;
 use crate::worker::stats::WorkerStats;
 
 /// Runs a policy to its end.
@@ -27,22 +29,22 @@ use crate::worker::stats::WorkerStats;
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
-    let sources = Sources::open(&loaded, &args.replay)?;
+    let sources = open_sources(&loaded, args)?;
     if let Some(path) = &args.report {
         Report::check_target(path)?;
     }
     let stop = stop_on_signals()?;
-    let (card, model) = open_card(&loaded.policy.nic.device)?;
+    let device = &loaded.policy.nic.device.value;
+    let Opened { card, model, alarm } = Opened::open(device)?;
     let mut console = Console::new(loaded.policy.wire.replay.is_some() && model.is_none());
     let report = Run {
         plan: &plan,
         card,
-        device: loaded.policy.nic.device.to_string(),
+        device: device.to_string(),
         model,
-        wire: sources.wire,
-        replays: sources.partitions,
+        alarm,
+        sources,
         captures: args.capture_dir.clone(),
-        rate: args.rate.map(Into::into),
         duration: args.duration,
         stop: &stop,
         observer: &mut console,
@@ -52,55 +54,36 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(path) = &args.report {
         report.write(path)?;
     }
-    summary::print(&report, &mut io::stdout().lock());
-    Ok(())
+    terminal::written(summary::print(&report, &mut io::stdout().lock()))
 }
 
-/// The replays of a run, open and checked.
-struct Sources {
-    wire: Option<Replay>,
-    partitions: Vec<Option<Replay>>,
-}
-
-impl Sources {
-    /// Opens the policy's replays, each unless an option names its source.
-    fn open(loaded: &Loaded, options: &[ReplayArg]) -> Result<Self, Failure> {
-        let policy = &loaded.policy;
-        let model = matches!(policy.nic.device, Device::Model(_));
-        refuse_strangers(policy, options, model)?;
-        let chosen = |name: &str| options.iter().rev().find(|option| option.source == name);
-        let open = |name: &str, own: Option<&String>| match (chosen(name), own) {
-            (Some(option), _) => Replay::open(&option.file).map(Some),
-            (None, Some(file)) => Replay::open(&loaded.folder().join(file)).map(Some),
-            (None, None) => Ok(None),
-        };
-        // A real card has a wire of its own.
-        let wire = match model {
-            true => open("wire", policy.wire.replay.as_ref().map(|at| &at.value))?,
-            false => None,
-        };
-        let partitions = policy
-            .partitions
-            .iter()
-            .map(|partition| {
-                let own = match &partition.attach.value {
-                    Attach::Pcap { replay } => replay.as_ref(),
-                    other => {
-                        return Err(Failure::usage(
-                            format!(
-                                "partition {} attaches by {}, which this version cannot",
-                                partition.name.value,
-                                other.kind()
-                            ),
-                            "use attach = { kind = \"pcap\" }",
-                        ));
-                    }
-                };
-                open(&partition.name.value, own)
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { wire, partitions })
-    }
+/// Opens and checks the policy's replays, each unless an option names its source.
+fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, Failure> {
+    let policy = &loaded.policy;
+    let options = &args.replay;
+    let model = !matches!(policy.nic.device.value, Device::Pci(_));
+    refuse_strangers(policy, options, model)?;
+    let chosen = |name: &str| options.iter().rev().find(|option| option.source == name);
+    let open = |name: &str, own: Option<&String>| match (chosen(name), own) {
+        (Some(option), _) => Replay::open(&option.file).map(Some),
+        (None, Some(file)) => Replay::open(&loaded.folder().join(file)).map(Some),
+        (None, None) => Ok(None),
+    };
+    // A real card has a wire of its own.
+    let wire = match model {
+        true => open("wire", policy.wire.replay.as_ref().map(|at| &at.value))?,
+        false => None,
+    };
+    let partitions = policy
+        .partitions
+        .iter()
+        .map(|partition| open(&partition.name.value, own_replay(partition)?))
+        .collect::<Result<_, _>>()?;
+    Ok(Sources {
+        wire,
+        partitions,
+        rate: args.rate.map(Into::into),
+    })
 }
 
 fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
@@ -122,22 +105,54 @@ fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Resu
     Ok(())
 }
 
-/// The card that `device` names, and the model behind it if it is one.
-fn open_card(device: &Device) -> Result<(Card, Option<Model>), Failure> {
-    match device {
-        Device::Pci(address) => {
-            let card = lockgate_drivers::vfio::open(*address)
-                .map_err(|error| Failure::usage(error.to_string(), ""))?;
-            Ok((card, None))
-        }
-        Device::Model(name) => {
-            let model = Model::by_name(name.number()).ok_or_else(|| {
-                Failure::usage(
-                    format!("there is no model of the {name} in this version"),
-                    "use model:82576",
-                )
-            })?;
-            Ok((model.card(), Some(model)))
+/// What a partition's own `attach` replays.
+fn own_replay(partition: &Partition) -> Result<Option<&String>, Failure> {
+    let kind = match &partition.attach.value {
+        Attach::Pcap { replay } => return Ok(replay.as_ref()),
+        Attach::Memif { .. } => "memif",
+        Attach::VhostUser { .. } => "vhost-user",
+        Attach::Tap { .. } => "tap",
+    };
+    Err(Failure::usage(
+        format!(
+            "partition {} attaches by {kind}, which this version cannot do yet",
+            partition.name.value
+        ),
+        "use attach = { kind = \"pcap\" }",
+    ))
+}
+
+/// A card, and what stands behind it.
+struct Opened {
+    card: Card,
+    model: Option<Model>,
+    alarm: Option<Alarm>,
+}
+
+impl Opened {
+    fn open(device: &Device) -> Result<Self, Failure> {
+        match device {
+            Device::Pci(address) => {
+                let (card, alarm) = lockgate_drivers::open_pci(*address)
+                    .map_err(|error| Failure::usage_of(&error))?;
+                Ok(Self {
+                    card,
+                    model: None,
+                    alarm: Some(alarm),
+                })
+            }
+            Device::Model82576 => {
+                let model = Model::i82576();
+                Ok(Self {
+                    card: model.card(),
+                    model: Some(model),
+                    alarm: None,
+                })
+            }
+            Device::Model82574 | Device::Model82599 => Err(Failure::usage(
+                format!("{device} cannot be run yet: this version has no driver for it"),
+                "use model:82576",
+            )),
         }
     }
 }
@@ -183,7 +198,10 @@ impl Observer for Console {
         self.begun = Some(Instant::now());
         let mut err = io::stderr();
         if self.unused_wire {
-            let _ = writeln!(err, "lockgate: {device} has a wire of its own: the policy's [wire] replay is for models and stays unused");
+            let _ = writeln!(
+                err,
+                "lockgate: {device} has a wire of its own: the policy's [wire] replay is for models and stays unused"
+            );
         }
         let state = if link { "" } else { ", no link yet" };
         let _ = writeln!(err, "lockgate: running on {device}{state}");
@@ -197,7 +215,9 @@ impl Observer for Console {
         let arrived = sum(&|s| s.wire.rx.frames.get());
         let left = sum(&|s| s.wire.tx.frames.get());
         let given = sum(&|s| s.partitions.iter().map(|p| p.rx.frames.get()).sum());
-        let seconds = self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+        let seconds = self
+            .begun
+            .map_or(0.0, |begun| begun.elapsed().as_secs_f64());
         let _ = write!(
             io::stderr(),
             "\r\x1b[K{seconds:6.1} s  wire in {arrived}  delivered {given}  wire out {left}"

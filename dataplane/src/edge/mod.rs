@@ -5,12 +5,17 @@
 //! gets what an outsider gets, the far end of a lane or the wire of the model,
 //! and can hold a worker up by no more than a full ring.
 
+mod host;
 mod partition;
 mod tap;
 mod wire;
 
-use crate::error::Failure;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::error::Failure;
+use crate::worker::Clock;
+
+pub use host::{Captures, Edge, Sources};
 pub use partition::PcapEndpoint;
 pub use tap::WireTap;
 pub use wire::{Cable, CableCounts, ModelWire};
@@ -64,25 +69,33 @@ impl Pace {
     }
 }
 
-/// Turns the clock of a run into the time of day that captures carry.
+/// The clock of a run, and the time of day that captures carry.
 #[derive(Debug, Clone, Copy)]
-pub struct TimeOfDay {
+pub struct Time {
+    clock: Clock,
     origin_ns: u64,
 }
 
-impl TimeOfDay {
-    /// The run's clock reads zero now.
-    pub fn now() -> Self {
-        let since_epoch = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
+impl Time {
+    /// Ties `clock` to the time of day.
+    pub fn new(clock: Clock) -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
+        let now = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            origin_ns: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            clock,
+            origin_ns: now.saturating_sub(clock.now_ns()),
         }
     }
 
+    /// Nanoseconds since the start of the run.
+    fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
     /// Nanoseconds since 1970 for a stamp of the run's clock.
-    fn at(&self, stamp_ns: u64) -> u64 {
+    fn of_day(&self, stamp_ns: u64) -> u64 {
         self.origin_ns.saturating_add(stamp_ns)
     }
 }

@@ -2,10 +2,10 @@
 
 use hdrhistogram::Histogram;
 use lockgate_lane::{DownReader, Endpoint, UpWriter};
-use lockgate_rss::{HashKinds, Key, Toeplitz};
+use lockgate_rss::{HashKinds, Toeplitz};
 use lockgate_vmdq::PartitionPlan;
 
-use super::{BURST, Pace, Party, TimeOfDay, capture_failure};
+use super::{BURST, Pace, Party, Time, capture_failure};
 use crate::capture::Capture;
 use crate::error::Failure;
 use crate::replay::Replay;
@@ -20,7 +20,7 @@ pub struct PcapEndpoint {
     capture: Option<Capture>,
     replay: Option<Replay>,
     pace: Pace,
-    time: TimeOfDay,
+    time: Time,
     hasher: Toeplitz,
     kinds: HashKinds,
     latency: Histogram<u64>,
@@ -35,7 +35,7 @@ impl PcapEndpoint {
         capture: Option<Capture>,
         replay: Option<Replay>,
         pace: Pace,
-        time: TimeOfDay,
+        time: Time,
     ) -> Self {
         Self {
             rings: lane.rings,
@@ -45,7 +45,7 @@ impl PcapEndpoint {
             pace,
             time,
             hasher: Toeplitz::new(&partition.rss.key),
-            kinds: partition.rss.kinds,
+            kinds: partition.rss.hash,
             latency: latency_histogram(),
             sent: 0,
         }
@@ -57,9 +57,14 @@ impl PcapEndpoint {
         (self.latency, self.sent, self.capture)
     }
 
-    fn drain(&mut self, now_ns: u64) -> Result<usize, Failure> {
+    fn drain(&mut self) -> Result<usize, Failure> {
         let mut taken = 0;
         for ring in &mut self.rings {
+            if !ring.available().is_ok_and(|waiting| waiting > 0) {
+                continue;
+            }
+            // Read after the frames were seen, or some would arrive before they left.
+            let now_ns = self.time.now_ns();
             for _ in 0..BURST {
                 let Some((meta, frame)) = ring.next() else {
                     break;
@@ -68,13 +73,13 @@ impl PcapEndpoint {
                     .saturating_record(now_ns.saturating_sub(meta.stamp_ns));
                 if let Some(capture) = &mut self.capture {
                     // The worker hashes only where a queue depends on it.
-                    let hash = meta.hash.map(|hash| hash.value).or_else(|| {
+                    let hash = meta.hash.map(|(value, _)| value).or_else(|| {
                         let input = lockgate_rss::input(frame, self.kinds)?;
                         Some(self.hasher.hash(input.bytes()))
                     });
                     capture
                         .write(
-                            self.time.at(meta.stamp_ns),
+                            self.time.of_day(meta.stamp_ns),
                             frame,
                             Some(u32::from(meta.queue)),
                             hash,
@@ -94,7 +99,7 @@ impl PcapEndpoint {
         let Some(replay) = &mut self.replay else {
             return Ok(0);
         };
-        while sent < BURST && self.pace.due(now_ns) && self.up.free() > 0 {
+        while sent < BURST && self.pace.due(now_ns) && self.up.free().is_ok_and(|free| free > 0) {
             let Some(frame) = replay.next()? else {
                 self.replay = None;
                 break;
@@ -113,7 +118,7 @@ impl PcapEndpoint {
 
 impl Party for PcapEndpoint {
     fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
-        Ok(self.drain(now_ns)? + self.send(now_ns)?)
+        Ok(self.drain()? + self.send(now_ns)?)
     }
 
     fn exhausted(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use lockgate_lane::{DownReader, Endpoint};
 
-use super::{BURST, Party, TimeOfDay, capture_failure};
+use super::{BURST, Party, Time, capture_failure};
 use crate::capture::Capture;
 use crate::error::Failure;
 
@@ -10,12 +10,12 @@ use crate::error::Failure;
 pub struct WireTap {
     rings: Vec<DownReader>,
     capture: Capture,
-    time: TimeOfDay,
+    time: Time,
 }
 
 impl WireTap {
     /// Writes the mirrored frames of `lane` into `capture`.
-    pub fn new(lane: Endpoint, capture: Capture, time: TimeOfDay) -> Self {
+    pub fn new(lane: Endpoint, capture: Capture, time: Time) -> Self {
         Self {
             rings: lane.rings,
             capture,
@@ -38,7 +38,7 @@ impl Party for WireTap {
                     break;
                 };
                 self.capture
-                    .write(self.time.at(meta.stamp_ns), frame, None, None)
+                    .write(self.time.of_day(meta.stamp_ns), frame, None, None)
                     .map_err(capture_failure)?;
                 ring.consume();
                 taken += 1;

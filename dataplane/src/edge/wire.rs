@@ -6,12 +6,12 @@
 use lockgate_nicmodel::{Model, Receive};
 use lockgate_vmdq::{Plan, Reason, WireVerdict};
 
-use super::{BURST, Pace, Party, TimeOfDay, capture_failure};
+use super::{BURST, Pace, Party, Time, capture_failure};
 use crate::capture::Capture;
 use crate::error::Failure;
 use crate::replay::Replay;
-use crate::worker::Overflow;
 use crate::worker::MIN_FRAME;
+use crate::worker::Overflow;
 
 /// What went over the cable.
 #[derive(Debug, Default, Clone)]
@@ -49,7 +49,7 @@ pub struct ModelWire<'r> {
     cable: Cable<'r>,
     pace: Pace,
     overflow: Overflow,
-    time: TimeOfDay,
+    time: Time,
     counts: CableCounts,
     /// The frame whose turn it is, if `holding`.
     held: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct ModelWire<'r> {
 
 impl<'r> ModelWire<'r> {
     /// The far end of `cable`, replaying at `pace`.
-    pub fn new(cable: Cable<'r>, pace: Pace, overflow: Overflow, time: TimeOfDay) -> Self {
+    pub fn new(cable: Cable<'r>, pace: Pace, overflow: Overflow, time: Time) -> Self {
         Self {
             cable,
             pace,
@@ -119,7 +119,7 @@ impl<'r> ModelWire<'r> {
         self.counts.rx_bytes += len as u64;
         match outcome {
             Receive::Stored { copies: 0, .. } => self.counts.missed += 1,
-            Receive::Stored { .. } => {}
+            Receive::Stored { .. } | Receive::Held => {}
             Receive::Filtered | Receive::NotReady => {
                 match self.cable.plan.from_wire(&self.held, self.held.len()) {
                     WireVerdict::Drop(reason) => self.counts.filtered[reason as usize] += 1,
@@ -137,7 +137,7 @@ impl<'r> ModelWire<'r> {
             self.counts.tx_bytes += frame.len() as u64;
             if let Some(capture) = &mut self.cable.capture {
                 capture
-                    .write(self.time.at(now_ns), frame, None, None)
+                    .write(self.time.of_day(now_ns), frame, None, None)
                     .map_err(capture_failure)?;
             }
         }

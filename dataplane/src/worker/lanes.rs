@@ -67,9 +67,9 @@ impl<'r> Lanes<'r> {
     pub(super) fn must_wait(&mut self, to: PartitionSet) -> bool {
         self.overflow == Overflow::Wait
             && to.iter().any(|p| {
-                self.targets
-                    .get_mut(p)
-                    .is_some_and(|target| target.ring.slot().is_none() && !target.ring.is_closed())
+                self.targets.get_mut(p).is_some_and(|target| {
+                    target.ring.slot().is_none() && target.ring.free().is_ok()
+                })
             })
     }
 
@@ -101,7 +101,7 @@ impl<'r> Lanes<'r> {
         target.ring.commit(Meta {
             len: u32::try_from(len).unwrap_or(u32::MAX),
             queue,
-            hash,
+            hash: hash.map(|hash| (hash.value, hash.kind as u8 + 1)),
             stamp_ns: arrival.stamp_ns,
         });
         target.dirty = true;
@@ -129,12 +129,12 @@ fn spread(plan: &Plan, p: usize, toeplitz: &Toeplitz, header: &[u8]) -> (u16, Op
     if partition.queues < 2 {
         return (0, None);
     }
-    let Some(input) = lockgate_rss::input(header, partition.rss.kinds) else {
+    let Some(input) = lockgate_rss::input(header, partition.rss.hash) else {
         return (0, None);
     };
     let hash = Hash {
         value: toeplitz.hash(input.bytes()),
         kind: input.kind(),
     };
-    (u16::from(partition.rss.table.queue(hash.value)), Some(hash))
+    (u16::from(partition.table.queue(hash.value)), Some(hash))
 }

@@ -169,7 +169,11 @@ impl<'r> Worker<'r> {
 
     /// Nothing waits in a lane or for the card.
     fn settled(&mut self) -> bool {
-        self.schedule.is_empty() && self.tx.iter_mut().all(|queue| queue.pending() == 0)
+        self.schedule.is_empty()
+            && self.tx.iter_mut().all(|queue| {
+                queue.free();
+                queue.pending() == 0
+            })
     }
 
     /// Gives back the queues, for the supervisor to stop the card before their

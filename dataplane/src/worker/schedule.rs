@@ -88,7 +88,9 @@ impl Schedule {
                     partition,
                     up,
                     tx,
-                    bucket: wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest)),
+                    bucket: wanted
+                        .rate
+                        .map(|rate| Bucket::new(rate.bits_per_second(), longest)),
                     deficit: 0,
                     quantum: longest * usize::from(wanted.weight),
                 })
@@ -113,7 +115,10 @@ impl Schedule {
             self.turn = 0;
         }
         if let Some(next) = self.senders.get_mut(self.turn) {
-            next.deficit = next.deficit.saturating_add(next.quantum).min(2 * next.quantum);
+            next.deficit = next
+                .deficit
+                .saturating_add(next.quantum)
+                .min(2 * next.quantum);
         }
     }
 

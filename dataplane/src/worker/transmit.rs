@@ -179,7 +179,7 @@ impl Exit<'_, '_> {
     fn room_on_wire(&mut self, sender: &Sender) -> bool {
         let lossless = self.lanes.overflow() == Overflow::Wait;
         let mirrored = match self.mirror {
-            Some(mirror) if lossless => mirror.slot().is_some() || mirror.is_closed(),
+            Some(mirror) if lossless => mirror.slot().is_some() || mirror.free().is_err(),
             _ => true,
         };
         mirrored
@@ -205,11 +205,11 @@ impl Exit<'_, '_> {
                 });
         }
         if wire {
-            self.to_wire(sender, departure);
+            self.put_on_wire(sender, departure);
         }
     }
 
-    fn to_wire(&mut self, sender: &Sender, departure: &Departure<'_>) {
+    fn put_on_wire(&mut self, sender: &Sender, departure: &Departure<'_>) {
         let Some(queue) = sender.tx.and_then(|queue| self.tx.get_mut(queue)) else {
             return;
         };
@@ -223,8 +223,9 @@ impl Exit<'_, '_> {
         if let Some(mirror) = self.mirror {
             reflect(mirror, slot, self.now_ns, self.stats);
         }
-        queue.push(departure.len);
-        self.stats.wire.tx.add(departure.len);
+        if queue.push(departure.len) {
+            self.stats.wire.tx.add(departure.len);
+        }
     }
 }
 

@@ -1,0 +1,191 @@
+//! All parties of one run, and the captures that they write.
+
+use std::path::Path;
+
+use lockgate_nicmodel::Model;
+use lockgate_vmdq::Plan;
+
+use super::{Cable, ModelWire, Pace, Party, PcapEndpoint, Time, WireTap};
+use crate::capture::Capture;
+use crate::error::Failure;
+use crate::fabric::FarEnds;
+use crate::replay::Replay;
+use crate::tally::FarSide;
+use crate::worker::Overflow;
+
+/// What is replayed, and how.
+#[derive(Default)]
+pub struct Sources {
+    /// What arrives at the model's wire.
+    pub wire: Option<Replay>,
+    /// What each partition sends, in the policy's order.
+    pub partitions: Vec<Option<Replay>>,
+    /// Frames per second from each; `None` is as fast as everything drains.
+    pub rate: Option<u64>,
+}
+
+impl Sources {
+    /// Replays at full speed lose nothing to a full ring; everything else loses
+    /// frames rather than wait.
+    pub fn overflow(&self) -> Overflow {
+        let replays = self.wire.is_some() || self.partitions.iter().any(Option::is_some);
+        if replays && self.rate.is_none() {
+            Overflow::Wait
+        } else {
+            Overflow::Drop
+        }
+    }
+}
+
+/// The captures of one run, begun but not finished.
+pub struct Captures {
+    wire: Option<Capture>,
+    /// By partition, in the policy's order.
+    partitions: Vec<Option<Capture>>,
+}
+
+impl Captures {
+    /// Begins a capture for the wire and one for each partition of `plan`, if there is
+    /// a folder for them.
+    ///
+    /// # Errors
+    /// A usage failure when the folder takes no file.
+    pub fn create(folder: Option<&Path>, plan: &Plan) -> Result<Self, Failure> {
+        let create = |name: &str| {
+            folder
+                .map(|folder| Capture::create(folder, name))
+                .transpose()
+        };
+        Ok(Self {
+            wire: create("wire")?,
+            partitions: plan
+                .partitions()
+                .iter()
+                .map(|partition| create(&partition.name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Everyone at the edge of one run.
+pub struct Edge<'r> {
+    partitions: Vec<PcapEndpoint>,
+    tap: Option<WireTap>,
+    cable: Option<ModelWire<'r>>,
+    /// Nobody replays anything: the run ends when it is told to.
+    endless: bool,
+}
+
+impl<'r> Edge<'r> {
+    /// The parties at the far ends of lanes and, on the model, of the wire.
+    pub fn new(
+        plan: &'r Plan,
+        ends: FarEnds,
+        captures: Captures,
+        sources: Sources,
+        model: Option<Model>,
+        time: Time,
+    ) -> Self {
+        let pace = Pace::new(sources.rate);
+        let overflow = sources.overflow();
+        let mut replays = sources.partitions.into_iter();
+        let partitions: Vec<_> = plan
+            .partitions()
+            .iter()
+            .zip(ends.lanes)
+            .zip(captures.partitions)
+            .map(|((partition, lane), capture)| {
+                let replay = replays.next().flatten();
+                PcapEndpoint::new(lane, partition, capture, replay, pace, time)
+            })
+            .collect();
+        let mut capture = captures.wire;
+        let tap = ends
+            .mirror
+            .zip(capture.take_if(|_| model.is_none()))
+            .map(|(lane, capture)| WireTap::new(lane, capture, time));
+        let cable = model.map(|model| {
+            let cable = Cable {
+                model,
+                plan,
+                replay: sources.wire,
+                capture,
+            };
+            ModelWire::new(cable, pace, overflow, time)
+        });
+        let endless =
+            cable.as_ref().is_none_or(Party::exhausted) && partitions.iter().all(Party::exhausted);
+        Self {
+            partitions,
+            tap,
+            cable,
+            endless,
+        }
+    }
+}
+
+impl Edge<'_> {
+    fn parties(&mut self) -> impl Iterator<Item = &mut dyn Party> {
+        let partitions = self
+            .partitions
+            .iter_mut()
+            .map(|party| party as &mut dyn Party);
+        let tap = self.tap.iter_mut().map(|party| party as &mut dyn Party);
+        let cable = self.cable.iter_mut().map(|party| party as &mut dyn Party);
+        partitions.chain(tap).chain(cable)
+    }
+
+    /// Gives every party a turn; returns how many frames moved.
+    ///
+    /// # Errors
+    /// The first party's that cannot go on.
+    pub fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
+        let mut moved = 0;
+        for party in self.parties() {
+            moved += party.poll(now_ns)?;
+        }
+        Ok(moved)
+    }
+
+    /// Sends nothing more.
+    pub fn hush(&mut self) {
+        self.parties().for_each(|party| party.hush());
+    }
+
+    /// Every replay is out.
+    pub fn ended(&mut self) -> bool {
+        !self.endless && self.parties().all(|party| party.exhausted())
+    }
+
+    /// Finishes the captures and gives the figures.
+    ///
+    /// # Errors
+    /// A running failure when the disk does not take a capture.
+    pub fn finish(self, whole: bool, lossless: bool) -> Result<FarSide, Failure> {
+        let mut captures = Vec::new();
+        let mut latencies = Vec::new();
+        let mut counts = Vec::new();
+        for endpoint in self.partitions {
+            let (latency, sent, capture) = endpoint.into_parts();
+            latencies.push(latency);
+            counts.push(sent);
+            captures.extend(capture);
+        }
+        captures.extend(self.tap.map(WireTap::into_capture));
+        let cable = self.cable.map(|cable| {
+            let (counts, capture) = cable.into_parts();
+            captures.extend(capture);
+            counts
+        });
+        for capture in captures {
+            capture.finish()?;
+        }
+        Ok(FarSide {
+            latencies,
+            sent: counts,
+            cable,
+            whole,
+            lossless,
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! The supervisor: brings the card up, starts the workers on their cores, serves
+//! the edge until the run is over, and takes everything down in order.
+//!
+//! Order of the end: sources fall silent, workers drain and stop, endpoints drain,
+//! the card is stopped while its memory is still there, captures are finished.
+//!
+//! Not here: what a worker does ([`crate::worker`]), what the far ends do
+//! ([`crate::edge`]), where the options come from ([`crate::commands`]).
+
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
+
+use lockgate_drivers::device::Card;
+use lockgate_drivers::{Alarm, Error, Link, Nic, RingSizes, RxQueue, TxQueue};
+use lockgate_nicmodel::Model;
+use lockgate_vmdq::Plan;
+
+use crate::cores;
+use crate::edge::{Captures, Edge, Sources, Time};
+use crate::error::Failure;
+use crate::fabric::Fabric;
+use crate::report::Report;
+use crate::tally;
+use crate::worker::stats::WorkerStats;
+use crate::worker::{Clock, Control, Overflow, Worker};
+use watch::{Watch, card_failure};
+
+/// Descriptors per queue.
+const RINGS: RingSizes = RingSizes { rx: 512, tx: 512 };
+
+/// How long autonegotiation may take before the run goes on without a link.
+const LINK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long workers may drain once a signal or the duration ends the run.
+const DRAIN_NS: u64 = 500_000_000;
+
+/// How often the supervisor looks after the card and the terminal.
+const HOUSEKEEPING_NS: u64 = 100_000_000;
+
+/// One run, ready to start.
+pub struct Run<'a> {
+    /// What is allowed.
+    pub plan: &'a Plan,
+    /// The card to drive.
+    pub card: Card,
+    /// What the report calls it.
+    pub device: String,
+    /// The model behind the card, if it is one.
+    pub model: Option<Model>,
+    /// Tells when a real card is in trouble.
+    pub alarm: Option<Alarm>,
+    /// What is replayed.
+    pub sources: Sources,
+    /// Where captures go.
+    pub captures: Option<PathBuf>,
+    /// When to stop at the latest.
+    pub duration: Option<Duration>,
+    /// Set by a signal: stop now.
+    pub stop: &'a AtomicBool,
+    /// Told how the run gets on.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// How a run came to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By itself, with everything drained.
+    Drained,
+    /// A signal or the duration stopped it.
+    Told,
+}
+
+/// Someone who watches a run.
+pub trait Observer {
+    /// The card receives; frames that arrive from now on count.
+    fn ready(&mut self, device: &str, link: bool);
+
+    /// Called ten times a second.
+    fn progress(&mut self, stats: &[WorkerStats]) {
+        let _ = stats;
+    }
+}
+
+/// An observer that does not care.
+impl Observer for () {
+    fn ready(&mut self, _device: &str, _link: bool) {}
+}
+
+/// What a worker holds and gives back.
+type Held = (Vec<RxQueue>, Vec<TxQueue>);
+
+impl Run<'_> {
+    /// Runs to the end and says what happened.
+    ///
+    /// # Errors
+    /// What kept the card from starting, or what broke while running; the card
+    /// is stopped and no half-written file stays behind in either case.
+    pub fn go(mut self) -> Result<Report, Failure> {
+        let plan = self.plan;
+        let overflow = self.sources.overflow();
+        // Before the card is touched: a folder that takes no capture stops the run here.
+        let captures = Captures::create(self.captures.as_deref(), plan)?;
+        let fabric = Fabric::build(plan, self.captures.is_some() && self.model.is_none())?;
+        let mut nic = lockgate_drivers::open(self.card.clone()).map_err(card_failure)?;
+        let queues = nic.start(plan, RINGS).map_err(card_failure)?;
+        let link = self.wait_link(nic.as_mut())?;
+        let mut watch = Watch::new(nic, self.alarm.take(), self.device.clone());
+
+        let (assignments, ends) = fabric.assign(plan, queues);
+        let stats: Vec<_> = assignments
+            .iter()
+            .map(|_| WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into())))
+            .collect();
+        let clock = Clock::start();
+        let sources = std::mem::take(&mut self.sources);
+        let model = self.model.take();
+        let mut edge = Edge::new(plan, ends, captures, sources, model, Time::new(clock));
+        let control = Control::default();
+        self.observer.ready(&self.device, link.up);
+
+        let (served, queues) = thread::scope(|scope| {
+            let workers: Vec<_> = assignments
+                .into_iter()
+                .zip(&stats)
+                .zip(plan.workers())
+                .map(|((assignment, stats), &core)| {
+                    let worker = Worker::new(plan, stats, assignment, overflow);
+                    let control = &control;
+                    scope.spawn(move || work(worker, core, control, clock))
+                })
+                .collect();
+            cores::pin(&endpoint_cores(plan));
+            let mut shift = Shift {
+                edge: &mut edge,
+                watch: &mut watch,
+                control: &control,
+                clock,
+                stats: &stats,
+            };
+            let served = self.serve(&mut shift, &workers);
+            if served.is_err() {
+                control.abort_at(clock.now_ns());
+            }
+            (served, join(workers))
+        });
+        let elapsed = Duration::from_nanos(clock.now_ns());
+        let stopped = watch.stop();
+        drop(queues);
+        let whole = served? == End::Drained;
+        let missed = stopped?;
+        let far = edge.finish(whole, overflow == Overflow::Wait)?;
+        tally::report(plan, self.device, elapsed, &stats, far, &missed)
+    }
+
+    /// A card without a link starts all the same: the cable may come later.
+    fn wait_link(&self, nic: &mut dyn Nic) -> Result<Link, Failure> {
+        match nic.wait_link(LINK_PATIENCE, self.stop) {
+            Ok(link) => Ok(link),
+            Err(Error::NoLink { .. }) => Ok(Link::default()),
+            Err(error) => Err(card_failure(error)),
+        }
+    }
+
+    /// Serves the edge until the workers are done and nothing is left in a lane.
+    fn serve<T>(
+        &mut self,
+        shift: &mut Shift<'_, '_>,
+        workers: &[ScopedJoinHandle<'_, T>],
+    ) -> Result<End, Failure> {
+        let Shift {
+            edge,
+            watch,
+            control,
+            clock,
+            stats,
+        } = shift;
+        let mut end = End::Drained;
+        let mut finishing = false;
+        let mut idle = 0_u32;
+        let mut next_look = 0;
+        loop {
+            let now = clock.now_ns();
+            let done = workers.iter().all(ScopedJoinHandle::is_finished);
+            let moved = edge.poll(now)?;
+            if done && moved == 0 {
+                return Ok(end);
+            }
+            if !finishing {
+                let told = self.stop.load(Ordering::Relaxed)
+                    || self.duration.is_some_and(|limit| now >= nanos(limit));
+                if told {
+                    edge.hush();
+                    control.abort_at(now.saturating_add(DRAIN_NS));
+                    end = End::Told;
+                }
+                if told || edge.ended() {
+                    control.finish();
+                    finishing = true;
+                }
+            }
+            if now >= next_look {
+                next_look = now.saturating_add(HOUSEKEEPING_NS);
+                watch.look()?;
+                self.observer.progress(stats);
+            }
+            idle = if moved > 0 { 0 } else { idle.saturating_add(1) };
+            rest(idle);
+        }
+    }
+}
+
+/// What the supervisor's thread has its hands on while workers run.
+struct Shift<'a, 'r> {
+    edge: &'a mut Edge<'r>,
+    watch: &'a mut Watch,
+    control: &'a Control,
+    clock: Clock,
+    stats: &'a [WorkerStats],
+}
+
+/// A worker's thread.
+fn work(mut worker: Worker<'_>, core: u16, control: &Control, clock: Clock) -> Held {
+    cores::pin(&[core]);
+    worker.run(control, clock);
+    worker.into_queues()
+}
+
+/// Every core that an endpoint of `plan` may use.
+fn endpoint_cores(plan: &Plan) -> Vec<u16> {
+    let mut cores: Vec<_> = plan
+        .partitions()
+        .iter()
+        .flat_map(|partition| partition.cores.iter().copied())
+        .collect();
+    cores.sort_unstable();
+    cores.dedup();
+    cores
+}
+
+/// Collects the queues of workers that have ended.
+fn join(workers: Vec<ScopedJoinHandle<'_, Held>>) -> Vec<Held> {
+    workers
+        .into_iter()
+        .map(|worker| match worker.join() {
+            Ok(queues) => queues,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+        .collect()
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Yields at first, then sleeps: the edge is not worth a core that is idle.
+fn rest(idle: u32) {
+    match idle {
+        0 => {}
+        1..1000 => thread::yield_now(),
+        _ => thread::sleep(Duration::from_micros(100)),
+    }
+}

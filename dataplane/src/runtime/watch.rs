@@ -1,0 +1,62 @@
+//! An eye on the card while workers drive its queues.
+
+use lockgate_drivers::{Alarm, Error, Nic};
+
+use crate::error::Failure;
+
+/// The card's control side.
+pub(super) struct Watch {
+    pub(super) nic: Box<dyn Nic>,
+    alarm: Option<Alarm>,
+    device: String,
+    missed: Vec<u64>,
+}
+
+impl Watch {
+    pub(super) fn new(nic: Box<dyn Nic>, alarm: Option<Alarm>, device: String) -> Self {
+        Self {
+            nic,
+            alarm,
+            device,
+            missed: Vec::new(),
+        }
+    }
+
+    /// Fails if the card is gone or in trouble; keeps its narrow counters from
+    /// wrapping.
+    pub(super) fn look(&mut self) -> Result<(), Failure> {
+        if self.alarm.as_ref().is_some_and(Alarm::raised) {
+            return Err(Failure::running(
+                format!("the kernel reports trouble with {}", self.device),
+                "the kernel log says what (`dmesg`); reset the card and start again",
+            ));
+        }
+        self.nic.link().map_err(card_failure)?;
+        self.count()
+    }
+
+    fn count(&mut self) -> Result<(), Failure> {
+        let latest = self
+            .nic
+            .statistics()
+            .map_err(card_failure)?
+            .rx_no_descriptor;
+        self.missed.resize(self.missed.len().max(latest.len()), 0);
+        for (sum, n) in self.missed.iter_mut().zip(latest) {
+            *sum += n;
+        }
+        Ok(())
+    }
+
+    /// Stops the card; gives back what it dropped for want of descriptors, by pool.
+    pub(super) fn stop(mut self) -> Result<Vec<u64>, Failure> {
+        let counted = self.count();
+        self.nic.stop().map_err(card_failure)?;
+        counted.map(|()| self.missed)
+    }
+}
+
+/// A card that failed, in the driver's words, which name the remedy.
+pub(super) fn card_failure(error: Error) -> Failure {
+    Failure::running_of(&error)
+}

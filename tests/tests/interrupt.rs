@@ -1,0 +1,104 @@
+//! A run that is told to stop ends within a second, drained and whole.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use lockgate_tests::captures::deliveries;
+use lockgate_tests::program::lockgate;
+use rustix::process::{Pid, Signal, kill_process};
+
+fn example() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/mils.toml")
+}
+
+/// Starts a run that would take minutes and waits until it moves frames.
+fn start(out: &Path) -> Child {
+    let mut child = lockgate()
+        .arg("run")
+        .arg(example())
+        .args(["--rate", "50"])
+        .arg("--capture-dir")
+        .arg(out)
+        .arg("--report")
+        .arg(out.join("report.json"))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("lockgate starts");
+    let stderr = child.stderr.take().expect("a pipe");
+    let mut lines = BufReader::new(stderr).lines();
+    let first = lines.next().expect("a line").expect("text");
+    assert!(first.contains("running on model:82576"), "{first}");
+    std::thread::sleep(Duration::from_millis(500));
+    child
+}
+
+fn stop_by(signal: Signal) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out");
+    let mut child = start(&out);
+    let told = Instant::now();
+    let pid = Pid::from_child(&child);
+    kill_process(pid, signal).expect("a running process");
+    let status = child.wait().expect("it ends");
+    let took = told.elapsed();
+
+    assert_eq!(status.code(), Some(0), "after {signal:?}");
+    assert!(took < Duration::from_secs(1), "it took {took:?} to stop");
+    let text = std::fs::read_to_string(out.join("report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let arrived = report["wire"]["rx_frames"].as_u64().expect("a count");
+    assert!(
+        (10..=60).contains(&arrived),
+        "{arrived} frames in half a second at 50 a second"
+    );
+    let partitions = report["partitions"].as_object().expect("partitions");
+    for (name, figures) in partitions {
+        let captured = deliveries(&out.join(format!("{name}.pcapng")));
+        assert_eq!(figures["rx_frames"], captured.len(), "capture of {name}");
+    }
+    let left = deliveries(&out.join("wire.pcapng"));
+    assert_eq!(
+        report["wire"]["tx_frames"],
+        left.len(),
+        "capture of the wire"
+    );
+    let files = std::fs::read_dir(&out).expect("a folder").count();
+    assert_eq!(
+        files,
+        partitions.len() + 2,
+        "something half-written stays in {}",
+        out.display()
+    );
+}
+
+#[test]
+fn ctrl_c_stops_within_a_second_and_leaves_everything_whole() {
+    stop_by(Signal::INT);
+}
+
+#[test]
+fn sigterm_stops_like_ctrl_c() {
+    stop_by(Signal::TERM);
+}
+
+#[test]
+fn duration_ends_a_run_that_would_go_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let begun = Instant::now();
+    let output = lockgate()
+        .arg("run")
+        .arg(example())
+        .args(["--rate", "50", "--duration", "300ms", "--capture-dir"])
+        .arg(folder.path())
+        .output()
+        .expect("lockgate starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}
