@@ -90,12 +90,11 @@ pub(crate) fn wait(
     let start = Instant::now();
     loop {
         // The clock is read first: a late wake-up must not pass for a timeout.
-        let late = start.elapsed() >= limit;
+        let waited = start.elapsed();
         if done()? {
             return Ok(());
         }
-        if late {
-            let waited = limit;
+        if waited >= limit {
             return Err(Error::Timeout { what, waited });
         }
         thread::sleep(Duration::from_micros(100));

@@ -14,12 +14,6 @@ const FIRST: u64 = 1 << 20;
 /// Address bits of the narrowest IOMMU in use (Intel VT-d, 3-level tables).
 const BITS: u32 = 39;
 
-/// Message interrupts of x86 (Intel SDM, vol. 3, 11.11).
-const MESSAGES: Range = Range {
-    first: 0xFEE0_0000,
-    last: 0xFEEF_FFFF,
-};
-
 /// Addresses from `first` to `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -27,85 +21,65 @@ pub(crate) struct Range {
     pub(crate) last: u64,
 }
 
-/// The free addresses of one domain.
+/// What is never given out: the bottom, and the message interrupts of x86 (Intel
+/// SDM, vol. 3, 11.11).
+const RESERVED: [Range; 2] = [
+    Range {
+        first: 0,
+        last: FIRST - 1,
+    },
+    Range {
+        first: 0xFEE0_0000,
+        last: 0xFEEF_FFFF,
+    },
+];
+
+/// The addresses of one domain.
 #[derive(Debug)]
 pub(crate) struct Space {
-    free: Vec<Range>,
+    valid: Vec<Range>,
+    taken: Vec<Range>,
 }
 
 impl Space {
     /// Everything in `valid`, or what every IOMMU has if the kernel does not say.
     pub(crate) fn new(valid: Option<Vec<Range>>) -> Self {
-        let all = Range {
-            first: 0,
-            last: (1 << BITS) - 1,
-        };
-        let mut space = Self {
-            free: valid.unwrap_or(vec![all]),
-        };
-        space.free.sort_by_key(|range| range.first);
-        space.exclude(Range {
-            first: 0,
-            last: FIRST - 1,
-        });
-        space.exclude(MESSAGES);
-        space
+        let last = (1 << BITS) - 1;
+        let mut valid = valid.unwrap_or(vec![Range { first: 0, last }]);
+        valid.sort_by_key(|range| range.first);
+        let taken = RESERVED.to_vec();
+        Self { valid, taken }
     }
 
     /// Takes `bytes` bytes at a multiple of `align`, a power of two.
     pub(crate) fn take(&mut self, bytes: u64, align: u64) -> Option<Iova> {
         let more = bytes.checked_sub(1)?;
-        let fits = |range: &Range| {
-            let first = range.first.checked_next_multiple_of(align)?;
-            let last = first.checked_add(more)?;
-            (last <= range.last).then_some(Range { first, last })
-        };
-        let taken = self.free.iter().find_map(fits)?;
-        self.exclude(taken);
-        Some(Iova::new(taken.first))
+        let range = self
+            .valid
+            .iter()
+            .find_map(|valid| self.fit(valid, more, align))?;
+        self.taken.push(range);
+        Some(Iova::new(range.first))
     }
 
     /// Gives back what [`Space::take`] gave.
-    pub(crate) fn give(&mut self, iova: Iova, bytes: u64) {
-        let first = iova.get();
-        let last = bytes
-            .checked_sub(1)
-            .and_then(|more| first.checked_add(more));
-        let Some(last) = last else {
-            return;
-        };
-        let mut given = Range { first, last };
-        // Neighbours become one again, or the space would crumble.
-        self.free.retain(|range| {
-            let before = range.last.checked_add(1) == Some(given.first);
-            let after = given.last.checked_add(1) == Some(range.first);
-            if before {
-                given.first = range.first;
-            }
-            if after {
-                given.last = range.last;
-            }
-            !(before || after)
-        });
-        let at = self.free.partition_point(|range| range.first < given.first);
-        self.free.insert(at, given);
+    pub(crate) fn give(&mut self, iova: Iova) {
+        self.taken.retain(|range| range.first != iova.get());
     }
 
-    /// Cuts `hole` out.
-    fn exclude(&mut self, hole: Range) {
-        let cut = |range: &Range| {
-            let below = hole.first.checked_sub(1).map(|last| Range {
-                first: range.first,
-                last: range.last.min(last),
-            });
-            let above = hole.last.checked_add(1).map(|first| Range {
-                first: range.first.max(first),
-                last: range.last,
-            });
-            [below, above]
-        };
-        let parts = self.free.iter().flat_map(cut).flatten();
-        self.free = parts.filter(|range| range.first <= range.last).collect();
+    /// The first `more + 1` free bytes within `valid`.
+    fn fit(&self, valid: &Range, more: u64, align: u64) -> Option<Range> {
+        let mut first = valid.first.checked_next_multiple_of(align)?;
+        loop {
+            let last = first.checked_add(more).filter(|&last| last <= valid.last)?;
+            let overlaps = |taken: &&Range| taken.first <= last && first <= taken.last;
+            match self.taken.iter().find(overlaps) {
+                None => return Some(Range { first, last }),
+                Some(taken) => {
+                    first = taken.last.checked_add(1)?.checked_next_multiple_of(align)?
+                }
+            }
+        }
     }
 }
 
@@ -129,13 +103,15 @@ mod tests {
             assert!(taken.iter().all(apart));
             taken.push((first, bytes));
         }
-        for &(first, bytes) in taken.iter().rev().step_by(2) {
-            space.give(Iova::new(first), bytes);
+        for &(first, _) in taken.iter().rev().step_by(2) {
+            space.give(Iova::new(first));
         }
-        for &(first, bytes) in taken.iter().rev().skip(1).step_by(2) {
-            space.give(Iova::new(first), bytes);
-        }
-        assert_eq!(space.free, Space::new(None).free, "all is whole again");
+        let first = taken.last().map(|&(first, bytes)| (first, bytes));
+        let (first, bytes) = first.unwrap();
+        assert!(
+            space.take(bytes, PAGE).unwrap().get() <= first,
+            "used again"
+        );
     }
 
     #[test]
@@ -162,7 +138,7 @@ mod tests {
         let first = space.take(2 * PAGE, PAGE).unwrap();
         assert_eq!(first.get(), top.first);
         assert!(space.take(PAGE, PAGE).is_none());
-        space.give(first, 2 * PAGE);
+        space.give(first);
         assert!(space.take(2 * PAGE, PAGE).is_some());
         assert!(space.take(0, PAGE).is_none());
     }

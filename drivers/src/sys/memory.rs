@@ -8,7 +8,6 @@
 //! Not here: what is in a descriptor, and which slots are whose.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -74,9 +73,8 @@ impl RingMemory {
             .atomics::<Descriptor>(0, layout.slots)
             .ok_or_else(short)?;
         let descriptors = NonNull::from(descriptors).cast();
-        let buffers = NonZeroUsize::new(layout.slots * layout.buffer_bytes)
-            .and_then(|bytes| pages.span(layout.buffers_at(), bytes))
-            .ok_or_else(short)?;
+        let bytes = layout.slots * layout.buffer_bytes;
+        let buffers = pages.at(layout.buffers_at(), bytes).ok_or_else(short)?;
         Ok(Self {
             pages: Arc::new(pages),
             descriptors,

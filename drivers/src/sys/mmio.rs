@@ -8,28 +8,16 @@
 //! Not here: what a register means.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 
-use rustix::mm::{MapFlags, ProtFlags};
-
+use super::mapping::Mapping;
 use crate::device::Bar;
 
 /// A BAR mapped into this process.
 #[derive(Debug)]
-pub struct Mmio {
-    base: NonNull<u32>,
-    bytes: NonZeroUsize,
-}
-
-// SAFETY: the mapping belongs to the value, not to a thread.
-unsafe impl Send for Mmio {}
-
-// SAFETY: accesses are single aligned volatile words of device memory, which
-// the card serializes; no Rust reference to them ever exists.
-unsafe impl Sync for Mmio {}
+pub struct Mmio(Mapping);
 
 impl Mmio {
     /// Maps `bytes` bytes of `file` from `offset` on as registers.
@@ -41,31 +29,14 @@ impl Mmio {
         if !cfg!(target_arch = "x86_64") {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let bytes = NonZeroUsize::new(bytes).ok_or(io::ErrorKind::InvalidInput)?;
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps
-        // nothing that Rust knows of.
-        let base = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                bytes.get(),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                file,
-                offset,
-            )
-        }?;
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base, bytes })
+        Mapping::of_file(file, offset, bytes).map(Self)
     }
 
     /// The address of the register at byte `offset`, if the BAR has it.
+    #[inline]
     fn register(&self, offset: u32) -> Option<NonNull<u32>> {
-        let word = offset as usize / 4;
-        if !offset.is_multiple_of(4) || word >= self.bytes.get() / 4 {
-            return None;
-        }
-        // SAFETY: `word` is inside the mapping, as just checked.
-        Some(unsafe { self.base.add(word) })
+        let register = self.0.at(offset as usize, 4)?.cast::<u32>();
+        register.is_aligned().then_some(register)
     }
 }
 
@@ -75,6 +46,7 @@ impl Bar for Mmio {
             return u32::MAX;
         };
         // SAFETY: inside the mapping and aligned (`register`); any bits are a u32.
+        // No Rust reference to device memory ever exists.
         unsafe { register.read_volatile() }
     }
 
@@ -85,7 +57,7 @@ impl Bar for Mmio {
         // x86-64 lets no store overtake an earlier one, and registers are mapped
         // uncached, so keeping the compiler from it is all that is needed.
         fence(Ordering::Release);
-        // SAFETY: inside the mapping and aligned (`register`).
+        // SAFETY: as in `read`.
         unsafe { register.write_volatile(value) }
     }
 
@@ -93,13 +65,6 @@ impl Bar for Mmio {
         // A read pushes posted writes ahead of it. The first register of every
         // supported family is CTRL, and reading CTRL changes nothing.
         self.read(0);
-    }
-}
-
-impl Drop for Mmio {
-    fn drop(&mut self) {
-        // SAFETY: the range is exactly the mapping, and nothing borrows from it.
-        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes.get()) };
     }
 }
 

@@ -13,6 +13,7 @@
 )]
 
 mod ioctl;
+mod mapping;
 mod memory;
 mod mmio;
 mod pages;

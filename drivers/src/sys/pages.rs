@@ -14,7 +14,9 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::mm::MapFlags;
+
+use super::mapping::Mapping;
 
 /// Bytes of the hugepages asked for.
 const HUGE: usize = 2 << 20;
@@ -22,20 +24,12 @@ const HUGE: usize = 2 << 20;
 /// From how many bytes on hugepages are worth what rounding up wastes.
 const HUGE_FROM: usize = HUGE / 2;
 
-/// A mapping of whole pages, readable and writable.
+/// Whole pages, readable and writable.
 #[derive(Debug)]
 pub struct Pages {
-    base: NonNull<u8>,
-    bytes: NonZeroUsize,
+    mapping: Mapping,
     huge: bool,
 }
-
-// SAFETY: the mapping belongs to the value, not to a thread, and is reached
-// through atomics only (see the module's rule).
-unsafe impl Send for Pages {}
-
-// SAFETY: as for `Send`: shared access is atomic.
-unsafe impl Sync for Pages {}
 
 impl Pages {
     /// Finds zeroed pages for at least `bytes` bytes: 2 MiB hugepages when the
@@ -47,17 +41,22 @@ impl Pages {
     /// `InvalidInput` for 0 bytes or more than the address space; else the
     /// operating system's.
     pub fn new(bytes: usize) -> io::Result<Self> {
+        let flags = MapFlags::HUGETLB | MapFlags::HUGE_2MB;
         if bytes >= HUGE_FROM
-            && let Ok(pages) = Self::anonymous(bytes, true)
+            && let Ok(mapping) = Mapping::anonymous(round_up(bytes, HUGE)?, flags)
         {
-            return Ok(pages);
+            let huge = true;
+            return Ok(Self { mapping, huge });
         }
-        Self::anonymous(bytes, false)
+        let bytes = round_up(bytes, rustix::param::page_size())?;
+        let mapping = Mapping::anonymous(bytes, MapFlags::empty())?;
+        let huge = false;
+        Ok(Self { mapping, huge })
     }
 
-    /// Maps the `bytes` bytes of `file` from `offset` on, shared with everyone
-    /// who maps them: the memory of a machine emulated in another process. They
-    /// hold whatever the file holds.
+    /// Maps the `bytes` bytes of `file` from `offset` on, both whole pages, shared
+    /// with everyone who maps them: the memory of a machine emulated in another
+    /// process. They hold whatever the file holds.
     ///
     /// The file must not shrink while it is mapped, or an access ends the process.
     ///
@@ -65,68 +64,22 @@ impl Pages {
     /// `InvalidInput` when the window is empty, not of whole pages or not inside
     /// the file; else the operating system's.
     pub fn from_file(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
-        let page = rustix::param::page_size();
-        let size = rustix::fs::fstat(file)?.st_size;
-        let end = offset.checked_add(bytes as u64);
-        let inside = end.is_some_and(|end| end <= u64::try_from(size).unwrap_or(0));
-        if !inside || !offset.is_multiple_of(page as u64) {
+        let size = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0);
+        let inside = offset
+            .checked_add(bytes as u64)
+            .is_some_and(|end| end <= size);
+        if !inside || !bytes.is_multiple_of(rustix::param::page_size()) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let bytes = round_up(bytes, page)?;
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps
-        // nothing that Rust knows of.
-        let base = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                bytes.get(),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                file,
-                offset,
-            )
-        }?;
-        Self::adopt(base.cast(), bytes, false)
-    }
-
-    fn anonymous(bytes: usize, huge: bool) -> io::Result<Self> {
-        let (page, flags) = match huge {
-            true => (HUGE, MapFlags::HUGETLB | MapFlags::HUGE_2MB),
-            false => (rustix::param::page_size(), MapFlags::empty()),
-        };
-        let bytes = round_up(bytes, page)?;
-        // SAFETY: as in `from_file`.
-        let base = unsafe {
-            rustix::mm::mmap_anonymous(
-                std::ptr::null_mut(),
-                bytes.get(),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::POPULATE | flags,
-            )
-        }?;
-        Self::adopt(base.cast(), bytes, huge)
-    }
-
-    /// Takes over a fresh mapping, and with it the duty to end it.
-    fn adopt(base: *mut u8, bytes: NonZeroUsize, huge: bool) -> io::Result<Self> {
-        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
-        let pages = Self { base, bytes, huge };
-        // A forked child would share the frames and, by copy on write, could
-        // take the pinned page away from this process.
-        // SAFETY: the range is exactly the mapping just made.
-        unsafe {
-            rustix::mm::madvise(
-                pages.base.as_ptr().cast(),
-                bytes.get(),
-                Advice::LinuxDontFork,
-            )
-        }?;
-        Ok(pages)
+        let mapping = Mapping::of_file(file, offset, bytes)?;
+        let huge = false;
+        Ok(Self { mapping, huge })
     }
 
     /// Length in bytes: what was asked for, rounded up to whole pages.
     #[expect(clippy::len_without_is_empty, reason = "pages are never empty")]
     pub fn len(&self) -> usize {
-        self.bytes.get()
+        self.mapping.len()
     }
 
     /// Whether these are hugepages.
@@ -136,22 +89,18 @@ impl Pages {
 
     /// The address in this process, for the IOMMU.
     pub fn address(&self) -> usize {
-        self.base.as_ptr().addr()
+        self.mapping.at(0, 0).map_or(0, |base| base.as_ptr().addr())
     }
 
     /// Copies the bytes at `offset` into `into`, tolerating concurrent writes;
     /// says false, and copies nothing, when they are not all inside.
     pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        let Some((head, words, tail)) = self.split(offset, into.len()) else {
+        let Some(bytes) = self.atomics::<AtomicU8>(offset, into.len()) else {
             return false;
         };
-        let (first, rest) = into.split_at_mut(head.len());
-        let (middle, last) = rest.split_at_mut(words.len() * 8);
-        copy_bytes_out(head, first);
-        for (word, bytes) in words.iter().zip(middle.chunks_exact_mut(8)) {
-            bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
+        for (byte, into) in bytes.iter().zip(into) {
+            *into = byte.load(Relaxed);
         }
-        copy_bytes_out(tail, last);
         true
     }
 
@@ -161,103 +110,60 @@ impl Pages {
     /// This is the hand of a NIC made of software: like a real one it must stay
     /// out of buffers that it was not given.
     pub fn write(&self, offset: usize, from: &[u8]) -> bool {
-        let Some((head, words, tail)) = self.split(offset, from.len()) else {
+        let Some(bytes) = self.atomics::<AtomicU8>(offset, from.len()) else {
             return false;
         };
-        let (first, rest) = from.split_at(head.len());
-        let (middle, last) = rest.split_at(words.len() * 8);
-        copy_bytes_in(head, first);
-        for (word, bytes) in words.iter().zip(middle.as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        for (byte, &from) in bytes.iter().zip(from) {
+            byte.store(from, Relaxed);
         }
-        copy_bytes_in(tail, last);
         true
     }
 
     /// The 8-byte word at `offset` (a multiple of 8), in host byte order, and
     /// everything stored before it was.
     pub fn load_u64(&self, offset: usize) -> Option<u64> {
-        let [word] = self.atomics::<AtomicU64>(offset, 1)? else {
-            return None;
-        };
+        let word = self.atomics::<AtomicU64>(offset, 1)?.first()?;
         Some(word.load(Acquire))
     }
 
     /// Stores the 8-byte word at `offset` (a multiple of 8) after everything
     /// stored before; false when it is not inside.
     pub fn store_u64(&self, offset: usize, value: u64) -> bool {
-        let Some([word]) = self.atomics::<AtomicU64>(offset, 1) else {
-            return false;
-        };
-        word.store(value, Release);
-        true
+        let words = self.atomics::<AtomicU64>(offset, 1).unwrap_or(&[]);
+        words.iter().for_each(|word| word.store(value, Release));
+        !words.is_empty()
     }
 
     /// As [`Pages::load_u64`], for 4 bytes at a multiple of 4.
     pub fn load_u32(&self, offset: usize) -> Option<u32> {
-        let [word] = self.atomics::<AtomicU32>(offset, 1)? else {
-            return None;
-        };
+        let word = self.atomics::<AtomicU32>(offset, 1)?.first()?;
         Some(word.load(Acquire))
     }
 
     /// As [`Pages::store_u64`], for 4 bytes at a multiple of 4.
     pub fn store_u32(&self, offset: usize, value: u32) -> bool {
-        let Some([word]) = self.atomics::<AtomicU32>(offset, 1) else {
-            return false;
-        };
-        word.store(value, Release);
-        true
-    }
-
-    /// The range as bytes up to the first whole word, whole words, and the rest.
-    fn split(
-        &self,
-        offset: usize,
-        bytes: usize,
-    ) -> Option<(&[AtomicU8], &[AtomicU64], &[AtomicU8])> {
-        let head = (offset.wrapping_neg() % 8).min(bytes);
-        let words = (bytes - head) / 8;
-        let tail = bytes - head - words * 8;
-        Some((
-            self.atomics(offset, head)?,
-            self.atomics(offset.checked_add(head)?, words)?,
-            self.atomics(offset.checked_add(head + words * 8)?, tail)?,
-        ))
+        let words = self.atomics::<AtomicU32>(offset, 1).unwrap_or(&[]);
+        words.iter().for_each(|word| word.store(value, Release));
+        !words.is_empty()
     }
 
     /// `count` atomics at byte `offset`, if they are inside and aligned.
     pub(super) fn atomics<T: Atomic>(&self, offset: usize, count: usize) -> Option<&[T]> {
-        let bytes = size_of::<T>().checked_mul(count)?;
-        let end = offset.checked_add(bytes)?;
-        if end > self.len() || (count > 0 && !offset.is_multiple_of(align_of::<T>())) {
+        let first = self
+            .mapping
+            .at(offset, size_of::<T>().checked_mul(count)?)?;
+        let first = first.cast::<T>();
+        if !first.is_aligned() {
             return None;
         }
-        if count == 0 {
-            return Some(&[]);
-        }
-        // SAFETY: `offset < end <= len`, so the address is inside the mapping.
-        let first = unsafe { self.base.add(offset) };
-        // SAFETY: `count` atomics lie inside the mapping (`end <= len`), aligned
-        // (the base is page-aligned), and any bits are a valid atomic.
-        Some(unsafe { std::slice::from_raw_parts(first.as_ptr().cast(), count) })
+        // SAFETY: `count` atomics lie inside the mapping (`at`), aligned, and any
+        // bits are a valid atomic.
+        Some(unsafe { std::slice::from_raw_parts(first.as_ptr(), count) })
     }
 
     /// The address of the `bytes` bytes at `offset`, if they are inside.
-    pub(super) fn span(&self, offset: usize, bytes: NonZeroUsize) -> Option<NonNull<u8>> {
-        if offset.checked_add(bytes.get())? > self.len() {
-            return None;
-        }
-        // SAFETY: `offset < len`, so the address is inside the mapping.
-        Some(unsafe { self.base.add(offset) })
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        // SAFETY: the range is exactly the mapping, and no borrow of it can
-        // outlive the value. Failure would leave it mapped, which is harmless.
-        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len()) };
+    pub(super) fn at(&self, offset: usize, bytes: usize) -> Option<NonNull<u8>> {
+        self.mapping.at(offset, bytes)
     }
 }
 
@@ -281,18 +187,6 @@ fn round_up(bytes: usize, page: usize) -> io::Result<NonZeroUsize> {
         .filter(|&bytes| isize::try_from(bytes).is_ok())
         .and_then(NonZeroUsize::new)
         .ok_or(io::ErrorKind::InvalidInput.into())
-}
-
-fn copy_bytes_out(from: &[AtomicU8], into: &mut [u8]) {
-    for (byte, into) in from.iter().zip(into) {
-        *into = byte.load(Relaxed);
-    }
-}
-
-fn copy_bytes_in(into: &[AtomicU8], from: &[u8]) {
-    for (byte, &from) in into.iter().zip(from) {
-        byte.store(from, Relaxed);
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::EventfdFlags;
 
@@ -110,10 +110,10 @@ impl Vfio {
     }
 
     fn parts(device: &OwnedFd) -> io::Result<(Mmio, u64, bool, Alarm)> {
-        let bar = ioctl::region(device, BAR0)?;
-        let bytes = usize::try_from(bar.size).map_err(|_| io::ErrorKind::InvalidData)?;
-        let bar = Mmio::map(device, bar.offset, bytes)?;
-        let config = ioctl::region(device, CONFIG)?.offset;
+        let (at, bytes) = ioctl::region(device, BAR0)?;
+        let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        let bar = Mmio::map(device, at, bytes)?;
+        let (config, _) = ioctl::region(device, CONFIG)?;
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let alarm = rustix::event::eventfd(0, flags)?;
         for interrupt in [ERROR, REQUEST] {
@@ -124,7 +124,7 @@ impl Vfio {
         Ok((bar, config, resettable, Alarm(Arc::new(alarm))))
     }
 
-    fn space(&self) -> std::sync::MutexGuard<'_, Space> {
+    fn space(&self) -> MutexGuard<'_, Space> {
         self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,30 +148,27 @@ fn attach(group: &File, container: &OwnedFd) -> io::Result<Space> {
 }
 
 /// The address ranges in a `vfio_iommu_type1_info`, if it has them: the chain of
-/// capabilities starts at the offset in bytes 16 to 19 while bit 1 of the flags,
-/// bytes 4 to 7, is set; each is an identifier, a version and the next offset.
-fn valid_ranges(info: &[u8]) -> Option<Vec<Range>> {
-    let word = |at: usize| Some(u32::from_ne_bytes(*info.get(at..)?.first_chunk()?));
-    let long = |at: usize| Some(u64::from_ne_bytes(*info.get(at..)?.first_chunk()?));
-    if word(4)? & 2 == 0 {
-        return None;
-    }
-    let mut at = word(16)? as usize;
+/// capabilities starts at the byte offset in word 4 while bit 1 of the flags, word 1,
+/// is set; each begins with identifier and version, and the offset of the next.
+fn valid_ranges(info: &[u32]) -> Option<Vec<Range>> {
+    let at = |word: usize| Some(*info.get(word)? as usize / 4);
+    let mut capability = (info.get(1)? & 2 != 0).then(|| at(4))??;
     // Identifier 1 in version 1: a count, then pairs of first and last address.
-    while word(at)? != 1 | 1 << 16 {
-        let next = word(at.checked_add(4)?)? as usize;
-        if next <= at {
-            return None;
-        }
-        at = next;
+    while *info.get(capability)? != 1 | 1 << 16 {
+        let next = at(capability + 1)?;
+        capability = (next > capability).then_some(next)?;
     }
-    let count = word(at.checked_add(8)?)? as usize;
-    let range = |index: usize| {
-        let at = at.checked_add(16)?.checked_add(index.checked_mul(16)?)?;
-        let (first, last) = (long(at)?, long(at + 8)?);
-        Some(Range { first, last })
+    let count = *info.get(capability + 2)? as usize;
+    let ranges = info
+        .get(capability + 4..)?
+        .as_chunks::<4>()
+        .0
+        .get(..count)?;
+    let range = |&[first, first_high, last, last_high]: &[u32; 4]| Range {
+        first: ioctl::join(first, first_high),
+        last: ioctl::join(last, last_high),
     };
-    (0..count).map(range).collect()
+    Some(ranges.iter().map(range).collect())
 }
 
 impl Iommu for Vfio {
@@ -181,19 +178,19 @@ impl Iommu for Vfio {
         let bytes = pages.len() as u64;
         let iova = self.space().take(bytes, align);
         let iova = iova.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let mapped = ioctl::map(&self.container, pages.address(), iova.get(), pages.len());
+        let mapped = ioctl::map(&self.container, pages.address() as u64, iova.get(), bytes);
         if mapped.is_err() {
-            self.space().give(iova, bytes);
+            self.space().give(iova);
         }
         mapped.map(|()| iova)
     }
 
     fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
-        let unmapped = ioctl::unmap(&self.container, iova.get(), bytes)?;
-        if unmapped != bytes as u64 {
+        let bytes = bytes as u64;
+        if ioctl::unmap(&self.container, iova.get(), bytes)? != bytes {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        self.space().give(iova, unmapped);
+        self.space().give(iova);
         Ok(())
     }
 }
@@ -232,36 +229,13 @@ fn whole(bytes: usize) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn words(words: &[u32]) -> Vec<u8> {
-        words.iter().flat_map(|word| word.to_ne_bytes()).collect()
-    }
-
     #[test]
     fn address_ranges_are_found_behind_other_capabilities() {
-        let info = words(&[
-            88,
-            3,
-            0x1000,
-            0,
-            24,
-            0, // the structure itself
-            3 | 1 << 16,
-            40,
-            65535,
-            0, // DMA_AVAIL
-            1 | 1 << 16,
-            0,
-            2,
-            0, // IOVA_RANGE
-            0,
-            0,
-            0xFEDF_FFFF,
-            0,
-            0xFEF0_0000,
-            0,
-            0xFFFF_FFFF,
-            0x7F,
-        ]);
+        let structure = [88, 3, 0x1000, 0, 24, 0];
+        let available = [3 | 1 << 16, 40, 65535, 0];
+        let ranges = [1 | 1 << 16, 0, 2, 0];
+        let pairs = [0, 0, 0xFEDF_FFFF, 0, 0xFEF0_0000, 0, 0xFFFF_FFFF, 0x7F];
+        let info = [&structure[..], &available, &ranges, &pairs].concat();
         let ranges = valid_ranges(&info).unwrap();
         let expected = [(0, 0xFEDF_FFFF), (0xFEF0_0000, 0x7F_FFFF_FFFF)];
         assert_eq!(ranges, expected.map(|(first, last)| Range { first, last }));
@@ -269,11 +243,11 @@ mod tests {
 
     #[test]
     fn an_answer_without_ranges_or_in_circles_has_none() {
-        assert_eq!(valid_ranges(&words(&[24, 1, 0x1000, 0, 0, 0])), None);
-        let circle = words(&[40, 3, 0, 0, 24, 0, 3 | 1 << 16, 24, 0, 0]);
-        assert_eq!(valid_ranges(&circle), None);
-        let short = words(&[40, 3, 0, 0, 24, 0, 1 | 1 << 16, 0, 2, 0]);
-        assert_eq!(valid_ranges(&short), None);
-        assert_eq!(valid_ranges(&words(&[24, 3, 0, 0, u32::MAX, 0])), None);
+        assert_eq!(valid_ranges(&[24, 1, 0x1000, 0, 0, 0]), None);
+        let circle = &[40, 3, 0, 0, 24, 0, 3 | 1 << 16, 24, 0, 0];
+        assert_eq!(valid_ranges(circle), None);
+        let short = &[40, 3, 0, 0, 24, 0, 1 | 1 << 16, 0, 2, 0];
+        assert_eq!(valid_ranges(short), None);
+        assert_eq!(valid_ranges(&[24, 3, 0, 0, u32::MAX, 0]), None);
     }
 }
