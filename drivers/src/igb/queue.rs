@@ -31,22 +31,40 @@ impl Igb {
     /// Makes the rings of every pool in `plan` and points the card at them. No
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let (mut rx, mut tx) = (Vec::new(), Vec::new());
-        let longest = (usize::from(plan.mtu()) + HEADERS).next_multiple_of(64);
+        let mut queues = Queues {
+            rx: Vec::new(),
+            tx: Vec::new(),
+        };
+        // Whoever raises a limit wants to know all that is needed, not the next piece.
+        let total = memory(plan, sizes)?;
+        self.make(plan, sizes, &mut queues)
+            .map_err(|error| match error {
+                Error::PinMemory { source, .. } => Error::PinMemory {
+                    bytes: total,
+                    source,
+                },
+                other => other,
+            })?;
+        Ok(queues)
+    }
+
+    fn make(&self, plan: &Plan, sizes: RingSizes, queues: &mut Queues) -> Result<(), Error> {
+        let longest = longest(plan);
         for (pool, plan) in Pool::all().zip(&plan.hardware().pools) {
             for (number, queue) in pool.rx_queues().into_iter().enumerate() {
                 if number < receive_queues(plan) {
                     let place = (pool.number() as u8, number as u8);
-                    rx.push(self.rx_queue(queue, place, plan.max_frame, sizes.rx)?);
+                    let made = self.rx_queue(queue, place, plan.max_frame, sizes.rx)?;
+                    queues.rx.push(made);
                 }
             }
             for (number, queue) in pool.tx_queues().into_iter().enumerate() {
                 if number < transmit_queues(plan) {
-                    tx.push(self.tx_queue(queue, longest, sizes.tx)?);
+                    queues.tx.push(self.tx_queue(queue, longest, sizes.tx)?);
                 }
             }
         }
-        Ok(Queues { rx, tx })
+        Ok(())
     }
 
     fn rx_queue(
@@ -59,8 +77,8 @@ impl Igb {
         let format = RxFormat {
             fatal_errors: RxErrors::new().with_receive(true).into(),
         };
-        let kib = usize::from(max_frame).div_ceil(KIB).max(1);
-        let layout = layout(slots, kib * KIB)?;
+        let buffer = rx_buffer(max_frame);
+        let layout = layout(slots, buffer)?;
         let tail = Rdt::offset(number);
         let queue = RxQueue::new(&self.card, layout, format, place, tail, &self.lease)?;
         let registers = &self.registers;
@@ -71,7 +89,7 @@ impl Igb {
         registers.write(number, Rdh::new(0));
         registers.write(number, Rdt::new(0));
         let srrctl = Srrctl::new()
-            .with_packet_kib(kib as u8)
+            .with_packet_kib((buffer / KIB) as u8)
             .with_descriptor_type(DescriptorType::OneBuffer)
             .with_drop_enable(true);
         registers.write(number, srrctl);
@@ -157,6 +175,27 @@ impl Igb {
         self.registers
             .wait::<Txdctl>(queue, "TXDCTL.ENABLE", QUEUE_LIMIT, live)
     }
+}
+
+/// Bytes of the rings of `plan`, all together.
+fn memory(plan: &Plan, sizes: RingSizes) -> Result<usize, Error> {
+    let tx = layout(sizes.tx, longest(plan))?.bytes();
+    let mut total = 0;
+    for pool in &plan.hardware().pools {
+        let rx = layout(sizes.rx, rx_buffer(pool.max_frame))?.bytes();
+        total += receive_queues(pool) * rx + transmit_queues(pool) * tx;
+    }
+    Ok(total)
+}
+
+/// Bytes of the longest frame that a partition sends, in whole cache lines.
+fn longest(plan: &Plan) -> usize {
+    (usize::from(plan.mtu()) + HEADERS).next_multiple_of(64)
+}
+
+/// Bytes of a buffer that holds any frame of up to `max_frame` bytes.
+fn rx_buffer(max_frame: u16) -> usize {
+    usize::from(max_frame).next_multiple_of(KIB).max(KIB)
 }
 
 /// How many receive queues a pool has.

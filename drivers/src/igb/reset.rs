@@ -98,20 +98,15 @@ impl Igb {
     /// Disables every queue and waits until each says so. All are tried.
     fn stop_queues(&self) -> Result<(), Error> {
         let registers = &self.registers;
-        for queue in RxQueue::all() {
-            registers.modify::<Rxdctl>(queue, |rxdctl| rxdctl.with_enable(false))?;
-        }
-        for queue in TxQueue::all() {
-            registers.modify::<Txdctl>(queue, |txdctl| txdctl.with_enable(false))?;
+        let pairs = || RxQueue::all().zip(TxQueue::all());
+        for (rx, tx) in pairs() {
+            registers.modify::<Rxdctl>(rx, |rxdctl| rxdctl.with_enable(false))?;
+            registers.modify::<Txdctl>(tx, |txdctl| txdctl.with_enable(false))?;
         }
         wait("RXDCTL.ENABLE and TXDCTL.ENABLE clear", QUEUE_LIMIT, || {
-            for queue in RxQueue::all() {
-                if registers.read::<Rxdctl>(queue)?.enable() {
-                    return Ok(false);
-                }
-            }
-            for queue in TxQueue::all() {
-                if registers.read::<Txdctl>(queue)?.enable() {
+            for (rx, tx) in pairs() {
+                let receives = registers.read::<Rxdctl>(rx)?.enable();
+                if receives || registers.read::<Txdctl>(tx)?.enable() {
                     return Ok(false);
                 }
             }
