@@ -96,3 +96,40 @@ impl FrameHeader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(rest: &[u8]) -> Option<FrameHeader> {
+        let mut frame = alloc::vec![0xff; 12];
+        frame.extend(rest);
+        FrameHeader::parse(&frame)
+    }
+
+    #[test]
+    fn a_tag_is_0x8100_behind_the_source_and_nothing_else() {
+        let read = |rest: &[u8]| header(rest).map(|h| (h.tagged, h.vid, h.ethertype));
+        assert_eq!(read(&[0x08, 0, 1, 2, 3, 4]), Some((false, 0, 0x0800)));
+        assert_eq!(
+            read(&[0x81, 0, 0xef, 0xfe, 0x86, 0xdd]),
+            Some((true, 0xffe, 0x86dd))
+        );
+        assert_eq!(read(&[0x88, 0xa8, 0, 5, 0x81, 0]), Some((false, 0, 0x88a8)));
+        assert_eq!(read(&[0x81, 0, 0, 5, 0x81, 0]), Some((true, 5, 0x8100)));
+    }
+
+    #[test]
+    fn what_a_short_frame_lacks_reads_as_the_zeros_of_its_padding() {
+        assert_eq!(header(&[0x81]), None);
+        let read = |rest: &[u8]| header(rest).map(|h| (h.vid, h.ethertype));
+        assert_eq!(read(&[0x81, 0]), Some((0, 0)));
+        assert_eq!(read(&[0x81, 0, 0, 5, 0x08]), Some((5, 0x0800)));
+    }
+
+    #[test]
+    fn segments_end_at_4094() {
+        assert_eq!(Segment::new(4094).map(Segment::vid), Some(4094));
+        assert_eq!(Segment::new(4095), None);
+    }
+}

@@ -234,3 +234,50 @@ impl AddressTable {
         (0..=mask).map(move |step| (start + step) & mask)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_table_holds_what_a_map_holds(
+            entries in prop::collection::vec((0..400_u64, 0..MAX_PARTITIONS), 0..200),
+            stride in prop::sample::select(alloc::vec![1_u64, 1 << 8, 1 << 24, 1 << 40]),
+        ) {
+            let mac = |n: u64| {
+                let [_, _, octets @ ..] = (n * stride).to_be_bytes();
+                Mac::new(octets)
+            };
+            let mut map = BTreeMap::new();
+            for (n, partition) in &entries {
+                *map.entry(mac(*n)).or_insert(0) |= 1_u64 << partition;
+            }
+            let table = AddressTable::new(entries.iter().map(|(n, p)| (mac(*n), *p)).collect());
+            for n in 0..400 {
+                prop_assert_eq!(table.get(mac(n)), map.get(&mac(n)).copied().unwrap_or(0));
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_in_a_row_are_found_within_a_few_slots() {
+        for octet in 0..6 {
+            let mac = |n: u8| {
+                let mut octets = [2, 0, 0, 0, 0, 0];
+                octets[octet] = n;
+                Mac::new(octets)
+            };
+            let table = AddressTable::new((0..128).map(|n| (mac(n), 0)).collect());
+            for n in 0..=255 {
+                let used = |at: &usize| table.slots[*at].0 != FREE;
+                assert!(
+                    table.probe(mac(n)).take_while(used).count() <= 8,
+                    "octet {octet}, {n}"
+                );
+            }
+        }
+    }
+}
