@@ -32,6 +32,19 @@ const NANOSECONDS: u8 = 9;
 /// The number of Toeplitz in `epb_hash`.
 const TOEPLITZ: u8 = 5;
 
+/// Makes the folder for captures if it is not there.
+///
+/// # Errors
+/// A usage failure when it cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        Failure::usage(
+            format!("cannot make the folder {}: {error}", folder.display()),
+            "name a folder that you may write to",
+        )
+    })
+}
+
 /// A pcapng file in the making.
 #[derive(Debug)]
 pub struct Capture {
@@ -46,12 +59,7 @@ impl Capture {
     /// # Errors
     /// A usage failure when the folder cannot be made or takes no new file.
     pub fn create(folder: &Path, name: &str) -> Result<Self, Failure> {
-        fs::create_dir_all(folder).map_err(|error| {
-            Failure::usage(
-                format!("cannot make the folder {}: {error}", folder.display()),
-                "name a folder that you may write to",
-            )
-        })?;
+        make_folder(folder)?;
         let mut capture = Self {
             draft: Draft::create(&folder.join(format!("{name}.pcapng")))?,
             block: Vec::new(),

@@ -1,15 +1,12 @@
-//! Captures as the tests read and write them: through the `pcap-file` crate, which
-//! shares nothing with the program's own reader and writer.
+//! The collection of captures beside the project, and frames as the oracle has them.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
-use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
-use pcap_file::pcapng::{Block, PcapNgReader};
+use pcap_file::pcap::{PcapPacket, PcapWriter};
 
+use crate::capture::{self, Frame};
 use crate::oracle::Delivery;
 
 /// The captures beside the project, in order of their names.
@@ -39,61 +36,34 @@ pub fn collection() -> Vec<PathBuf> {
 /// The frames of a capture in order.
 ///
 /// # Panics
-/// When the file is no capture.
+/// When the file is no whole capture.
 pub fn frames(path: &Path) -> Vec<Vec<u8>> {
-    if path.extension().is_some_and(|e| e == "pcapng") {
-        return deliveries(path).into_iter().map(|d| d.bytes).collect();
-    }
-    let mut reader = PcapReader::new(open(path)).expect("a pcap file");
-    let mut frames = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        frames.push(packet.expect("a whole packet").data.into_owned());
-    }
-    frames
+    read(path).into_iter().map(|frame| frame.bytes).collect()
 }
 
-/// The frames of a pcapng file with queue (0 where none is given) and Toeplitz hash.
+/// The frames of a capture with queue (0 where none is given) and Toeplitz hash.
 ///
 /// # Panics
-/// When the file is no pcapng file.
+/// When the file is no whole capture, or a hash is not Toeplitz.
 pub fn deliveries(path: &Path) -> Vec<Delivery> {
-    let mut reader = PcapNgReader::new(open(path)).expect("a pcapng file");
-    let mut deliveries = Vec::new();
-    while let Some(block) = reader.next_block() {
-        if let Block::EnhancedPacket(packet) = block.expect("a whole block") {
-            let mut delivery = Delivery {
-                queue: 0,
-                hash: None,
-                bytes: packet.data.to_vec(),
-            };
-            for option in &packet.options {
-                note(&mut delivery, option);
-            }
-            deliveries.push(delivery);
-        }
-    }
-    deliveries
+    let delivery = |frame: Frame| Delivery {
+        queue: frame.queue.unwrap_or(0),
+        hash: frame.hash.map(|hash| toeplitz(&hash)),
+        bytes: frame.bytes,
+    };
+    read(path).into_iter().map(delivery).collect()
 }
 
-/// epb_queue is option 6 with 32 bits, epb_hash option 3 with algorithm 5 (Toeplitz).
-fn note(delivery: &mut Delivery, option: &EnhancedPacketOption<'_>) {
-    match option {
-        EnhancedPacketOption::Unknown(option) if option.code == 6 => {
-            let value = option
-                .value
-                .as_ref()
-                .try_into()
-                .expect("four bytes of queue");
-            delivery.queue = u32::from_le_bytes(value);
-        }
-        EnhancedPacketOption::Hash(value) => {
-            assert_eq!(value[0], 5, "the hash is Toeplitz");
-            delivery.hash = Some(u32::from_be_bytes(
-                value[1..5].try_into().expect("four bytes"),
-            ));
-        }
-        _ => {}
+/// The value of an `epb_hash` whose algorithm is 5, Toeplitz.
+fn toeplitz(hash: &[u8]) -> u32 {
+    match hash {
+        [5, value @ ..] => u32::from_be_bytes(value.try_into().expect("four bytes of hash")),
+        _ => panic!("the hash {hash:02x?} is not Toeplitz"),
     }
+}
+
+fn read(path: &Path) -> Vec<Frame> {
+    capture::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Writes a capture for the program to replay.
@@ -108,8 +78,4 @@ pub fn write_pcap(path: &Path, frames: &[Vec<u8>]) {
         let packet = PcapPacket::new(stamp, length, frame);
         writer.write_packet(&packet).expect("a packet written");
     }
-}
-
-fn open(path: &Path) -> BufReader<File> {
-    BufReader::new(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }

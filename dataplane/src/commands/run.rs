@@ -11,6 +11,7 @@ use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Attach, Device, Partition, Policy};
 
 use super::{Loaded, load};
+use crate::capture;
 use crate::cli::{ReplayArg, RunArgs};
 use crate::edge::Sources;
 use crate::error::Failure;
@@ -30,6 +31,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
     let sources = open_sources(&loaded, args)?;
+    // First the folder, which the report may go into as well.
+    if let Some(folder) = &args.capture_dir {
+        capture::make_folder(folder)?;
+    }
     if let Some(path) = &args.report {
         Report::check_target(path)?;
     }
