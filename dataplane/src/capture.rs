@@ -64,9 +64,7 @@ impl Capture {
             draft: Draft::create(&folder.join(format!("{name}.pcapng")))?,
             block: Vec::new(),
         };
-        capture
-            .write_header(name)
-            .map_err(|error| cannot_write(capture.draft.target(), &error))?;
+        capture.write_header(name).map_err(|error| cannot_write(capture.draft.target(), &error))?;
         Ok(capture)
     }
 
@@ -182,9 +180,7 @@ mod tests {
 
     fn capture(folder: &Path) -> Capture {
         let mut capture = Capture::create(folder, "secret").unwrap();
-        capture
-            .write(STAMP, b"frame", Some(3), Some(0x51cc_c178))
-            .unwrap();
+        capture.write(STAMP, b"frame", Some(3), Some(0x51cc_c178)).unwrap();
         capture.write(STAMP + 1, b"none", None, None).unwrap();
         capture
     }
@@ -228,10 +224,7 @@ mod tests {
 
         drop(Capture::create(folder.path(), "secret").unwrap());
 
-        assert_eq!(
-            fs::read(folder.path().join("secret.pcapng")).unwrap(),
-            before
-        );
+        assert_eq!(fs::read(folder.path().join("secret.pcapng")).unwrap(), before);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -44,10 +44,7 @@ impl Fabric {
             down: Vec::new(),
             up: Vec::new(),
             mirror: Vec::new(),
-            ends: FarEnds {
-                lanes: Vec::new(),
-                mirror: None,
-            },
+            ends: FarEnds { lanes: Vec::new(), mirror: None },
         };
         for partition in plan.partitions() {
             let (lane, far) = create(&partition.name, geometry)?;
@@ -116,11 +113,9 @@ fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
     let pools = plan.steering() == SteeringMode::Pools;
     for queue in queues.rx {
         let worker = match plan.partitions().get(usize::from(queue.pool())) {
-            Some(partition) if pools => partition
-                .queue_workers
-                .get(usize::from(queue.queue()))
-                .copied()
-                .unwrap_or(0),
+            Some(partition) if pools => {
+                partition.queue_workers.get(usize::from(queue.queue())).copied().unwrap_or(0)
+            }
             _ => usize::from(queue.queue()) % count,
         };
         if let Some(worker) = workers.get_mut(worker) {
@@ -142,10 +137,7 @@ fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
 /// without pools the one that all share.
 fn departure_queue(plan: &Plan, worker: &Assignment, p: usize) -> Option<usize> {
     match plan.steering() {
-        SteeringMode::Pools => worker
-            .tx
-            .iter()
-            .position(|queue| usize::from(queue.pool()) == p),
+        SteeringMode::Pools => worker.tx.iter().position(|queue| usize::from(queue.pool()) == p),
         SteeringMode::Software => (!worker.tx.is_empty()).then_some(0),
     }
 }

@@ -54,10 +54,7 @@ impl Source {
 
     /// The policy `text` of the file at `path`.
     pub fn new(path: &Path, text: String) -> Self {
-        Self {
-            path: path.to_owned(),
-            text,
-        }
+        Self { path: path.to_owned(), text }
     }
 
     /// Where it was read from.
@@ -101,11 +98,7 @@ impl Source {
 
 /// A control character could move a terminal's cursor; a tab may.
 fn harmless(c: char) -> char {
-    if c.is_control() && c != '\t' {
-        '\u{fffd}'
-    } else {
-        c
-    }
+    if c.is_control() && c != '\t' { '\u{fffd}' } else { c }
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> Failure {
@@ -137,10 +130,7 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_column_counted_in_characters() {
         let source = source("[nic]\n\tné = \"x\"\n");
-        assert_eq!(
-            source.excerpt(2, 4, ""),
-            "     2 | \tné = \"x\"\n       | \t  ^\n"
-        );
+        assert_eq!(source.excerpt(2, 4, ""), "     2 | \tné = \"x\"\n       | \t  ^\n");
     }
 
     #[test]

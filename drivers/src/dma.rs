@@ -34,11 +34,7 @@ impl DmaRegion {
             io::ErrorKind::OutOfMemory => Error::PinMemory { bytes, source },
             _ => Error::MapMemory { bytes, source },
         })?;
-        Ok(Self {
-            iommu: Arc::clone(iommu),
-            pages: Some(Arc::clone(pages)),
-            iova,
-        })
+        Ok(Self { iommu: Arc::clone(iommu), pages: Some(Arc::clone(pages)), iova })
     }
 
     /// Where the NIC sees the first byte.
@@ -80,8 +76,7 @@ mod tests {
     impl Iommu for Diary {
         fn map(&self, _: &Arc<Pages>) -> io::Result<Iova> {
             self.entries.lock().unwrap().push("map");
-            self.map
-                .map_or(Ok(Iova::new(0x1000)), |kind| Err(kind.into()))
+            self.map.map_or(Ok(Iova::new(0x1000)), |kind| Err(kind.into()))
         }
 
         fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
@@ -95,11 +90,7 @@ mod tests {
     }
 
     fn diary(map: Option<io::ErrorKind>, unmap_fails: bool) -> (Arc<Diary>, Arc<dyn Iommu>) {
-        let diary = Arc::new(Diary {
-            entries: Mutex::default(),
-            map,
-            unmap_fails,
-        });
+        let diary = Arc::new(Diary { entries: Mutex::default(), map, unmap_fails });
         (Arc::clone(&diary), diary)
     }
 

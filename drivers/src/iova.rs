@@ -23,16 +23,8 @@ pub(crate) struct Range {
 
 /// What is never given out: the bottom, and the message interrupts of x86 (Intel
 /// SDM, vol. 3, 11.11).
-const RESERVED: [Range; 2] = [
-    Range {
-        first: 0,
-        last: FIRST - 1,
-    },
-    Range {
-        first: 0xFEE0_0000,
-        last: 0xFEEF_FFFF,
-    },
-];
+const RESERVED: [Range; 2] =
+    [Range { first: 0, last: FIRST - 1 }, Range { first: 0xFEE0_0000, last: 0xFEEF_FFFF }];
 
 /// The addresses of one domain.
 #[derive(Debug)]
@@ -54,10 +46,7 @@ impl Space {
     /// Takes `bytes` bytes at a multiple of `align`, a power of two.
     pub(crate) fn take(&mut self, bytes: u64, align: u64) -> Option<Iova> {
         let more = bytes.checked_sub(1)?;
-        let range = self
-            .valid
-            .iter()
-            .find_map(|valid| self.fit(valid, more, align))?;
+        let range = self.valid.iter().find_map(|valid| self.fit(valid, more, align))?;
         self.taken.push(range);
         Some(Iova::new(range.first))
     }
@@ -108,18 +97,12 @@ mod tests {
         }
         let first = taken.last().map(|&(first, bytes)| (first, bytes));
         let (first, bytes) = first.unwrap();
-        assert!(
-            space.take(bytes, PAGE).unwrap().get() <= first,
-            "used again"
-        );
+        assert!(space.take(bytes, PAGE).unwrap().get() <= first, "used again");
     }
 
     #[test]
     fn interrupts_are_never_given_out() {
-        let around = Range {
-            first: 0xFEDF_F000,
-            last: 0xFEF0_0FFF,
-        };
+        let around = Range { first: 0xFEDF_F000, last: 0xFEF0_0FFF };
         let mut space = Space::new(Some(vec![around]));
         let mut given = || Some(space.take(PAGE, PAGE)?.get());
         assert_eq!(given(), Some(0xFEDF_F000));
@@ -129,10 +112,7 @@ mod tests {
 
     #[test]
     fn the_ranges_of_the_kernel_are_kept_to_their_last_byte() {
-        let top = Range {
-            first: u64::MAX - (2 * PAGE - 1),
-            last: u64::MAX,
-        };
+        let top = Range { first: u64::MAX - (2 * PAGE - 1), last: u64::MAX };
         let mut space = Space::new(Some(vec![top]));
         assert!(space.take(3 * PAGE, PAGE).is_none());
         let first = space.take(2 * PAGE, PAGE).unwrap();

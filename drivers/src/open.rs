@@ -78,12 +78,7 @@ fn open_at(root: &Path, pci: PciAddress) -> Result<(Card, Alarm), OpenError> {
         Failure::Device(source) => OpenError::Device { pci, source },
     })?;
     let vfio = Arc::new(vfio);
-    let card = Card {
-        id,
-        bar: Arc::new(bar),
-        iommu: vfio.clone(),
-        function: vfio,
-    };
+    let card = Card { id, bar: Arc::new(bar), iommu: vfio.clone(), function: vfio };
     Ok((card, alarm))
 }
 

@@ -42,9 +42,7 @@ impl Lane {
     /// # Errors
     /// An impossible geometry or name, or no memory or file left.
     pub fn create(name: &str, geometry: Geometry) -> io::Result<Self> {
-        geometry
-            .check()
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        geometry.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let (down_file, mut down) = Down::create(
             &format!("lockgate-{name}-down"),
             geometry.down_bytes(),
@@ -69,10 +67,7 @@ impl Lane {
                 ring: ring.map_err(io::Error::other)?,
                 slots: Slots::new(&up, geometry.ring(0), geometry),
             },
-            files: LaneFiles {
-                down: down_file,
-                up: up_file,
-            },
+            files: LaneFiles { down: down_file, up: up_file },
         })
     }
 }

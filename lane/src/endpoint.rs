@@ -22,10 +22,7 @@ use crate::ring::{Closed, End};
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum AttachError {
     #[error("cannot use the lane's `{file}`: pass both files as the core made them")]
-    File {
-        file: &'static str,
-        source: io::Error,
-    },
+    File { file: &'static str, source: io::Error },
     #[error("the lane's `{file}` is not sealed: take lanes from Lockgate's core only")]
     Unsealed { file: &'static str },
     #[error("the lane's `down` has no valid header: use core and endpoint of one version")]
@@ -33,11 +30,7 @@ pub enum AttachError {
     #[error(
         "the lane's `{file}` has {found} bytes instead of {expected}: pass the files of one lane"
     )]
-    Size {
-        file: &'static str,
-        found: u64,
-        expected: u64,
-    },
+    Size { file: &'static str, found: u64, expected: u64 },
     #[error("the lane was left in disorder: restart the partition with a new one")]
     Disorder(#[from] Closed),
 }
@@ -98,10 +91,7 @@ fn validate(files: &LaneFiles) -> Result<Geometry, AttachError> {
 }
 
 fn sealed_size(file: &'static str, handle: &OwnedFd, seals: SealFlags) -> Result<u64, AttachError> {
-    let failed = |error: Errno| AttachError::File {
-        file,
-        source: error.into(),
-    };
+    let failed = |error: Errno| AttachError::File { file, source: error.into() };
     if !fcntl_get_seals(handle).map_err(failed)?.contains(seals) {
         return Err(AttachError::Unsealed { file });
     }
@@ -111,11 +101,7 @@ fn sealed_size(file: &'static str, handle: &OwnedFd, seals: SealFlags) -> Result
 fn expect_size(file: &'static str, found: u64, expected: u64) -> Result<(), AttachError> {
     match found == expected {
         true => Ok(()),
-        false => Err(AttachError::Size {
-            file,
-            found,
-            expected,
-        }),
+        false => Err(AttachError::Size { file, found, expected }),
     }
 }
 
@@ -191,10 +177,7 @@ impl UpWriter {
         let Some(slot) = self.ring.slot() else {
             return false;
         };
-        let meta = Meta {
-            len: frame.len() as u32,
-            ..Meta::default()
-        };
+        let meta = Meta { len: frame.len() as u32, ..Meta::default() };
         self.slots.fill(slot, frame, meta.pack());
         self.ring.advance();
         true
@@ -214,43 +197,24 @@ mod tests {
     use super::*;
     use crate::Lane;
 
-    const SMALL: Geometry = Geometry {
-        rings: 2,
-        slots: 8,
-        frame_bytes: 192,
-    };
+    const SMALL: Geometry = Geometry { rings: 2, slots: 8, frame_bytes: 192 };
 
     #[test]
     fn files_of_no_lane_or_of_two_are_refused() {
         let one = Lane::create("test", SMALL).unwrap();
-        let wide = Geometry {
-            frame_bytes: 8192,
-            ..SMALL
-        };
+        let wide = Geometry { frame_bytes: 8192, ..SMALL };
         let other = Lane::create("other", wide).unwrap();
         let attach = |down: &OwnedFd, up: &OwnedFd| {
-            let files = LaneFiles {
-                down: down.try_clone().unwrap(),
-                up: up.try_clone().unwrap(),
-            };
+            let files = LaneFiles { down: down.try_clone().unwrap(), up: up.try_clone().unwrap() };
             Endpoint::attach(&files).expect_err("no lane")
         };
         let error = attach(&one.files.down, &other.files.up);
-        assert!(
-            matches!(error, AttachError::Size { file: "up", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, AttachError::Size { file: "up", .. }), "{error}");
         let error = attach(&one.files.up, &one.files.down);
-        assert!(
-            matches!(error, AttachError::Unsealed { file: "down" }),
-            "{error}"
-        );
+        assert!(matches!(error, AttachError::Unsealed { file: "down" }), "{error}");
         let null = std::fs::File::open("/dev/null").unwrap().into();
         let error = attach(&one.files.down, &null);
-        assert!(
-            matches!(error, AttachError::File { file: "up", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, AttachError::File { file: "up", .. }), "{error}");
     }
 
     #[test]
@@ -270,15 +234,9 @@ mod tests {
         assert!(forge(&header, size, DOWN_SEALS).is_ok());
         let shrinkable = DOWN_SEALS.difference(SealFlags::SHRINK);
         let error = forge(&header, size, shrinkable).unwrap_err();
-        assert!(
-            matches!(error, AttachError::Unsealed { file: "down" }),
-            "{error}"
-        );
+        assert!(matches!(error, AttachError::Unsealed { file: "down" }), "{error}");
         let error = forge(&header, size - 4096, DOWN_SEALS).unwrap_err();
-        assert!(
-            matches!(error, AttachError::Size { file: "down", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, AttachError::Size { file: "down", .. }), "{error}");
         for header in [&[0xff; 24][..], &[]] {
             let error = forge(header, size, DOWN_SEALS).unwrap_err();
             assert!(matches!(error, AttachError::Header), "{error}");

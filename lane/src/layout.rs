@@ -143,11 +143,7 @@ impl Geometry {
 mod tests {
     use super::*;
 
-    const PLAIN: Geometry = Geometry {
-        rings: 2,
-        slots: 512,
-        frame_bytes: 1536,
-    };
+    const PLAIN: Geometry = Geometry { rings: 2, slots: 512, frame_bytes: 1536 };
 
     #[test]
     fn ring_of_ethernet_frames_lies_where_the_layout_says() {
@@ -174,10 +170,7 @@ mod tests {
     fn slots_hold_their_frame_and_are_an_odd_number_of_lines() {
         for lines in 1..=256 {
             let frame_bytes = 64 * lines;
-            let geometry = Geometry {
-                frame_bytes,
-                ..PLAIN
-            };
+            let geometry = Geometry { frame_bytes, ..PLAIN };
             assert!(geometry.stride() >= frame_bytes as usize);
             assert_eq!(geometry.stride() / LINE % 2, 1);
         }
@@ -208,10 +201,7 @@ mod tests {
             assert_eq!(wrong.check(), Err(GeometryError::Slots(slots)));
         }
         for frame_bytes in [0, 1518, 16448] {
-            let wrong = Geometry {
-                frame_bytes,
-                ..PLAIN
-            };
+            let wrong = Geometry { frame_bytes, ..PLAIN };
             assert_eq!(wrong.check(), Err(GeometryError::FrameBytes(frame_bytes)));
         }
     }

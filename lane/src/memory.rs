@@ -27,9 +27,8 @@ use crate::layout::{Geometry, LINE};
 pub(crate) use slots::{OpenSlots, OwnSlots, Slots, TrustedSlots};
 
 /// Seals of `up`: neither its size nor its seals change any more.
-pub(crate) const UP_SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::SEAL);
+pub(crate) const UP_SEALS: SealFlags =
+    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// Seals of `down`: besides, nobody can write to it or map it writable any more.
 pub(crate) const DOWN_SEALS: SealFlags = UP_SEALS.union(SealFlags::FUTURE_WRITE);
@@ -72,11 +71,7 @@ impl Mapping {
         // SAFETY: without a wish for an address the kernel picks one that is unused.
         let base = unsafe { mmap(ptr::null_mut(), len, protection, flags, file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Arc::new(Self {
-            base: Place(base),
-            len,
-            writable,
-        }))
+        Ok(Arc::new(Self { base: Place(base), len, writable }))
     }
 
     /// The address of the `len` bytes at `offset`, which must lie in the mapping and
@@ -108,10 +103,7 @@ pub(crate) struct TheirIndex {
 
 impl TheirIndex {
     pub(crate) fn new(memory: &Arc<Mapping>, offset: usize) -> Self {
-        Self {
-            word: memory.place(offset, LINE),
-            _memory: memory.clone(),
-        }
+        Self { word: memory.place(offset, LINE), _memory: memory.clone() }
     }
 
     /// Reads it; what the other side wrote before it moved the index is visible then.
@@ -203,11 +195,7 @@ mod tests {
 
     use super::*;
 
-    const SMALL: Geometry = Geometry {
-        rings: 1,
-        slots: 4,
-        frame_bytes: 128,
-    };
+    const SMALL: Geometry = Geometry { rings: 1, slots: 4, frame_bytes: 128 };
 
     /// The permissions of every mapping of the file `name` in this process.
     fn permissions(name: &str) -> Vec<String> {

@@ -27,10 +27,7 @@ impl Meta {
         let queue = u64::from(self.queue) & QUEUE_MASK;
         let kind = u64::from(kind) & KIND_MASK;
         let len = u64::from(self.len as u16);
-        [
-            len | queue << 16 | kind << 28 | u64::from(value) << 32,
-            self.stamp_ns,
-        ]
+        [len | queue << 16 | kind << 28 | u64::from(value) << 32, self.stamp_ns]
     }
 
     pub(crate) fn unpack([word, stamp_ns]: [u64; 2]) -> Self {
@@ -50,29 +47,16 @@ mod tests {
 
     #[test]
     fn packing_keeps_every_field_at_its_limit() {
-        let full = Meta {
-            len: 16384,
-            queue: 4095,
-            hash: Some((u32::MAX, 15)),
-            stamp_ns: u64::MAX,
-        };
+        let full = Meta { len: 16384, queue: 4095, hash: Some((u32::MAX, 15)), stamp_ns: u64::MAX };
         assert_eq!(Meta::unpack(full.pack()), full);
-        let first = Meta {
-            hash: Some((0, 1)),
-            ..Meta::default()
-        };
+        let first = Meta { hash: Some((0, 1)), ..Meta::default() };
         assert_eq!(Meta::unpack(first.pack()), first);
         assert_eq!(Meta::unpack([0, 0]), Meta::default());
     }
 
     #[test]
     fn field_beyond_its_limit_does_not_reach_its_neighbour() {
-        let over = Meta {
-            len: 0,
-            queue: 4096,
-            hash: Some((0, 16)),
-            stamp_ns: 0,
-        };
+        let over = Meta { len: 0, queue: 4096, hash: Some((0, 16)), stamp_ns: 0 };
         assert_eq!(Meta::unpack(over.pack()), Meta::default());
     }
 }

@@ -112,12 +112,8 @@ impl End {
 
     #[cold]
     fn close(&mut self, to: u32, limit: u32) -> Closed {
-        let closed = Closed {
-            ring: self.name,
-            from: self.bound.wrapping_sub(self.lead),
-            to,
-            limit,
-        };
+        let closed =
+            Closed { ring: self.name, from: self.bound.wrapping_sub(self.lead), to, limit };
         self.closed = Some(closed);
         // At its bound for ever, so that the fast path needs no check of its own.
         self.next = self.bound;

@@ -8,11 +8,7 @@ use std::thread;
 use lockgate_lane::{DownReader, Endpoint, Geometry, HEAD_BYTES, Lane, Meta, copy_frame};
 use proptest::prelude::*;
 
-const SMALL: Geometry = Geometry {
-    rings: 2,
-    slots: 8,
-    frame_bytes: 192,
-};
+const SMALL: Geometry = Geometry { rings: 2, slots: 8, frame_bytes: 192 };
 
 fn lane() -> (Lane, Endpoint) {
     let lane = Lane::create("test", SMALL).unwrap();
@@ -60,10 +56,7 @@ fn next_up(lane: &mut Lane) -> Option<Vec<u8>> {
     let head = found.len().min(HEAD_BYTES);
     let mut frame = header[..head].to_vec();
     frame.resize(found.len(), 0);
-    assert_eq!(
-        lane.up.copy(&found, head, &mut frame[head..]),
-        found.len() - head
-    );
+    assert_eq!(lane.up.copy(&found, head, &mut frame[head..]), found.len() - head);
     lane.up.consume();
     Some(frame)
 }

@@ -73,10 +73,7 @@ impl<T: Copy> Log<T> {
 
 impl<T> Default for Log<T> {
     fn default() -> Self {
-        Self {
-            first: Vec::new(),
-            total: 0,
-        }
+        Self { first: Vec::new(), total: 0 }
     }
 }
 

@@ -31,11 +31,7 @@ pub(crate) struct Domain {
 
 impl Domain {
     pub(crate) fn new() -> Self {
-        Self {
-            mappings: BTreeMap::new(),
-            next: FIRST,
-            faults: Log::default(),
-        }
+        Self { mappings: BTreeMap::new(), next: FIRST, faults: Log::default() }
     }
 
     pub(crate) fn map(&mut self, pages: &Arc<Pages>) -> io::Result<Iova> {
@@ -65,43 +61,35 @@ impl Domain {
     /// Reads `into.len()` bytes at `iova`.
     pub(crate) fn read(&mut self, iova: u64, into: &mut [u8]) -> Result<(), DmaFault> {
         let bytes = into.len();
-        let done = self
-            .find(iova)
-            .is_some_and(|(pages, offset)| pages.read(offset, into));
+        let done = self.find(iova).is_some_and(|(pages, offset)| pages.read(offset, into));
         self.outcome(done, iova, bytes, false)
     }
 
     /// Writes `from` at `iova`.
     pub(crate) fn write(&mut self, iova: u64, from: &[u8]) -> Result<(), DmaFault> {
-        let done = self
-            .find(iova)
-            .is_some_and(|(pages, offset)| pages.write(offset, from));
+        let done = self.find(iova).is_some_and(|(pages, offset)| pages.write(offset, from));
         self.outcome(done, iova, from.len(), true)
     }
 
     /// Reads the little-endian quadword at `iova`, and sees whatever software
     /// stored before it.
     pub(crate) fn load_u64(&mut self, iova: u64) -> Result<u64, DmaFault> {
-        let value = self
-            .find(iova)
-            .and_then(|(pages, offset)| pages.load_u64(offset));
+        let value = self.find(iova).and_then(|(pages, offset)| pages.load_u64(offset));
         self.outcome(value.is_some(), iova, 8, false)?;
         Ok(u64::from_le(value.unwrap_or(0)))
     }
 
     /// Writes the little-endian quadword at `iova` after everything written before.
     pub(crate) fn store_u64(&mut self, iova: u64, value: u64) -> Result<(), DmaFault> {
-        let done = self
-            .find(iova)
-            .is_some_and(|(pages, offset)| pages.store_u64(offset, value.to_le()));
+        let done =
+            self.find(iova).is_some_and(|(pages, offset)| pages.store_u64(offset, value.to_le()));
         self.outcome(done, iova, 8, true)
     }
 
     /// As [`Domain::store_u64`], for four bytes.
     pub(crate) fn store_u32(&mut self, iova: u64, value: u32) -> Result<(), DmaFault> {
-        let done = self
-            .find(iova)
-            .is_some_and(|(pages, offset)| pages.store_u32(offset, value.to_le()));
+        let done =
+            self.find(iova).is_some_and(|(pages, offset)| pages.store_u32(offset, value.to_le()));
         self.outcome(done, iova, 4, true)
     }
 
@@ -116,11 +104,7 @@ impl Domain {
         if ok {
             return Ok(());
         }
-        let fault = DmaFault {
-            iova: Iova::new(iova),
-            bytes,
-            write,
-        };
+        let fault = DmaFault { iova: Iova::new(iova), bytes, write };
         self.faults.push(fault);
         Err(fault)
     }

@@ -15,19 +15,14 @@ impl Nvm {
         for (word, pair) in words.iter_mut().skip(MAC_ADDRESS.into()).zip(pairs) {
             *word = u16::from_le_bytes(*pair);
         }
-        let sum = words
-            .iter()
-            .fold(0_u16, |sum, &word| sum.wrapping_add(word));
+        let sum = words.iter().fold(0_u16, |sum, &word| sum.wrapping_add(word));
         words[usize::from(CHECKSUM)] = SUM.wrapping_sub(sum);
         Self(words)
     }
 
     /// Word `address`; all ones behind the end.
     pub(crate) fn word(&self, address: u16) -> u16 {
-        self.0
-            .get(usize::from(address))
-            .copied()
-            .unwrap_or(u16::MAX)
+        self.0.get(usize::from(address)).copied().unwrap_or(u16::MAX)
     }
 }
 

@@ -27,20 +27,14 @@ impl Phy {
     /// A PHY after reset, with a cable in it or not.
     pub(crate) fn new(cable: bool) -> Self {
         let mut words = [0; 32];
-        let control = Control::new()
-            .with_autonegotiate(true)
-            .with_full_duplex(true)
-            .with_speed_high(true);
+        let control =
+            Control::new().with_autonegotiate(true).with_full_duplex(true).with_speed_high(true);
         words[usize::from(register::CONTROL)] = control.into();
         words[usize::from(register::ID_HIGH)] = ID[0];
         words[usize::from(register::ID_LOW)] = ID[1];
         words[usize::from(register::ADVERTISEMENT)] = 0x01E1;
         words[usize::from(register::PARTNER)] = 0x41E1;
-        Self {
-            words,
-            cable,
-            up_from: None,
-        }
+        Self { words, cable, up_from: None }
     }
 
     pub(crate) fn cable(&self) -> bool {

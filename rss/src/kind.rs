@@ -25,14 +25,8 @@ pub enum HashKind {
 
 impl HashKind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 6] = [
-        Self::Ipv4,
-        Self::Ipv4Tcp,
-        Self::Ipv4Udp,
-        Self::Ipv6,
-        Self::Ipv6Tcp,
-        Self::Ipv6Udp,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Ipv4, Self::Ipv4Tcp, Self::Ipv4Udp, Self::Ipv6, Self::Ipv6Tcp, Self::Ipv6Udp];
 
     /// The name in a policy file, such as `"ipv4-tcp"`.
     pub const fn name(self) -> &'static str {
@@ -77,9 +71,7 @@ impl FromStr for HashKind {
 
     fn from_str(text: &str) -> Result<Self, UnknownHashKind> {
         let mut kinds = Self::ALL.into_iter();
-        kinds
-            .find(|kind| kind.name() == text)
-            .ok_or(UnknownHashKind)
+        kinds.find(|kind| kind.name() == text).ok_or(UnknownHashKind)
     }
 }
 
@@ -112,9 +104,7 @@ impl HashKinds {
 
     /// The kinds of the set, in the order of their codes.
     pub fn iter(self) -> impl Iterator<Item = HashKind> {
-        HashKind::ALL
-            .into_iter()
-            .filter(move |&kind| self.contains(kind))
+        HashKind::ALL.into_iter().filter(move |&kind| self.contains(kind))
     }
 }
 
@@ -156,9 +146,6 @@ mod tests {
         assert!(!set.is_empty());
         assert!(HashKinds::NONE.is_empty());
         assert_eq!(HashKinds::NONE.iter().count(), 0);
-        assert_eq!(
-            HashKind::ALL.into_iter().collect::<HashKinds>(),
-            HashKinds::ALL
-        );
+        assert_eq!(HashKind::ALL.into_iter().collect::<HashKinds>(), HashKinds::ALL);
     }
 }

@@ -20,10 +20,7 @@ impl Table {
     /// If `size` is no power of two up to [`Table::MAX`], or `queues` is 0: the
     /// first is a constant of the card, the second has passed the policy check.
     pub fn round_robin(size: usize, queues: u8) -> Self {
-        assert!(
-            size.is_power_of_two() && size <= Self::MAX,
-            "a table of {size} entries"
-        );
+        assert!(size.is_power_of_two() && size <= Self::MAX, "a table of {size} entries");
         assert!(queues > 0, "a table for no queue");
         let mut entries = [0; Self::MAX];
         for (i, entry) in entries[..size].iter_mut().enumerate() {

@@ -21,10 +21,8 @@ pub fn binary() -> &'static PathBuf {
     BINARY.get_or_init(|| {
         // target/PROFILE/deps/TEST-HASH: the program lies two folders up.
         let test = std::env::current_exe().expect("a running test has a path");
-        let folder = test
-            .parent()
-            .and_then(|deps| deps.parent())
-            .expect("tests lie in target/PROFILE/deps");
+        let folder =
+            test.parent().and_then(|deps| deps.parent()).expect("tests lie in target/PROFILE/deps");
         let profile = match folder.file_name().and_then(|name| name.to_str()) {
             Some("debug") | None => "dev",
             Some(profile) => profile,
@@ -32,14 +30,7 @@ pub fn binary() -> &'static PathBuf {
         let target = folder.parent().expect("profiles lie in target");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "lockgate",
-                "--profile",
-                profile,
-            ])
+            .args(["build", "--quiet", "--package", "lockgate", "--profile", profile])
             .arg("--target-dir")
             .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))

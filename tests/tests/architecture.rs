@@ -17,14 +17,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("lockgate-rss", &[]),
     ("lockgate-lane", &[]),
     ("lockgate-vmdq", &["lockgate-rss"]),
-    (
-        "lockgate-drivers",
-        &["lockgate-regs", "lockgate-rss", "lockgate-vmdq"],
-    ),
-    (
-        "lockgate-nicmodel",
-        &["lockgate-regs", "lockgate-rss", "lockgate-drivers"],
-    ),
+    ("lockgate-drivers", &["lockgate-regs", "lockgate-rss", "lockgate-vmdq"]),
+    ("lockgate-nicmodel", &["lockgate-regs", "lockgate-rss", "lockgate-drivers"]),
     (
         "lockgate",
         &[
@@ -52,12 +46,8 @@ const CORE_TAKES: [(&str, &[&str]); 5] = [
 ];
 
 /// Where `unsafe` may stand, and nowhere else.
-const UNSAFE: [&str; 4] = [
-    "drivers/src/sys/",
-    "lane/src/memory.rs",
-    "lane/src/memory/",
-    "rss/src/simd",
-];
+const UNSAFE: [&str; 4] =
+    ["drivers/src/sys/", "lane/src/memory.rs", "lane/src/memory/", "rss/src/simd"];
 
 /// A package of the workspace.
 struct Package {
@@ -142,10 +132,7 @@ fn dependencies_point_only_down() {
     for package in &all {
         let name = package.name.as_str();
         let Some(allowed) = allowed.get(name) else {
-            assert!(
-                DEVELOPMENT.contains(&name),
-                "{name} has no place in the order"
-            );
+            assert!(DEVELOPMENT.contains(&name), "{name} has no place in the order");
             continue;
         };
         let used = package.uses.iter().map(String::as_str);
@@ -160,10 +147,7 @@ fn the_trusted_core_takes_no_more_from_others_than_is_listed() {
     let all = packages();
     for (name, allowed) in CORE_TAKES {
         let package = all.iter().find(|package| package.name == name).unwrap();
-        let foreign = package
-            .uses
-            .iter()
-            .filter(|used| !used.starts_with("lockgate"));
+        let foreign = package.uses.iter().filter(|used| !used.starts_with("lockgate"));
         for used in foreign {
             assert!(allowed.contains(&used.as_str()), "{name} takes {used}");
         }
@@ -218,10 +202,7 @@ fn packages_without_unsafe_forbid_it() {
         });
         if is_root && !holds_unsafe {
             let code = Source::new(&text).code();
-            assert!(
-                code.contains("#![forbid(unsafe_code)]"),
-                "{path} does not forbid unsafe code"
-            );
+            assert!(code.contains("#![forbid(unsafe_code)]"), "{path} does not forbid unsafe code");
         }
     }
 }
@@ -250,9 +231,7 @@ fn every_unsafe_block_says_why_it_is_sound() {
 
 /// Whether a line asks its users for something, rather than relying on it.
 fn is_promise(line: &str) -> bool {
-    ["unsafe fn", "unsafe trait", "unsafe extern"]
-        .iter()
-        .any(|words| line.contains(words))
+    ["unsafe fn", "unsafe trait", "unsafe extern"].iter().any(|words| line.contains(words))
 }
 
 /// Whether the comment above the statement that line `at` belongs to has the word.
@@ -286,12 +265,8 @@ fn an_unexplained_block_is_noticed() {
         is_explained(&code, &comments, at)
     };
     assert!(lines("// SAFETY: it is.\nlet a = unsafe { f() };\n"));
-    assert!(lines(
-        "// SAFETY: it is,\n// for sure.\nlet a =\n    unsafe { f() };\n"
-    ));
+    assert!(lines("// SAFETY: it is,\n// for sure.\nlet a =\n    unsafe { f() };\n"));
     assert!(!lines("let a = unsafe { f() };\n"));
-    assert!(!lines(
-        "// SAFETY: of another.\nlet b = f();\nlet a = unsafe { f() };\n"
-    ));
+    assert!(!lines("// SAFETY: of another.\nlet b = f();\nlet a = unsafe { f() };\n"));
     assert!(!lines("// SAFETY: far away.\n\nlet a = unsafe { f() };\n"));
 }

@@ -18,13 +18,7 @@ struct Outcome {
 
 impl Outcome {
     fn delivered(&self, name: &str) -> Vec<Delivery> {
-        deliveries(
-            &self
-                .folder
-                .path()
-                .join("out")
-                .join(format!("{name}.pcapng")),
-        )
+        deliveries(&self.folder.path().join("out").join(format!("{name}.pcapng")))
     }
 }
 
@@ -37,9 +31,7 @@ fn run(scene: &Scene, replays: &[(String, PathBuf)]) -> Outcome {
     let mut command = lockgate();
     command.arg("run").arg(&policy);
     for (source, file) in replays {
-        command
-            .arg("--replay")
-            .arg(format!("{source}={}", file.display()));
+        command.arg("--replay").arg(format!("{source}={}", file.display()));
     }
     command.arg("--capture-dir").arg(folder.path().join("out"));
     command.arg("--report").arg(&report);
@@ -51,10 +43,7 @@ fn run(scene: &Scene, replays: &[(String, PathBuf)]) -> Outcome {
         scene.policy("model:82576")
     );
     let text = std::fs::read_to_string(&report).expect("a report");
-    Outcome {
-        folder,
-        report: serde_json::from_str(&text).expect("JSON"),
-    }
+    Outcome { folder, report: serde_json::from_str(&text).expect("JSON") }
 }
 
 fn reasons(drops: &serde_json::Value) -> BTreeMap<String, u64> {
@@ -68,10 +57,7 @@ fn reasons(drops: &serde_json::Value) -> BTreeMap<String, u64> {
 }
 
 fn owned(drops: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
-    drops
-        .iter()
-        .map(|(reason, n)| ((*reason).to_owned(), *n))
-        .collect()
+    drops.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect()
 }
 
 /// Frames of one queue keep their order; queues run beside each other.
@@ -85,36 +71,20 @@ fn by_queue(deliveries: &[Delivery]) -> BTreeMap<u32, Vec<&Delivery>> {
 
 fn compare_counts(scene: &Scene, expected: &Expected, outcome: &Outcome, what: &str) {
     let wire = &outcome.report["wire"];
-    assert_eq!(
-        reasons(&wire["drops"]),
-        owned(&expected.wire_drops),
-        "{what}: drops"
-    );
+    assert_eq!(reasons(&wire["drops"]), owned(&expected.wire_drops), "{what}: drops");
     assert_eq!(wire["rx_frames"], expected.arrived, "{what}: arrived");
     assert_eq!(wire["tx_frames"], expected.departures.len(), "{what}: left");
     for (i, tenant) in scene.tenants.iter().enumerate() {
         let figures = &outcome.report["partitions"][&tenant.name];
         let what = format!("{what}: {}", tenant.name);
-        assert_eq!(
-            figures["rx_frames"],
-            expected.deliveries[i].len(),
-            "{what} rx"
-        );
+        assert_eq!(figures["rx_frames"], expected.deliveries[i].len(), "{what} rx");
         assert_eq!(figures["tx_frames"], expected.sent[i], "{what} tx");
-        assert_eq!(
-            reasons(&figures["drops"]),
-            owned(&expected.tenant_drops[i]),
-            "{what} drops"
-        );
+        assert_eq!(reasons(&figures["drops"]), owned(&expected.tenant_drops[i]), "{what} drops");
     }
 }
 
 fn from_the_wire(file: &Path) {
-    let what = file
-        .file_name()
-        .expect("a name")
-        .to_string_lossy()
-        .into_owned();
+    let what = file.file_name().expect("a name").to_string_lossy().into_owned();
     let arriving = frames(file);
     let scene = derive(&arriving);
     let mut expected = Expected::new(&scene);
@@ -125,20 +95,12 @@ fn from_the_wire(file: &Path) {
     compare_counts(&scene, &expected, &outcome, &what);
     for (tenant, wanted) in scene.tenants.iter().zip(&expected.deliveries) {
         let got = outcome.delivered(&tenant.name);
-        assert!(
-            by_queue(&got) == by_queue(wanted),
-            "{what}: {} got other frames",
-            tenant.name
-        );
+        assert!(by_queue(&got) == by_queue(wanted), "{what}: {} got other frames", tenant.name);
     }
 }
 
 fn from_the_tenants(file: &Path) {
-    let what = file
-        .file_name()
-        .expect("a name")
-        .to_string_lossy()
-        .into_owned();
+    let what = file.file_name().expect("a name").to_string_lossy().into_owned();
     let sent = frames(file);
     let scene = derive(&sent);
     let mut expected = Expected::new(&scene);
@@ -158,11 +120,7 @@ fn from_the_tenants(file: &Path) {
         wanted.sort();
         assert!(&got == wanted, "{what}: {} got other frames", tenant.name);
     }
-    let mut left: Vec<_> = outcome
-        .delivered("wire")
-        .into_iter()
-        .map(|d| d.bytes)
-        .collect();
+    let mut left: Vec<_> = outcome.delivered("wire").into_iter().map(|d| d.bytes).collect();
     left.sort();
     expected.departures.sort();
     assert!(left == expected.departures, "{what}: other frames left");
@@ -228,16 +186,7 @@ fn edge_frames() -> Vec<Vec<u8>> {
     let group = [0x01, 0, 0x5e, 0, 0, 0xfb];
     let reserved = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
     let pause = [0x01, 0x80, 0xc2, 0, 0, 0x01];
-    let destinations = [
-        mac(1),
-        mac(2),
-        mac(3),
-        mac(9),
-        [0xff; 6],
-        group,
-        reserved,
-        pause,
-    ];
+    let destinations = [mac(1), mac(2), mac(3), mac(9), [0xff; 6], group, reserved, pause];
     let tags: [&[u8]; 7] = [
         &[],
         &[0x81, 0, 0, 0],
@@ -247,9 +196,7 @@ fn edge_frames() -> Vec<Vec<u8>> {
         &[0x81, 0, 0x0f, 0xff],
         &[0x88, 0xa8, 0, 7],
     ];
-    let lengths = [
-        0, 13, 14, 15, 17, 18, 59, 60, 61, 1513, 1514, 1515, 1518, 1519, 9000,
-    ];
+    let lengths = [0, 13, 14, 15, 17, 18, 59, 60, 61, 1513, 1514, 1515, 1518, 1519, 9000];
     let mut frames = Vec::new();
     for dst in destinations {
         for src in [mac(1), mac(2), mac(4), mac(8)] {

@@ -47,9 +47,7 @@ broadcast = false
 const SIZES: RingSizes = RingSizes { rx: 64, tx: 64 };
 
 fn plan() -> Plan {
-    let machine = Machine {
-        cores: vec![0, 1, 2, 3],
-    };
+    let machine = Machine { cores: vec![0, 1, 2, 3] };
     let policy = Policy::parse(POLICY).unwrap();
     policy.check(&Capabilities::I82576, &machine).unwrap()
 }
@@ -145,13 +143,7 @@ fn flows_spread_over_both_queues_of_a_pool_as_their_hash_says() {
         let hashed = input(&frame, HashKinds::ALL).unwrap();
         let hash = toeplitz.hash(hashed.bytes());
         let expected = table.queue(hash);
-        assert_eq!(
-            model.receive(&frame),
-            Receive::Stored {
-                copies: 1,
-                missed: 0
-            }
-        );
+        assert_eq!(model.receive(&frame), Receive::Stored { copies: 1, missed: 0 });
         let mut got = Vec::new();
         for queue in &mut queues.rx {
             let shown = queue.poll(64);
@@ -214,11 +206,7 @@ fn the_card_refuses_to_send_for_another_partition() {
     let mut frames = [packet(RED, 20, 1), packet(RED, 20, 2), packet(RED, 10, 3)];
     own(&mut frames[1]);
     own(&mut frames[2]);
-    let blue = queues
-        .tx
-        .iter_mut()
-        .find(|queue| queue.pool() == 1)
-        .unwrap();
+    let blue = queues.tx.iter_mut().find(|queue| queue.pool() == 1).unwrap();
     for frame in &frames {
         blue.buffer().unwrap()[..60].copy_from_slice(frame);
         assert!(blue.push(60));

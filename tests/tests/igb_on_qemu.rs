@@ -40,9 +40,7 @@ wire = "out"
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn plan() -> Plan {
-    let machine = Machine {
-        cores: vec![0, 1, 2, 3],
-    };
+    let machine = Machine { cores: vec![0, 1, 2, 3] };
     let policy = Policy::parse(POLICY).unwrap();
     policy.check(&Capabilities::I82576, &machine).unwrap()
 }
@@ -134,11 +132,7 @@ fn frames_reach_the_pool_of_their_address_and_vlan_and_no_other() {
     }
     let counted = nic.statistics().unwrap();
     assert_eq!(counted.rx_good, 200);
-    assert_eq!(
-        nic.statistics().unwrap().rx_good,
-        0,
-        "a difference, not a sum"
-    );
+    assert_eq!(nic.statistics().unwrap().rx_good, 0, "a difference, not a sum");
 }
 
 #[test]

@@ -50,28 +50,16 @@ fn stop_by(signal: Signal) {
     let text = std::fs::read_to_string(out.join("report.json")).expect("a report");
     let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let arrived = report["wire"]["rx_frames"].as_u64().expect("a count");
-    assert!(
-        (10..=60).contains(&arrived),
-        "{arrived} frames in half a second at 50 a second"
-    );
+    assert!((10..=60).contains(&arrived), "{arrived} frames in half a second at 50 a second");
     let partitions = report["partitions"].as_object().expect("partitions");
     for (name, figures) in partitions {
         let captured = deliveries(&out.join(format!("{name}.pcapng")));
         assert_eq!(figures["rx_frames"], captured.len(), "capture of {name}");
     }
     let left = deliveries(&out.join("wire.pcapng"));
-    assert_eq!(
-        report["wire"]["tx_frames"],
-        left.len(),
-        "capture of the wire"
-    );
+    assert_eq!(report["wire"]["tx_frames"], left.len(), "capture of the wire");
     let files = std::fs::read_dir(&out).expect("a folder").count();
-    assert_eq!(
-        files,
-        partitions.len() + 2,
-        "something half-written stays in {}",
-        out.display()
-    );
+    assert_eq!(files, partitions.len() + 2, "something half-written stays in {}", out.display());
 }
 
 #[test]
@@ -95,10 +83,6 @@ fn duration_ends_a_run_that_would_go_on() {
         .arg(folder.path())
         .output()
         .expect("lockgate starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(begun.elapsed() < Duration::from_secs(3));
 }

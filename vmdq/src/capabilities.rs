@@ -69,10 +69,7 @@ impl Capabilities {
     pub const I82576: Self = Self {
         card: "82576",
         family: "igb",
-        layouts: &[PoolLayout {
-            pools: 8,
-            queues: 2,
-        }],
+        layouts: &[PoolLayout { pools: 8, queues: 2 }],
         rx_queues: 16,
         tx_queues: 16,
         macs: 24,
@@ -89,16 +86,7 @@ impl Capabilities {
     pub const I82599: Self = Self {
         card: "82599",
         family: "ixgbe",
-        layouts: &[
-            PoolLayout {
-                pools: 64,
-                queues: 2,
-            },
-            PoolLayout {
-                pools: 32,
-                queues: 4,
-            },
-        ],
+        layouts: &[PoolLayout { pools: 64, queues: 2 }, PoolLayout { pools: 32, queues: 4 }],
         rx_queues: 128,
         tx_queues: 128,
         macs: 128,
@@ -112,11 +100,7 @@ impl Capabilities {
 
     /// The most pools of any layout, 0 where steering is by software.
     pub fn pools(&self) -> u8 {
-        self.layouts
-            .iter()
-            .map(|layout| layout.pools)
-            .max()
-            .unwrap_or(0)
+        self.layouts.iter().map(|layout| layout.pools).max().unwrap_or(0)
     }
 }
 

@@ -105,9 +105,9 @@ fn partition(partition: &Partition) -> Checked {
     addresses(&partition.macs, "unicast", own)?;
     match &partition.multicast {
         Multicast::All => Ok(()),
-        Multicast::List(macs) => addresses(macs, "multicast", |mac| {
-            mac.is_multicast() && !mac.is_broadcast()
-        }),
+        Multicast::List(macs) => {
+            addresses(macs, "multicast", |mac| mac.is_multicast() && !mac.is_broadcast())
+        }
     }
 }
 

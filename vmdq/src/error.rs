@@ -121,11 +121,7 @@ impl PolicyErrorKind {
 
     /// The refusal of the item at byte offset `at`.
     pub(crate) fn at(self, at: usize) -> Refusal {
-        Refusal {
-            kind: Box::new(self),
-            at,
-            also: None,
-        }
+        Refusal { kind: Box::new(self), at, also: None }
     }
 }
 
@@ -140,22 +136,14 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// The same, with the offset of the other side.
     pub(crate) fn and(self, other: usize) -> Self {
-        Self {
-            also: Some(other),
-            ..self
-        }
+        Self { also: Some(other), ..self }
     }
 
     /// The error, with the places that the offsets have in `text`.
     pub(crate) fn in_text(self, text: &str) -> PolicyError {
         let Place { line, column } = Place::of(text, self.at);
         let also = self.also.map(|at| Place::of(text, at));
-        PolicyError {
-            kind: self.kind,
-            line,
-            column,
-            also,
-        }
+        PolicyError { kind: self.kind, line, column, also }
     }
 }
 

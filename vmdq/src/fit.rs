@@ -44,12 +44,7 @@ impl<'a> Fit<'a> {
         filters(all, card)?;
         all.iter().try_for_each(|partition| rate(partition, card))?;
         let workers = cores(policy, machine)?;
-        Ok(Self {
-            card,
-            machine,
-            layout,
-            workers,
-        })
+        Ok(Self { card, machine, layout, workers })
     }
 }
 
@@ -64,10 +59,7 @@ fn layout(all: &[Partition], card: &Capabilities) -> Checked<Option<PoolLayout>>
     };
     let found = fitting().find(|layout| layout.queues >= *most.queues);
     let kind = || Kind::TooManyQueues(name(most), *most.queues, card.card, all.len(), limit);
-    found
-        .copied()
-        .map(Some)
-        .ok_or_else(|| kind().at(most.queues.at))
+    found.copied().map(Some).ok_or_else(|| kind().at(most.queues.at))
 }
 
 /// Pools that spread over queues must agree in what the card has once.
@@ -118,10 +110,7 @@ fn rate(partition: &Partition, card: &Capabilities) -> Checked {
         return Ok(());
     };
     let link = BitRate::new(u64::from(card.link_mbit) * 1_000_000);
-    let (low, high) = (
-        card.min_rate.filter(|low| *rate < *low),
-        link.filter(|high| *rate > *high),
-    );
+    let (low, high) = (card.min_rate.filter(|low| *rate < *low), link.filter(|high| *rate > *high));
     let kind = match (low, high) {
         (Some(low), _) => Kind::RateTooSlow(name(partition), *rate, card.card, low),
         (_, Some(high)) => Kind::RateTooFast(name(partition), *rate, card.card, high),
@@ -143,10 +132,7 @@ fn cores(policy: &Policy, machine: &Machine) -> Checked<Vec<u16>> {
             exists(&user, core)?;
         }
     }
-    let (value, at) = (
-        machine.cores.first().copied().unwrap_or(0),
-        policy.nic.device.at,
-    );
+    let (value, at) = (machine.cores.first().copied().unwrap_or(0), policy.nic.device.at);
     let first = [At { value, at }];
     let named = policy.nic.workers.as_ref().map(|cores| cores.iter());
     let workers = named.unwrap_or(first.iter());

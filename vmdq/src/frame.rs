@@ -76,10 +76,7 @@ impl FrameHeader {
     fn parse_short(frame: &[u8]) -> Option<Self> {
         frame.first_chunk::<HEADER>()?;
         let mut bytes = [0; HEADER + TAG];
-        bytes
-            .iter_mut()
-            .zip(frame)
-            .for_each(|(to, from)| *to = *from);
+        bytes.iter_mut().zip(frame).for_each(|(to, from)| *to = *from);
         Some(Self::read(&bytes))
     }
 
@@ -111,10 +108,7 @@ mod tests {
     fn a_tag_is_0x8100_behind_the_source_and_nothing_else() {
         let read = |rest: &[u8]| header(rest).map(|h| (h.tagged, h.vid, h.ethertype));
         assert_eq!(read(&[0x08, 0, 1, 2, 3, 4]), Some((false, 0, 0x0800)));
-        assert_eq!(
-            read(&[0x81, 0, 0xef, 0xfe, 0x86, 0xdd]),
-            Some((true, 0xffe, 0x86dd))
-        );
+        assert_eq!(read(&[0x81, 0, 0xef, 0xfe, 0x86, 0xdd]), Some((true, 0xffe, 0x86dd)));
         assert_eq!(read(&[0x88, 0xa8, 0, 5, 0x81, 0]), Some((false, 0, 0x88a8)));
         assert_eq!(read(&[0x81, 0, 0, 5, 0x81, 0]), Some((true, 5, 0x8100)));
     }

@@ -131,9 +131,7 @@ impl HardwarePlan {
         if let Some(layout) = fit.layout {
             plan.filter(partitions, |p| 1 << p);
             plan.pools.resize(layout.pools.into(), PoolPlan::default());
-            let spread = partitions
-                .iter()
-                .filter(|p| p.wire.receives() && p.queues > 1);
+            let spread = partitions.iter().filter(|p| p.wire.receives() && p.queues > 1);
             let widest = spread.max_by_key(|p| p.queues);
             plan.rss = widest.map(|p| RssPlan::new(p.rss, &p.table));
         } else {
@@ -188,11 +186,7 @@ impl PoolPlan {
         let rate = partition.rate.filter(|_| limited);
         let off = Self::default();
         if !partition.wire.receives() {
-            return Self {
-                transmit,
-                rate,
-                ..off
-            };
+            return Self { transmit, rate, ..off };
         }
         Self {
             receive: true,

@@ -38,9 +38,7 @@ impl Segments {
     pub(crate) fn new(policy: &Policy) -> Self {
         let mut members = vec![PartitionSet::EMPTY; 4096];
         for (p, partition) in policy.partitions.iter().enumerate() {
-            partition
-                .segments()
-                .for_each(|on| members[usize::from(on.vid())].insert(p));
+            partition.segments().for_each(|on| members[usize::from(on.vid())].insert(p));
         }
         Self(members)
     }
@@ -84,12 +82,7 @@ impl<'p> Graph<'p> {
             };
             ranks.push(partition.level.as_ref().map(rank).transpose()?);
         }
-        Ok(Self {
-            policy,
-            segments,
-            edges,
-            ranks,
-        })
+        Ok(Self { policy, segments, edges, ranks })
     }
 
     /// Refuses different levels that meet on a segment without declared flows, and
@@ -104,8 +97,7 @@ impl<'p> Graph<'p> {
     fn wire(&self, from: usize, to: usize) -> Option<At<Segment>> {
         let [sender, receiver] = [from, to].map(|p| &self.policy.partitions[p]);
         let open = from != to && sender.wire.sends() && receiver.wire.receives();
-        open.then(|| self.segments.common(self.policy, from, to))
-            .flatten()
+        open.then(|| self.segments.common(self.policy, from, to)).flatten()
     }
 
     fn meeting(&self, from: usize, to: usize) -> Checked {
@@ -119,9 +111,7 @@ impl<'p> Graph<'p> {
             return Ok(());
         };
         let mut there = self.policy.partitions[to].segments();
-        let there = there
-            .find(|on| on.value == here.value)
-            .map_or(here.at, |on| on.at);
+        let there = there.find(|on| on.value == here.value).map_or(here.at, |on| on.at);
         let kind = Kind::LevelsMeet(self.side(from), self.side(to), here.value);
         Err(kind.at(here.at.max(there)).and(here.at.min(there)))
     }
@@ -177,10 +167,7 @@ impl<'p> Graph<'p> {
     /// A partition and its level, for a message.
     fn side(&self, p: usize) -> String {
         let partition = &self.policy.partitions[p];
-        let level = partition
-            .level
-            .as_ref()
-            .map_or("no level", |level| level.as_str());
+        let level = partition.level.as_ref().map_or("no level", |level| level.as_str());
         format!("`{}` ({level})", *partition.name)
     }
 }

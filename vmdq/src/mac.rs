@@ -63,11 +63,7 @@ impl FromStr for Mac {
             let part = parts.next().ok_or(NotAMac)?;
             *octet = hex(part, 2).ok_or(NotAMac)? as u8;
         }
-        parts
-            .next()
-            .is_none()
-            .then_some(Self(octets))
-            .ok_or(NotAMac)
+        parts.next().is_none().then_some(Self(octets)).ok_or(NotAMac)
     }
 }
 

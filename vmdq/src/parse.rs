@@ -66,20 +66,14 @@ impl Place {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.split('\n').count() as u32;
         let last = before.rsplit('\n').next().unwrap_or("");
-        Self {
-            line,
-            column: last.chars().count() as u32 + 1,
-        }
+        Self { line, column: last.chars().count() as u32 + 1 }
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let read = Spanned::<T>::deserialize(from)?;
-        Ok(Self {
-            at: read.span().start,
-            value: read.into_inner(),
-        })
+        Ok(Self { at: read.span().start, value: read.into_inner() })
     }
 }
 
@@ -94,15 +88,10 @@ pub(crate) fn within<
     from: D,
 ) -> Result<At<T>, D::Error> {
     let At { value, at } = At::<i64>::deserialize(from)?;
-    let number = u16::try_from(value)
-        .ok()
-        .filter(|number| (LOW..=HIGH).contains(number));
+    let number = u16::try_from(value).ok().filter(|number| (LOW..=HIGH).contains(number));
     let read = number.and_then(|number| T::try_from(number).ok());
     let wrong = || D::Error::custom(format!("{value} is not a number from {LOW} to {HIGH}"));
-    Ok(At {
-        value: read.ok_or_else(wrong)?,
-        at,
-    })
+    Ok(At { value: read.ok_or_else(wrong)?, at })
 }
 
 /// A string that `T` can be read from.

@@ -98,11 +98,7 @@ impl PartitionPlan {
 /// The cores that the policy names, else those without a worker, else all.
 fn endpoint_cores(partition: &Partition, fit: &Fit) -> Vec<u16> {
     let all = &fit.machine.cores;
-    let free = || {
-        all.iter()
-            .copied()
-            .filter(|core| !fit.workers.contains(core))
-    };
+    let free = || all.iter().copied().filter(|core| !fit.workers.contains(core));
     match &partition.cores {
         Some(cores) => values(cores),
         None if free().next().is_none() => all.clone(),

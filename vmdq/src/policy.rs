@@ -65,12 +65,7 @@ pub struct PciAddress {
 
 impl fmt::Display for PciAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            domain,
-            bus,
-            device,
-            function,
-        } = self;
+        let Self { domain, bus, device, function } = self;
         write!(f, "{domain:04x}:{bus:02x}:{device:02x}.{function:x}")
     }
 }
@@ -89,9 +84,7 @@ impl FromStr for PciAddress {
             let mut parts = rest.split(':');
             let (domain, bus, device) = (parts.next()?, parts.next()?, parts.next()?);
             let address = Self {
-                domain: (4..=8)
-                    .contains(&domain.len())
-                    .then(|| hex(domain, domain.len()))??,
+                domain: (4..=8).contains(&domain.len()).then(|| hex(domain, domain.len()))??,
                 bus: hex(bus, 2)? as u8,
                 device: hex(device, 2)? as u8,
                 function: hex(function, 1)? as u8,
@@ -242,10 +235,7 @@ pub struct Partition {
 impl Partition {
     /// Its segments; the untagged one has the place of the name when none is listed.
     pub(crate) fn segments(&self) -> impl Iterator<Item = At<Segment>> {
-        let untagged = At {
-            value: Segment::UNTAGGED,
-            at: self.name.at,
-        };
+        let untagged = At { value: Segment::UNTAGGED, at: self.name.at };
         let default = self.vlans.is_empty().then_some(untagged);
         self.vlans.iter().copied().chain(default)
     }
@@ -265,10 +255,7 @@ pub struct Rss {
 
 impl Default for Rss {
     fn default() -> Self {
-        Self {
-            key: Key::MICROSOFT,
-            hash: HashKinds::ALL,
-        }
+        Self { key: Key::MICROSOFT, hash: HashKinds::ALL }
     }
 }
 
@@ -285,10 +272,7 @@ pub struct Tx {
 
 impl Default for Tx {
     fn default() -> Self {
-        Self {
-            weight: At::default(1),
-            rate: None,
-        }
+        Self { weight: At::default(1), rate: None }
     }
 }
 
@@ -327,13 +311,7 @@ mod tests {
 
     #[test]
     fn devices_print_as_they_are_written() {
-        for text in [
-            "model:82574",
-            "model:82576",
-            "model:82599",
-            "0000:03:00.0",
-            "10000:e1:1f.7",
-        ] {
+        for text in ["model:82574", "model:82576", "model:82599", "0000:03:00.0", "10000:e1:1f.7"] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
     }

@@ -32,13 +32,8 @@ pub(crate) fn channels(partitions: &[PartitionPlan], fit: &Fit) -> Vec<String> {
     let meets = |p: &PartitionPlan, q: &PartitionPlan| p.cores.iter().any(|c| q.cores.contains(c));
     let crowded = |p: &PartitionPlan| partitions.iter().any(|q| levels(p, q) && meets(p, q));
     let rest = [
-        shared("the card, its link and its packet buffers".into(), &|_| {
-            true
-        }),
-        shared(
-            "cores that more than one endpoint may run on".into(),
-            &crowded,
-        ),
+        shared("the card, its link and its packet buffers".into(), &|_| true),
+        shared("cores that more than one endpoint may run on".into(), &crowded),
         shared("the machine's caches and memory".into(), &|_| true),
     ];
     by_worker.chain(rest).flatten().collect()
@@ -70,9 +65,7 @@ pub(crate) fn notes(
             notes.push(format!("`{name}` owns no address: it can send nothing"));
         }
         if partition.cores.iter().any(|core| workers.contains(core)) {
-            notes.push(format!(
-                "the endpoint of `{name}` may run on a worker's core"
-            ));
+            notes.push(format!("the endpoint of `{name}` may run on a worker's core"));
         }
     }
     for (worker, core) in workers.iter().enumerate() {

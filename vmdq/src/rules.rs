@@ -100,8 +100,7 @@ impl Rules {
     /// What becomes of a frame that partition `from` sends.
     #[inline]
     pub(crate) fn sent(&self, from: usize, header: &[u8], len: usize) -> SendVerdict {
-        self.send(from, header, len)
-            .unwrap_or_else(SendVerdict::Refuse)
+        self.send(from, header, len).unwrap_or_else(SendVerdict::Refuse)
     }
 
     #[inline]
@@ -156,11 +155,7 @@ impl Rules {
         if dst.is_broadcast() {
             return self.broadcast;
         }
-        let all = if dst.is_multicast() {
-            self.all_multicast
-        } else {
-            0
-        };
+        let all = if dst.is_multicast() { self.all_multicast } else { 0 };
         all | self.takers.get(dst)
     }
 }
@@ -197,10 +192,7 @@ impl AddressTable {
     fn new(entries: Vec<(Mac, usize)>) -> Self {
         let size = (4 * entries.len()).next_power_of_two().max(4);
         let shift = u64::BITS - size.trailing_zeros();
-        let mut table = Self {
-            slots: vec![(FREE, 0); size],
-            shift,
-        };
+        let mut table = Self { slots: vec![(FREE, 0); size], shift };
         for (mac, partition) in entries {
             let at = table
                 .probe(mac)
@@ -273,10 +265,7 @@ mod tests {
             let table = AddressTable::new((0..128).map(|n| (mac(n), 0)).collect());
             for n in 0..=255 {
                 let used = |at: &usize| table.slots[*at].0 != FREE;
-                assert!(
-                    table.probe(mac(n)).take_while(used).count() <= 8,
-                    "octet {octet}, {n}"
-                );
+                assert!(table.probe(mac(n)).take_while(used).count() <= 8, "octet {octet}, {n}");
             }
         }
     }

@@ -24,10 +24,8 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Error> {
     let begun = Instant::now();
     setup()?;
     // The guest runs this one. Built first, so that no test waits for a compiler.
-    machine::build_lockgate().map_err(|source| Error::Start {
-        command: "cargo build --release".into(),
-        source,
-    })?;
+    machine::build_lockgate()
+        .map_err(|source| Error::Start { command: "cargo build --release".into(), source })?;
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]);
     command.args(arguments);
@@ -89,10 +87,7 @@ impl Count {
 
 /// Runs `command`, shows what it prints and counts.
 fn watch(command: &mut Command) -> Result<Count, Error> {
-    let start = |source| Error::Start {
-        command: "cargo test".into(),
-        source,
-    };
+    let start = |source| Error::Start { command: "cargo test".into(), source };
     let mut child: Child = command.stdout(Stdio::piped()).spawn().map_err(start)?;
     let mut count = Count::default();
     if let Some(stdout) = child.stdout.take() {
@@ -124,13 +119,7 @@ mod tests {
         count.add("test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s");
         count.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.50s");
         count.add("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s");
-        let expected = Count {
-            passed: 3,
-            failed: 2,
-            ignored: 1,
-            binaries: 2,
-            success: false,
-        };
+        let expected = Count { passed: 3, failed: 2, ignored: 1, binaries: 2, success: false };
         assert_eq!(count, expected);
     }
 }

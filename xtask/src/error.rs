@@ -11,11 +11,7 @@ pub(crate) enum Error {
     #[error("cannot start `{command}`: {source}")]
     Start { command: String, source: io::Error },
     #[error("`{command}` failed ({status}){output}")]
-    Failed {
-        command: String,
-        status: String,
-        output: String,
-    },
+    Failed { command: String, status: String, output: String },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("no apt source of {codename} found under /etc/apt: add the one of your mirror")]
@@ -25,16 +21,9 @@ pub(crate) enum Error {
     #[error("{missing} missing and this is not root; run as root, then try again:\n{commands}")]
     Install { missing: String, commands: String },
     #[error("{missing} still missing after the installation: {remedy}")]
-    StillMissing {
-        missing: String,
-        remedy: &'static str,
-    },
+    StillMissing { missing: String, remedy: &'static str },
     #[error("the trusted core for {family} has {lines} lines: no more than {bound} are allowed")]
-    TooLarge {
-        family: String,
-        lines: usize,
-        bound: usize,
-    },
+    TooLarge { family: String, lines: usize, bound: usize },
     #[error(transparent)]
     Guest(#[from] guest::Error),
     #[error("deliveries differ between guest and model: {captures}")]

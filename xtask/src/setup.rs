@@ -32,11 +32,7 @@ const TOOLS: [Tool; 6] = [
 ];
 
 const fn tool(name: &'static str, package: &'static str, present: fn(&str) -> bool) -> Tool {
-    Tool {
-        name,
-        package,
-        present,
-    }
+    Tool { name, package, present }
 }
 
 /// Makes sure that programs and guest kernel are there.
@@ -59,10 +55,7 @@ fn tools() -> Result<(), Error> {
         source: Source::backports()?,
     };
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::Install {
-            missing: names(&missing),
-            commands: install.commands(),
-        });
+        return Err(Error::Install { missing: names(&missing), commands: install.commands() });
     }
     eprintln!("xtask: installing {}", install.packages.join(", "));
     install.run()?;
@@ -114,10 +107,7 @@ fn fetch_kernel() -> Result<Kernel, Error> {
     }
     fs::create_dir_all(&scratch).map_err(file(&scratch))?;
     let archive = apt::download(&package, &scratch)?;
-    run(Command::new("dpkg-deb")
-        .arg("-x")
-        .arg(&archive)
-        .arg(&scratch))?;
+    run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&scratch))?;
     let version = package.trim_start_matches("linux-image-");
     let ready = cache.join("ready");
     fs::create_dir_all(&ready).map_err(file(&ready))?;
@@ -134,15 +124,9 @@ fn fetch_kernel() -> Result<Kernel, Error> {
 
 /// Decompresses one module out of the unpacked package.
 fn unpack_module(from: &Path, into: &Path, module: &str) -> Result<(), Error> {
-    let found = output(
-        Command::new("find")
-            .arg(from)
-            .args(["-name", &format!("{module}.ko*")]),
-    )?;
+    let found = output(Command::new("find").arg(from).args(["-name", &format!("{module}.ko*")]))?;
     let Some(path) = found.lines().next() else {
-        return Err(Error::NoPackage {
-            name: format!("kernel module {module}"),
-        });
+        return Err(Error::NoPackage { name: format!("kernel module {module}") });
     };
     let target = into.join(format!("{module}.ko"));
     let bytes = if path.ends_with(".xz") {
@@ -153,8 +137,5 @@ fn unpack_module(from: &Path, into: &Path, module: &str) -> Result<(), Error> {
     };
     bytes
         .and_then(|bytes| fs::write(&target, bytes))
-        .map_err(|source| Error::File {
-            path: target,
-            source,
-        })
+        .map_err(|source| Error::File { path: target, source })
 }

@@ -43,21 +43,14 @@ pub(crate) fn tcb(family: Option<&str>) -> Result<(), Error> {
     let root = machine::workspace();
     let families: Vec<&str> = match family {
         Some(family) => vec![family],
-        None => FAMILIES
-            .into_iter()
-            .filter(|family| has_driver(&root, family))
-            .collect(),
+        None => FAMILIES.into_iter().filter(|family| has_driver(&root, family)).collect(),
     };
     for family in families {
         let shares = count(&root, family)?;
         print(family, &shares);
         let lines = shares.iter().map(|share| share.lines).sum();
         if lines > BOUND {
-            return Err(Error::TooLarge {
-                family: family.into(),
-                lines,
-                bound: BOUND,
-            });
+            return Err(Error::TooLarge { family: family.into(), lines, bound: BOUND });
         }
     }
     Ok(())
@@ -80,10 +73,7 @@ fn print(family: &str, shares: &[Share]) {
     }
     let files: usize = shares.iter().map(|share| share.files).sum();
     let lines: usize = shares.iter().map(|share| share.lines).sum();
-    println!(
-        "  {:<8} {files:>3} files {lines:>6} lines of {BOUND}",
-        "total"
-    );
+    println!("  {:<8} {files:>3} files {lines:>6} lines of {BOUND}", "total");
 }
 
 fn count(root: &Path, family: &str) -> Result<Vec<Share>, Error> {
@@ -91,11 +81,7 @@ fn count(root: &Path, family: &str) -> Result<Vec<Share>, Error> {
     for (name, place) in CORE {
         let mut files = Vec::new();
         collect(&root.join(place), &mut files)?;
-        let mut share = Share {
-            name,
-            files: 0,
-            lines: 0,
-        };
+        let mut share = Share { name, files: 0, lines: 0 };
         for (_, text) in core_of(&root.join(place), files, family)? {
             share.files += 1;
             share.lines += Source::new(&text).lines_of_code();
@@ -120,10 +106,8 @@ fn core_of(
     let mut tests = BTreeSet::new();
     let mut core = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).map_err(|source| Error::File {
-            path: file.clone(),
-            source,
-        })?;
+        let text = fs::read_to_string(&file)
+            .map_err(|source| Error::File { path: file.clone(), source })?;
         let folder = module_folder(&file);
         for module in Source::new(&text).test_modules() {
             tests.insert(folder.join(format!("{module}.rs")));
@@ -165,10 +149,7 @@ fn collect(place: &Path, into: &mut Vec<PathBuf>) -> Result<(), Error> {
     if !place.is_dir() {
         return Ok(());
     }
-    let error = |source| Error::File {
-        path: place.into(),
-        source,
-    };
+    let error = |source| Error::File { path: place.into(), source };
     for entry in fs::read_dir(place).map_err(error)? {
         let path = entry.map_err(error)?.path();
         if path.is_dir() || path.extension().is_some_and(|ending| ending == "rs") {
@@ -204,10 +185,7 @@ mod tests {
         collect(&place, &mut files).unwrap();
         assert_eq!(files.len(), 4);
         let core = core_of(&place, files, "igb").unwrap();
-        let lines: usize = core
-            .iter()
-            .map(|(_, text)| Source::new(text).lines_of_code())
-            .sum();
+        let lines: usize = core.iter().map(|(_, text)| Source::new(text).lines_of_code()).sum();
         assert_eq!((core.len(), lines), (2, 2));
     }
 }

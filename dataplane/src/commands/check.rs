@@ -22,10 +22,7 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
         ("", facts),
         ("partitions", partitions(&plan)),
         ("flows", describe::flows(&loaded.policy)),
-        (
-            "residual channels",
-            describe::list(plan.residual_channels()),
-        ),
+        ("residual channels", describe::list(plan.residual_channels())),
         ("notes", describe::list(plan.notes())),
     ];
     for (heading, lines) in blocks {
@@ -38,11 +35,8 @@ fn partitions(plan: &Plan) -> Vec<String> {
     let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
     for partition in plan.partitions() {
-        let segments: Vec<_> = partition
-            .vlans
-            .iter()
-            .map(|segment| describe::segment(*segment))
-            .collect();
+        let segments: Vec<_> =
+            partition.vlans.iter().map(|segment| describe::segment(*segment)).collect();
         let addresses: Vec<_> = partition.macs.iter().map(ToString::to_string).collect();
         table.row([
             partition.name.as_str(),

@@ -82,12 +82,8 @@ impl Loaded {
     /// # Errors
     /// A usage failure: the card is not there, or the policy's first refusal.
     pub fn check(&self) -> Result<Plan, Failure> {
-        let machine = Machine {
-            cores: cores::usable(),
-        };
-        self.policy
-            .check(self.card()?, &machine)
-            .map_err(|error| self.source.refuse(&error))
+        let machine = Machine { cores: cores::usable() };
+        self.policy.check(self.card()?, &machine).map_err(|error| self.source.refuse(&error))
     }
 }
 

@@ -35,14 +35,12 @@ pub fn nic(command: &NicCommand) -> Result<String, Failure> {
 /// # Errors
 /// A usage failure if there is none.
 pub fn look_up(bus: &Bus, address: PciAddress) -> Result<PciFunction, Failure> {
-    bus.function(address)
-        .map_err(|error| cannot_look(&error))?
-        .ok_or_else(|| {
-            Failure::usage(
-                format!("there is no PCI device {address}"),
-                "`lockgate nic list` shows the addresses of this machine",
-            )
-        })
+    bus.function(address).map_err(|error| cannot_look(&error))?.ok_or_else(|| {
+        Failure::usage(
+            format!("there is no PCI device {address}"),
+            "`lockgate nic list` shows the addresses of this machine",
+        )
+    })
 }
 
 /// The function that a person means: the domain may be left out, as `lspci` does.
@@ -80,9 +78,7 @@ fn list(bus: &Bus) -> Result<String, Failure> {
 }
 
 fn info(bus: &Bus, function: &PciFunction) -> Result<String, Failure> {
-    let companions = bus
-        .companions(function)
-        .map_err(|error| cannot_look(&error))?;
+    let companions = bus.companions(function).map_err(|error| cannot_look(&error))?;
     let group = match function.group {
         None => "none".to_owned(),
         Some(group) if companions.is_empty() => format!("{group}, alone"),
@@ -92,10 +88,8 @@ fn info(bus: &Bus, function: &PciFunction) -> Result<String, Failure> {
         }
     };
     let card = lockgate_drivers::capabilities(function.id).map_or("-".to_owned(), |card| {
-        let pools = card
-            .layouts
-            .iter()
-            .map(|l| format!("{} pools of {} queues", l.pools, l.queues));
+        let pools =
+            card.layouts.iter().map(|l| format!("{} pools of {} queues", l.pools, l.queues));
         let pools: Vec<_> = pools.collect();
         let pools = match pools.is_empty() {
             true => "software steering".to_owned(),
@@ -158,9 +152,7 @@ fn unbind(bus: &Bus, function: &PciFunction) -> Result<String, Failure> {
     match bus.rebind(address, None) {
         Err((path, error)) => Err(cannot_write(&path, &error)),
         Ok(Some(driver)) => Ok(format!("{address} went from {VFIO} to {driver}\n")),
-        Ok(None) => Ok(format!(
-            "{address} left {VFIO}; no kernel driver claims it\n"
-        )),
+        Ok(None) => Ok(format!("{address} left {VFIO}; no kernel driver claims it\n")),
     }
 }
 
@@ -231,18 +223,11 @@ fn in_use(group: u32) -> bool {
 }
 
 fn or_dash(text: String) -> String {
-    if text.is_empty() {
-        "-".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "-".to_owned() } else { text }
 }
 
 fn cannot_look(error: &io::Error) -> Failure {
-    Failure::running(
-        format!("cannot read the PCI bus: {error}"),
-        "mount sysfs at /sys",
-    )
+    Failure::running(format!("cannot read the PCI bus: {error}"), "mount sysfs at /sys")
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -308,10 +293,7 @@ mod tests {
     fn a_list_says_what_remains_to_be_done_with_each_card() {
         let (folder, bus) = bus();
         let text = list(&bus).unwrap();
-        assert!(
-            text.contains("82576  igb     eth0       to be bound"),
-            "{text}"
-        );
+        assert!(text.contains("82576  igb     eth0       to be bound"), "{text}");
         let none = Bus::at(&folder.path().join("none"));
         assert!(list(&none).unwrap().starts_with("no Ethernet controller"));
     }

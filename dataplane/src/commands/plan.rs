@@ -39,10 +39,7 @@ fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         ("VLAN filters", vlan_filters(plan)),
         ("RSS", rss(hardware)),
         ("multicast", multicast(hardware)),
-        (
-            "residual channels",
-            describe::list(plan.residual_channels()),
-        ),
+        ("residual channels", describe::list(plan.residual_channels())),
         ("notes", describe::list(plan.notes())),
     ];
     for (heading, lines) in blocks {
@@ -52,16 +49,8 @@ fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
 }
 
 fn partitions(plan: &Plan) -> Vec<String> {
-    let heading = [
-        "name",
-        "level",
-        "wire",
-        "broadcast",
-        "multicast",
-        "weight",
-        "rate",
-        "queues on workers",
-    ];
+    let heading =
+        ["name", "level", "wire", "broadcast", "multicast", "weight", "rate", "queues on workers"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
     for partition in plan.partitions() {
         table.row([
@@ -71,9 +60,7 @@ fn partitions(plan: &Plan) -> Vec<String> {
             yes(partition.broadcast).to_owned(),
             multicast_words(partition),
             partition.weight.to_string(),
-            partition
-                .rate
-                .map_or("-".to_owned(), |rate| rate.to_string()),
+            partition.rate.map_or("-".to_owned(), |rate| rate.to_string()),
             queue_workers(plan, partition),
         ]);
     }
@@ -97,12 +84,7 @@ fn queue_workers(plan: &Plan, partition: &PartitionPlan) -> String {
             .collect();
         (!queues.is_empty()).then(|| format!("{} on core {core}", queues.join(",")))
     };
-    let words: Vec<_> = plan
-        .workers()
-        .iter()
-        .enumerate()
-        .filter_map(on_core)
-        .collect();
+    let words: Vec<_> = plan.workers().iter().enumerate().filter_map(on_core).collect();
     words.join("; ")
 }
 
@@ -151,16 +133,8 @@ fn mac_filters(plan: &Plan) -> Vec<String> {
 fn vlan_filters(plan: &Plan) -> Vec<String> {
     let filters = &plan.hardware().vlans;
     let line = |filter: &lockgate_vmdq::VlanFilter| {
-        let note = if filter.vid == 0 {
-            " (priority tags)"
-        } else {
-            ""
-        };
-        format!(
-            "  {:>4}  {}{note}",
-            filter.vid,
-            pool_names(plan, filter.pools)
-        )
+        let note = if filter.vid == 0 { " (priority tags)" } else { "" };
+        format!("  {:>4}  {}{note}", filter.vid, pool_names(plan, filter.pools))
     };
     filters.iter().map(line).collect()
 }
@@ -182,9 +156,7 @@ fn multicast(hardware: &HardwarePlan) -> Vec<String> {
         0 => Vec::new(),
         4096 => vec!["  every address passes the card; the worker decides".to_owned()],
         1 => vec!["  1 of 4,096 hash bits set; the worker decides by address".to_owned()],
-        n => vec![format!(
-            "  {n} of 4,096 hash bits set; the worker decides by address"
-        )],
+        n => vec![format!("  {n} of 4,096 hash bits set; the worker decides by address")],
     }
 }
 
@@ -192,9 +164,7 @@ fn multicast(hardware: &HardwarePlan) -> Vec<String> {
 fn multicast_bits(hardware: &HardwarePlan) -> impl Iterator<Item = usize> {
     let words = hardware.multicast.iter().enumerate();
     words.flat_map(|(n, word)| {
-        (0..32)
-            .filter(move |bit| word >> bit & 1 == 1)
-            .map(move |bit| 32 * n + bit)
+        (0..32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 32 * n + bit)
     })
 }
 
@@ -204,9 +174,7 @@ fn pool_numbers(mask: u64) -> impl Iterator<Item = usize> {
 }
 
 fn pool_names(plan: &Plan, mask: u64) -> String {
-    let names: Vec<_> = pool_numbers(mask)
-        .map(|pool| pool_name(plan, pool))
-        .collect();
+    let names: Vec<_> = pool_numbers(mask).map(|pool| pool_name(plan, pool)).collect();
     names.join(" ")
 }
 
@@ -214,10 +182,7 @@ fn pool_names(plan: &Plan, mask: u64) -> String {
 fn pool_name(plan: &Plan, pool: usize) -> &str {
     match plan.steering() {
         SteeringMode::Software => "(the card)",
-        SteeringMode::Pools => plan
-            .partitions()
-            .get(pool)
-            .map_or("-", |partition| &partition.name),
+        SteeringMode::Pools => plan.partitions().get(pool).map_or("-", |partition| &partition.name),
     }
 }
 

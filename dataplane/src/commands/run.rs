@@ -84,11 +84,7 @@ fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, Failure> {
         .iter()
         .map(|partition| open(&partition.name.value, own_replay(partition)?))
         .collect::<Result<_, _>>()?;
-    Ok(Sources {
-        wire,
-        partitions,
-        rate: args.rate.map(Into::into),
-    })
+    Ok(Sources { wire, partitions, rate: args.rate.map(Into::into) })
 }
 
 fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
@@ -140,19 +136,11 @@ impl Opened {
             Device::Pci(address) => {
                 let (card, alarm) = lockgate_drivers::open_pci(*address)
                     .map_err(|error| Failure::usage_of(&error))?;
-                Ok(Self {
-                    card,
-                    model: None,
-                    alarm: Some(alarm),
-                })
+                Ok(Self { card, model: None, alarm: Some(alarm) })
             }
             Device::Model82576 => {
                 let model = Model::i82576();
-                Ok(Self {
-                    card: model.card(),
-                    model: Some(model),
-                    alarm: None,
-                })
+                Ok(Self { card: model.card(), model: Some(model), alarm: None })
             }
             Device::Model82574 | Device::Model82599 => Err(Failure::usage(
                 format!("{device} cannot be run yet: this version has no driver for it"),
@@ -183,12 +171,7 @@ struct Console {
 
 impl Console {
     fn new(unused_wire: bool) -> Self {
-        Self {
-            terminal: io::stderr().is_terminal(),
-            unused_wire,
-            begun: None,
-            drawn: false,
-        }
+        Self { terminal: io::stderr().is_terminal(), unused_wire, begun: None, drawn: false }
     }
 
     fn clear(&mut self) {
@@ -220,9 +203,7 @@ impl Observer for Console {
         let arrived = sum(&|s| s.wire.rx.frames.get());
         let left = sum(&|s| s.wire.tx.frames.get());
         let given = sum(&|s| s.partitions.iter().map(|p| p.rx.frames.get()).sum());
-        let seconds = self
-            .begun
-            .map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+        let seconds = self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
         let _ = write!(
             io::stderr(),
             "\r\x1b[K{seconds:6.1} s  wire in {arrived}  delivered {given}  wire out {left}"

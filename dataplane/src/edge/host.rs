@@ -29,11 +29,7 @@ impl Sources {
     /// frames rather than wait.
     pub fn overflow(&self) -> Overflow {
         let replays = self.wire.is_some() || self.partitions.iter().any(Option::is_some);
-        if replays && self.rate.is_none() {
-            Overflow::Wait
-        } else {
-            Overflow::Drop
-        }
+        if replays && self.rate.is_none() { Overflow::Wait } else { Overflow::Drop }
     }
 }
 
@@ -51,11 +47,7 @@ impl Captures {
     /// # Errors
     /// A usage failure when the folder takes no file.
     pub fn create(folder: Option<&Path>, plan: &Plan) -> Result<Self, Failure> {
-        let create = |name: &str| {
-            folder
-                .map(|folder| Capture::create(folder, name))
-                .transpose()
-        };
+        let create = |name: &str| folder.map(|folder| Capture::create(folder, name)).transpose();
         Ok(Self {
             wire: create("wire")?,
             partitions: plan
@@ -105,31 +97,18 @@ impl<'r> Edge<'r> {
             .zip(capture.take_if(|_| model.is_none()))
             .map(|(lane, capture)| WireTap::new(lane, capture, time));
         let cable = model.map(|model| {
-            let cable = Cable {
-                model,
-                plan,
-                replay: sources.wire,
-                capture,
-            };
+            let cable = Cable { model, plan, replay: sources.wire, capture };
             ModelWire::new(cable, pace, overflow, time)
         });
         let endless =
             cable.as_ref().is_none_or(Party::exhausted) && partitions.iter().all(Party::exhausted);
-        Self {
-            partitions,
-            tap,
-            cable,
-            endless,
-        }
+        Self { partitions, tap, cable, endless }
     }
 }
 
 impl Edge<'_> {
     fn parties(&mut self) -> impl Iterator<Item = &mut dyn Party> {
-        let partitions = self
-            .partitions
-            .iter_mut()
-            .map(|party| party as &mut dyn Party);
+        let partitions = self.partitions.iter_mut().map(|party| party as &mut dyn Party);
         let tap = self.tap.iter_mut().map(|party| party as &mut dyn Party);
         let cable = self.cable.iter_mut().map(|party| party as &mut dyn Party);
         partitions.chain(tap).chain(cable)
@@ -180,12 +159,6 @@ impl Edge<'_> {
         for capture in captures {
             capture.finish()?;
         }
-        Ok(FarSide {
-            latencies,
-            sent: counts,
-            cable,
-            whole,
-            lossless,
-        })
+        Ok(FarSide { latencies, sent: counts, cable, whole, lossless })
     }
 }

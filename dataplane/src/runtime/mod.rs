@@ -171,13 +171,7 @@ impl Run<'_> {
         shift: &mut Shift<'_, '_>,
         workers: &[ScopedJoinHandle<'_, T>],
     ) -> Result<End, Failure> {
-        let Shift {
-            edge,
-            watch,
-            control,
-            clock,
-            stats,
-        } = shift;
+        let Shift { edge, watch, control, clock, stats } = shift;
         let mut end = End::Drained;
         let mut finishing = false;
         let mut idle = 0_u32;
@@ -231,11 +225,8 @@ fn work(mut worker: Worker<'_>, core: u16, control: &Control, clock: Clock) -> H
 
 /// Every core that an endpoint of `plan` may use.
 fn endpoint_cores(plan: &Plan) -> Vec<u16> {
-    let mut cores: Vec<_> = plan
-        .partitions()
-        .iter()
-        .flat_map(|partition| partition.cores.iter().copied())
-        .collect();
+    let mut cores: Vec<_> =
+        plan.partitions().iter().flat_map(|partition| partition.cores.iter().copied()).collect();
     cores.sort_unstable();
     cores.dedup();
     cores

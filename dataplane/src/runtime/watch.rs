@@ -14,12 +14,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(nic: Box<dyn Nic>, alarm: Option<Alarm>, device: String) -> Self {
-        Self {
-            nic,
-            alarm,
-            device,
-            missed: Vec::new(),
-        }
+        Self { nic, alarm, device, missed: Vec::new() }
     }
 
     /// Fails if the card is gone or in trouble; keeps its narrow counters from
@@ -36,11 +31,7 @@ impl Watch {
     }
 
     fn count(&mut self) -> Result<(), Failure> {
-        let latest = self
-            .nic
-            .statistics()
-            .map_err(card_failure)?
-            .rx_no_descriptor;
+        let latest = self.nic.statistics().map_err(card_failure)?.rx_no_descriptor;
         self.missed.resize(self.missed.len().max(latest.len()), 0);
         for (sum, n) in self.missed.iter_mut().zip(latest) {
             *sum += n;

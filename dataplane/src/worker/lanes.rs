@@ -49,12 +49,7 @@ impl<'r> Lanes<'r> {
                 dirty: false,
             })
             .collect();
-        Self {
-            plan,
-            stats,
-            targets,
-            overflow,
-        }
+        Self { plan, stats, targets, overflow }
     }
 
     /// What becomes of a frame that finds no room.
@@ -132,9 +127,6 @@ fn spread(plan: &Plan, p: usize, toeplitz: &Toeplitz, header: &[u8]) -> (u16, Op
     let Some(input) = lockgate_rss::input(header, partition.rss.hash) else {
         return (0, None);
     };
-    let hash = Hash {
-        value: toeplitz.hash(input.bytes()),
-        kind: input.kind(),
-    };
+    let hash = Hash { value: toeplitz.hash(input.bytes()), kind: input.kind() };
     (u16::from(partition.table.queue(hash.value)), Some(hash))
 }

@@ -21,22 +21,12 @@ struct Port {
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
     pub(super) fn receive(&mut self, port: usize, now_ns: u64) -> usize {
-        let Self {
-            plan,
-            stats,
-            rx,
-            lanes,
-            software,
-            ..
-        } = self;
+        let Self { plan, stats, rx, lanes, software, .. } = self;
         let Some(queue) = rx.get_mut(port) else {
             return 0;
         };
         let shown = queue.poll(BURST);
-        let port = Port {
-            pool: usize::from(queue.pool()),
-            queue: u16::from(queue.queue()),
-        };
+        let port = Port { pool: usize::from(queue.pool()), queue: u16::from(queue.queue()) };
         let mut settled = 0;
         while settled < shown {
             let done = match queue.frame(settled) {
@@ -83,10 +73,7 @@ fn admit(
     } else {
         stats.wire.copies.add(1);
     }
-    let arrival = Arrival {
-        steered: frame.hash.map(|hash| (port.queue, hash)),
-        stamp_ns: now_ns,
-    };
+    let arrival = Arrival { steered: frame.hash.map(|hash| (port.queue, hash)), stamp_ns: now_ns };
     lanes.deliver(port.pool, bytes.len(), bytes, arrival, |slot| {
         slot.copy_from_slice(bytes);
     });
@@ -176,10 +163,7 @@ fn spread(
     stats.wire.rx.add(bytes.len());
     stats.wire.delivered.add(1);
     stats.wire.copies.add(to.len().saturating_sub(1) as u64);
-    let arrival = Arrival {
-        steered: None,
-        stamp_ns: now_ns,
-    };
+    let arrival = Arrival { steered: None, stamp_ns: now_ns };
     for p in to.iter() {
         lanes.deliver(p, bytes.len(), bytes, arrival, |slot| {
             slot.copy_from_slice(bytes);

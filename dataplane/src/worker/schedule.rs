@@ -28,12 +28,7 @@ impl Bucket {
     pub(super) fn new(bits_per_second: u64, frame: usize) -> Self {
         let capacity = (u128::from(bits_per_second) * u128::from(BURST_NS))
             .max(frame as u128 * TOKENS_PER_BYTE);
-        Self {
-            bits_per_second,
-            tokens: capacity,
-            capacity,
-            filled_ns: 0,
-        }
+        Self { bits_per_second, tokens: capacity, capacity, filled_ns: 0 }
     }
 
     /// Adds what has accrued since the last call.
@@ -88,9 +83,7 @@ impl Schedule {
                     partition,
                     up,
                     tx,
-                    bucket: wanted
-                        .rate
-                        .map(|rate| Bucket::new(rate.bits_per_second(), longest)),
+                    bucket: wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest)),
                     deficit: 0,
                     quantum: longest * usize::from(wanted.weight),
                 })
@@ -115,18 +108,13 @@ impl Schedule {
             self.turn = 0;
         }
         if let Some(next) = self.senders.get_mut(self.turn) {
-            next.deficit = next
-                .deficit
-                .saturating_add(next.quantum)
-                .min(2 * next.quantum);
+            next.deficit = next.deficit.saturating_add(next.quantum).min(2 * next.quantum);
         }
     }
 
     /// No open lane has a frame waiting.
     pub(super) fn is_empty(&mut self) -> bool {
-        self.senders
-            .iter_mut()
-            .all(|sender| matches!(sender.up.available(), Ok(0) | Err(_)))
+        self.senders.iter_mut().all(|sender| matches!(sender.up.available(), Ok(0) | Err(_)))
     }
 }
 

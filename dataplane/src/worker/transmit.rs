@@ -149,11 +149,7 @@ impl Exit<'_, '_> {
                 if let Some(padding) = header.get_mut(len..padded) {
                     padding.fill(0);
                 }
-                let departure = Departure {
-                    header,
-                    frame,
-                    len: padded,
-                };
+                let departure = Departure { header, frame, len: padded };
                 if !self.may_leave(sender, padded, to, wire) {
                     return Step::Waits;
                 }
@@ -190,19 +186,12 @@ impl Exit<'_, '_> {
     }
 
     fn depart(&mut self, sender: &Sender, departure: &Departure<'_>, to: PartitionSet, wire: bool) {
-        let arrival = Arrival {
-            steered: None,
-            stamp_ns: self.now_ns,
-        };
-        let header = departure
-            .header
-            .get(..departure.len.min(HEADER))
-            .unwrap_or_default();
+        let arrival = Arrival { steered: None, stamp_ns: self.now_ns };
+        let header = departure.header.get(..departure.len.min(HEADER)).unwrap_or_default();
         for p in to.iter() {
-            self.lanes
-                .deliver(p, departure.len, header, arrival, |slot| {
-                    departure.fill(sender, slot);
-                });
+            self.lanes.deliver(p, departure.len, header, arrival, |slot| {
+                departure.fill(sender, slot);
+            });
         }
         if wire {
             self.put_on_wire(sender, departure);
@@ -213,10 +202,7 @@ impl Exit<'_, '_> {
         let Some(queue) = sender.tx.and_then(|queue| self.tx.get_mut(queue)) else {
             return;
         };
-        let Some(slot) = queue
-            .buffer()
-            .and_then(|buffer| buffer.get_mut(..departure.len))
-        else {
+        let Some(slot) = queue.buffer().and_then(|buffer| buffer.get_mut(..departure.len)) else {
             return;
         };
         departure.fill(sender, slot);

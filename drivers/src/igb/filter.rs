@@ -63,10 +63,8 @@ impl Igb {
             registers.write(word, Mta::new(*bits));
         }
         for (index, filter) in VlvfIndex::all().zip(&plan.vlans) {
-            let vlvf = Vlvf::new()
-                .with_vid(filter.vid)
-                .with_pools(filter.pools as u8)
-                .with_enable(true);
+            let vlvf =
+                Vlvf::new().with_vid(filter.vid).with_pools(filter.pools as u8).with_enable(true);
             registers.write(index, vlvf);
             registers.modify::<Vfta>(TableWord::of_bit(filter.vid), |word| {
                 Vfta::new(word.get() | 1 << (filter.vid & 31))
@@ -89,9 +87,7 @@ impl Igb {
         }
         registers.write((), Vfre::new(receive));
         registers.write((), Vfte::new(transmit));
-        let switch = Dtxswc::new()
-            .with_mac_anti_spoof(anti_spoof)
-            .with_vlan_anti_spoof(anti_spoof);
+        let switch = Dtxswc::new().with_mac_anti_spoof(anti_spoof).with_vlan_anti_spoof(anti_spoof);
         registers.write((), switch);
         registers.write((), Rplolr::new().with_strip_crc(true));
         registers.write((), Rlpml::new(LONGEST));
@@ -208,11 +204,7 @@ mod tests {
 
     #[test]
     fn a_pool_that_does_not_receive_takes_nothing() {
-        let pool = PoolPlan {
-            broadcast: true,
-            untagged: true,
-            ..PoolPlan::default()
-        };
+        let pool = PoolPlan { broadcast: true, untagged: true, ..PoolPlan::default() };
         assert_eq!(u32::from(vmolr(&pool)), 0x8000_0000, "STRCRC alone");
     }
 

@@ -38,17 +38,13 @@ impl Igb {
         }
         self.limited_at = None;
         self.registers.modify::<Ctrl>((), |ctrl| {
-            ctrl.with_set_link_up(true)
-                .with_force_speed(false)
-                .with_force_duplex(false)
+            ctrl.with_set_link_up(true).with_force_speed(false).with_force_duplex(false)
         })?;
         self.refuse_flow_control()?;
         let offer = self.phy(mdic_op::READ, phy::register::ADVERTISEMENT, 0)?;
         let offer = offer & !ADVERTISE_PAUSE;
         self.phy(mdic_op::WRITE, phy::register::ADVERTISEMENT, offer)?;
-        let restart = phy::Control::new()
-            .with_autonegotiate(true)
-            .with_restart(true);
+        let restart = phy::Control::new().with_autonegotiate(true).with_restart(true);
         self.phy(mdic_op::WRITE, phy::register::CONTROL, restart.into())?;
         Ok(())
     }
@@ -91,23 +87,18 @@ impl Igb {
         let ctrl = self.registers.read::<Ctrl>(())?;
         if ctrl.receive_flow_control() || ctrl.transmit_flow_control() {
             let off = ctrl.with_receive_flow_control(false);
-            self.registers
-                .write((), off.with_transmit_flow_control(false));
+            self.registers.write((), off.with_transmit_flow_control(false));
         }
         Ok(())
     }
 
     /// Reads or writes a PHY register, and says what it holds.
     fn phy(&self, op: u8, register: u8, data: u16) -> Result<u16, Error> {
-        let command = Mdic::new()
-            .with_phy(phy::INTERNAL)
-            .with_register(register)
-            .with_op(op)
-            .with_data(data);
+        let command =
+            Mdic::new().with_phy(phy::INTERNAL).with_register(register).with_op(op).with_data(data);
         self.registers.write((), command);
         let ready = |mdic: Mdic| mdic.ready() || mdic.error();
-        self.registers
-            .wait::<Mdic>((), "MDIC.READY", MDIC_LIMIT, ready)?;
+        self.registers.wait::<Mdic>((), "MDIC.READY", MDIC_LIMIT, ready)?;
         let answer = self.registers.read::<Mdic>(())?;
         if answer.error() {
             return Err(Error::Phy);

@@ -133,10 +133,7 @@ fn check(plan: &HardwarePlan) -> Result<(), Error> {
     fits("MACs", plan.macs.len() <= RarIndex::COUNT as usize)?;
     fits("VLANs", plan.vlans.len() <= VlvfIndex::COUNT as usize)?;
     fits("pools of a MAC", plan.macs.iter().all(|mac| all(mac.pools)))?;
-    fits(
-        "pools of a VLAN",
-        plan.vlans.iter().all(|vlan| all(vlan.pools)),
-    )?;
+    fits("pools of a VLAN", plan.vlans.iter().all(|vlan| all(vlan.pools)))?;
     let entries = plan.rss.as_ref().map_or(0, |rss| rss.table.len());
     let table = 4 * RetaWord::COUNT as usize;
     fits("RSS table", plan.rss.is_none() || entries == table)?;
@@ -173,10 +170,7 @@ mod tests {
     impl Paper {
         fn nic(self: &Arc<Self>) -> Igb {
             Igb::new(Card {
-                id: DeviceId {
-                    vendor: 0x8086,
-                    device: 0x10C9,
-                },
+                id: DeviceId { vendor: 0x8086, device: 0x10C9 },
                 bar: self.clone(),
                 iommu: self.clone(),
                 function: self.clone(),
@@ -186,9 +180,8 @@ mod tests {
         /// Where in the order of writes `register` first got a value with all of `bits`.
         fn first(&self, register: u32, bits: u32) -> usize {
             let writes = self.writes.lock().unwrap();
-            let found = writes
-                .iter()
-                .position(|&(to, value)| to == register && value & bits == bits);
+            let found =
+                writes.iter().position(|&(to, value)| to == register && value & bits == bits);
             found.unwrap_or_else(|| panic!("{register:#x} never gets {bits:#x}"))
         }
 
@@ -308,11 +301,7 @@ mod tests {
         struct Stuck(Arc<Paper>);
         impl Bar for Stuck {
             fn read(&self, offset: u32) -> u32 {
-                if offset == 0xC028 {
-                    1 << 25
-                } else {
-                    self.0.read(offset)
-                }
+                if offset == 0xC028 { 1 << 25 } else { self.0.read(offset) }
             }
             fn write(&self, offset: u32, value: u32) {
                 self.0.write(offset, value);

@@ -31,20 +31,13 @@ impl Igb {
     /// Makes the rings of every pool in `plan` and points the card at them. No
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let mut queues = Queues {
-            rx: Vec::new(),
-            tx: Vec::new(),
-        };
+        let mut queues = Queues { rx: Vec::new(), tx: Vec::new() };
         // Whoever raises a limit wants to know all that is needed, not the next piece.
         let total = memory(plan, sizes)?;
-        self.make(plan, sizes, &mut queues)
-            .map_err(|error| match error {
-                Error::PinMemory { source, .. } => Error::PinMemory {
-                    bytes: total,
-                    source,
-                },
-                other => other,
-            })?;
+        self.make(plan, sizes, &mut queues).map_err(|error| match error {
+            Error::PinMemory { source, .. } => Error::PinMemory { bytes: total, source },
+            other => other,
+        })?;
         Ok(queues)
     }
 
@@ -74,9 +67,7 @@ impl Igb {
         max_frame: u16,
         slots: u16,
     ) -> Result<RxQueue, Error> {
-        let format = RxFormat {
-            fatal_errors: RxErrors::new().with_receive(true).into(),
-        };
+        let format = RxFormat { fatal_errors: RxErrors::new().with_receive(true).into() };
         let buffer = rx_buffer(max_frame);
         let layout = layout(slots, buffer)?;
         let tail = Rdt::offset(number);
@@ -102,10 +93,7 @@ impl Igb {
             .with_extended(true)
             .with_end_of_packet(true)
             .with_insert_fcs(true);
-        let format = TxFormat {
-            command,
-            payload_length: true,
-        };
+        let format = TxFormat { command, payload_length: true };
         let layout = layout(slots, longest)?;
         let pool = number.pool().number() as u8;
         let tail = Tdt::offset(number);
@@ -153,27 +141,19 @@ impl Igb {
     }
 
     fn enable_rx(&self, queue: RxNumber) -> Result<(), Error> {
-        let rxdctl = Rxdctl::new()
-            .with_prefetch(8)
-            .with_host(8)
-            .with_write_back(1)
-            .with_enable(true);
+        let rxdctl =
+            Rxdctl::new().with_prefetch(8).with_host(8).with_write_back(1).with_enable(true);
         self.registers.write(queue, rxdctl);
         let live = |rxdctl: Rxdctl| rxdctl.enable();
-        self.registers
-            .wait::<Rxdctl>(queue, "RXDCTL.ENABLE", QUEUE_LIMIT, live)
+        self.registers.wait::<Rxdctl>(queue, "RXDCTL.ENABLE", QUEUE_LIMIT, live)
     }
 
     fn enable_tx(&self, queue: TxNumber) -> Result<(), Error> {
         // A write-back threshold would hold the report of a short burst back.
-        let txdctl = Txdctl::new()
-            .with_prefetch(8)
-            .with_host(1)
-            .with_enable(true);
+        let txdctl = Txdctl::new().with_prefetch(8).with_host(1).with_enable(true);
         self.registers.write(queue, txdctl);
         let live = |txdctl: Txdctl| txdctl.enable();
-        self.registers
-            .wait::<Txdctl>(queue, "TXDCTL.ENABLE", QUEUE_LIMIT, live)
+        self.registers.wait::<Txdctl>(queue, "TXDCTL.ENABLE", QUEUE_LIMIT, live)
     }
 }
 

@@ -114,9 +114,7 @@ impl Igb {
             }
         }
         let filters = vlans.into_iter();
-        Ok(filters
-            .map(|(vid, pools)| VlanFilter { vid, pools })
-            .collect())
+        Ok(filters.map(|(vid, pools)| VlanFilter { vid, pools }).collect())
     }
 
     fn read_pools(&self) -> Result<Vec<PoolPlan>, Error> {

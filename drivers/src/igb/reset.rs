@@ -52,8 +52,7 @@ impl Igb {
         let read = Eecd::auto_read_done;
         or_go_on(registers.wait::<Eecd>((), "EECD.AUTO_RD", PAUSE, |eecd| read(&eecd)))?;
         self.mask_interrupts()?;
-        self.registers
-            .modify::<CtrlExt>((), |ext| ext.with_driver_loaded(true))?;
+        self.registers.modify::<CtrlExt>((), |ext| ext.with_driver_loaded(true))?;
         self.forbid_pause_frames();
         let master = self.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
@@ -128,8 +127,7 @@ impl Igb {
         self.registers.modify::<Gcr>((), |gcr| {
             let unset = gcr.completion_timeout() == 0 && !gcr.capability_v2();
             let timeout = if unset { 1 } else { gcr.completion_timeout() };
-            gcr.with_completion_timeout(timeout)
-                .with_completion_resend(false)
+            gcr.with_completion_timeout(timeout).with_completion_resend(false)
         })
     }
 

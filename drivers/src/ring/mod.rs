@@ -78,13 +78,7 @@ impl Ring {
             let source = std::io::ErrorKind::InvalidData.into();
             return Err(Error::MapMemory { bytes, source });
         }
-        Ok(Self {
-            region,
-            memory,
-            bar: Arc::clone(&card.bar),
-            tail,
-            _lease: Arc::clone(lease),
-        })
+        Ok(Self { region, memory, bar: Arc::clone(&card.bar), tail, _lease: Arc::clone(lease) })
     }
 
     fn base(&self) -> Iova {
@@ -140,16 +134,8 @@ mod fake {
         pub(super) const IOVA: u64 = 0x10_0000;
 
         pub(super) fn card(self: &Arc<Self>) -> Card {
-            let id = DeviceId {
-                vendor: 0x8086,
-                device: 0x10c9,
-            };
-            Card {
-                id,
-                bar: self.clone(),
-                iommu: self.clone(),
-                function: self.clone(),
-            }
+            let id = DeviceId { vendor: 0x8086, device: 0x10c9 };
+            Card { id, bar: self.clone(), iommu: self.clone(), function: self.clone() }
         }
 
         pub(super) fn pages(&self) -> Arc<Pages> {
@@ -272,10 +258,7 @@ mod tests {
     fn a_transmit_ring_sends_each_frame_once_and_lends_no_buffer_in_flight() {
         let fake = Arc::new(Fake::default());
         let command = TxData::new().with_end_of_packet(true);
-        let format = TxFormat {
-            command,
-            payload_length: false,
-        };
+        let format = TxFormat { command, payload_length: false };
         let lease = Lease::default();
         let mut queue = TxQueue::new(&fake.card(), small(), format, 0, 0, &lease).unwrap();
         let pages = fake.pages();

@@ -75,15 +75,7 @@ impl RxQueue {
         lease: &Lease,
     ) -> Result<Self, Error> {
         let ring = Ring::new(card, layout, tail, lease)?;
-        let queue = Self {
-            ring,
-            format,
-            pool,
-            queue,
-            oldest: 0,
-            shown: 0,
-            open: false,
-        };
+        let queue = Self { ring, format, pool, queue, oldest: 0, shown: 0, open: false };
         for slot in 0..queue.slots() {
             queue.arm(slot);
         }
@@ -218,10 +210,7 @@ fn hash(info: RxInfo) -> Option<Hash> {
         RssType::UdpV6 => HashKind::Ipv6Udp,
         _ => return None,
     };
-    Some(Hash {
-        value: info.hash(),
-        kind,
-    })
+    Some(Hash { value: info.hash(), kind })
 }
 
 #[cfg(test)]
@@ -237,30 +226,16 @@ mod tests {
     fn queue(fake: &Arc<Fake>) -> RxQueue {
         let format = RxFormat { fatal_errors: RXE };
         let layout = layout(SLOTS, 2048).unwrap();
-        RxQueue::new(
-            &fake.card(),
-            layout,
-            format,
-            (3, 1),
-            0xC018,
-            &Lease::default(),
-        )
-        .unwrap()
+        RxQueue::new(&fake.card(), layout, format, (3, 1), 0xC018, &Lease::default()).unwrap()
     }
 
     /// Plays the NIC: writes `frame` where descriptor `slot` points and completes it.
     fn complete(fake: &Fake, slot: usize, frame: &[u8], status: RxStatus) {
         let pages = fake.pages();
         let buffer = pages.load_u64(slot * 16).unwrap() - Fake::IOVA;
-        assert_eq!(
-            pages.load_u64(slot * 16 + 8),
-            Some(0),
-            "slot {slot} is armed"
-        );
+        assert_eq!(pages.load_u64(slot * 16 + 8), Some(0), "slot {slot} is armed");
         assert!(pages.write(buffer as usize, frame));
-        let info = RxInfo::new()
-            .with_rss_type(RssType::UdpV4)
-            .with_hash(0xabcd);
+        let info = RxInfo::new().with_rss_type(RssType::UdpV4).with_hash(0xabcd);
         assert!(pages.store_u64(slot * 16, info.into()));
         assert!(pages.store_u64(slot * 16 + 8, status.into()));
     }
@@ -289,13 +264,7 @@ mod tests {
                 let shown = queue.frame(frame).unwrap();
                 assert_eq!(shown.bytes, [round, frame as u8, 7]);
                 let kind = HashKind::Ipv4Udp;
-                assert_eq!(
-                    shown.hash,
-                    Some(Hash {
-                        value: 0xabcd,
-                        kind
-                    })
-                );
+                assert_eq!(shown.hash, Some(Hash { value: 0xabcd, kind }));
             }
             assert_eq!(queue.frame(5), Err(BadDescriptor::NotShown));
             queue.rearm(5);
@@ -332,11 +301,7 @@ mod tests {
         }
         assert!(queue.frame(3).is_ok());
         queue.rearm(2);
-        assert_eq!(
-            queue.frame(0),
-            Err(BadDescriptor::Spanning),
-            "also once split"
-        );
+        assert_eq!(queue.frame(0), Err(BadDescriptor::Spanning), "also once split");
         assert!(queue.frame(1).is_ok());
     }
 

@@ -240,11 +240,7 @@ mod tests {
             assert_eq!(fake.doorbells(), [(slot + burst) as u32 % 64]);
             assert_eq!(queue.pending(), burst);
             for sent in 0..burst {
-                assert_eq!(
-                    queue.free(),
-                    63 - burst,
-                    "nothing is back before the report"
-                );
+                assert_eq!(queue.free(), 63 - burst, "nothing is back before the report");
                 let reports = descriptor(&fake, slot).report_status();
                 assert_eq!(reports, sent == burst - 1);
                 let expected = number + sent as u32 - burst as u32;

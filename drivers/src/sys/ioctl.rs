@@ -108,15 +108,7 @@ pub(super) fn set_container(group: &impl AsFd, container: &OwnedFd) -> io::Resul
     let mut fd = container.as_raw_fd();
     let argument = (&raw mut fd).cast();
     // SAFETY: VFIO_GROUP_SET_CONTAINER takes a pointer to a descriptor.
-    unsafe {
-        rustix::ioctl::ioctl(
-            group,
-            Request {
-                number: 104,
-                argument,
-            },
-        )
-    }?;
+    unsafe { rustix::ioctl::ioctl(group, Request { number: 104, argument }) }?;
     Ok(())
 }
 
@@ -124,15 +116,7 @@ pub(super) fn set_container(group: &impl AsFd, container: &OwnedFd) -> io::Resul
 pub(super) fn device(group: &impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
     let argument = name.as_ptr().cast_mut().cast();
     // SAFETY: VFIO_GROUP_GET_DEVICE_FD takes a string that it does not change.
-    let fd = unsafe {
-        rustix::ioctl::ioctl(
-            group,
-            Request {
-                number: 106,
-                argument,
-            },
-        )
-    }?;
+    let fd = unsafe { rustix::ioctl::ioctl(group, Request { number: 106, argument }) }?;
     // SAFETY: the kernel has just made this descriptor for us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -199,10 +183,7 @@ mod tests {
 
     #[test]
     fn requests_have_vfios_numbers() {
-        let request = Request {
-            number: 114,
-            argument: std::ptr::null_mut(),
-        };
+        let request = Request { number: 114, argument: std::ptr::null_mut() };
         assert_eq!(request.opcode(), 0x3B72, "VFIO_IOMMU_UNMAP_DMA");
     }
 

@@ -31,10 +31,7 @@ impl Layout {
     pub(crate) fn new(slots: usize, buffer_bytes: usize) -> Option<Self> {
         let fits = slots.is_power_of_two() && slots <= 1 << 16;
         let holds = (1..=1 << 16).contains(&buffer_bytes);
-        (fits && holds).then_some(Self {
-            slots,
-            buffer_bytes,
-        })
+        (fits && holds).then_some(Self { slots, buffer_bytes })
     }
 
     /// Bytes of the whole ring.
@@ -69,18 +66,11 @@ impl RingMemory {
     /// `InvalidInput` when `pages` are fewer than [`Layout::bytes`].
     pub(crate) fn new(pages: Pages, layout: Layout) -> io::Result<Self> {
         let short = || io::Error::from(io::ErrorKind::InvalidInput);
-        let descriptors = pages
-            .atomics::<Descriptor>(0, layout.slots)
-            .ok_or_else(short)?;
+        let descriptors = pages.atomics::<Descriptor>(0, layout.slots).ok_or_else(short)?;
         let descriptors = NonNull::from(descriptors).cast();
         let bytes = layout.slots * layout.buffer_bytes;
         let buffers = pages.at(layout.buffers_at(), bytes).ok_or_else(short)?;
-        Ok(Self {
-            pages: Arc::new(pages),
-            descriptors,
-            buffers,
-            layout,
-        })
+        Ok(Self { pages: Arc::new(pages), descriptors, buffers, layout })
     }
 
     /// The pages, for the IOMMU.

@@ -65,9 +65,7 @@ impl Pages {
     /// the file; else the operating system's.
     pub fn from_file(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
         let size = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0);
-        let inside = offset
-            .checked_add(bytes as u64)
-            .is_some_and(|end| end <= size);
+        let inside = offset.checked_add(bytes as u64).is_some_and(|end| end <= size);
         if !inside || !bytes.is_multiple_of(rustix::param::page_size()) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -149,9 +147,7 @@ impl Pages {
 
     /// `count` atomics at byte `offset`, if they are inside and aligned.
     pub(super) fn atomics<T: Atomic>(&self, offset: usize, count: usize) -> Option<&[T]> {
-        let first = self
-            .mapping
-            .at(offset, size_of::<T>().checked_mul(count)?)?;
+        let first = self.mapping.at(offset, size_of::<T>().checked_mul(count)?)?;
         let first = first.cast::<T>();
         if !first.is_aligned() {
             return None;

@@ -98,14 +98,8 @@ impl Vfio {
         let device = ioctl::device(&group, name).map_err(Failure::Device)?;
         let parts = Self::parts(&device).map_err(Failure::Device)?;
         let (bar, config, resettable, alarm) = parts;
-        let vfio = Self {
-            device,
-            _group: group,
-            container,
-            config,
-            resettable,
-            space: Mutex::new(space),
-        };
+        let vfio =
+            Self { device, _group: group, container, config, resettable, space: Mutex::new(space) };
         Ok((vfio, bar, alarm))
     }
 
@@ -137,11 +131,7 @@ fn attach(group: &File, container: &OwnedFd) -> io::Result<Space> {
     }
     ioctl::set_container(group, container)?;
     let second = ioctl::supports(container, ioctl::TYPE1_V2)?;
-    let kind = if second {
-        ioctl::TYPE1_V2
-    } else {
-        ioctl::TYPE1
-    };
+    let kind = if second { ioctl::TYPE1_V2 } else { ioctl::TYPE1 };
     ioctl::set_iommu(container, kind)?;
     let info = ioctl::iommu_info(container)?;
     Ok(Space::new(valid_ranges(&info)))
@@ -159,11 +149,7 @@ fn valid_ranges(info: &[u32]) -> Option<Vec<Range>> {
         capability = (next > capability).then_some(next)?;
     }
     let count = *info.get(capability + 2)? as usize;
-    let ranges = info
-        .get(capability + 4..)?
-        .as_chunks::<4>()
-        .0
-        .get(..count)?;
+    let ranges = info.get(capability + 4..)?.as_chunks::<4>().0.get(..count)?;
     let range = |&[first, first_high, last, last_high]: &[u32; 4]| Range {
         first: ioctl::join(first, first_high),
         last: ioctl::join(last, last_high),
@@ -208,11 +194,7 @@ impl Function for Vfio {
         let mut command = [0; 2];
         whole(rustix::io::pread(&self.device, &mut command, at)?)?;
         let before = u16::from_le_bytes(command) | MEMORY;
-        let after = if on {
-            before | MASTER
-        } else {
-            before & !MASTER
-        };
+        let after = if on { before | MASTER } else { before & !MASTER };
         whole(rustix::io::pwrite(&self.device, &after.to_le_bytes(), at)?)
     }
 }

@@ -174,11 +174,7 @@ mod tests {
     use super::super::create_up;
     use super::*;
 
-    const SMALL: Geometry = Geometry {
-        rings: 1,
-        slots: 4,
-        frame_bytes: 128,
-    };
+    const SMALL: Geometry = Geometry { rings: 1, slots: 4, frame_bytes: 128 };
 
     #[test]
     #[should_panic(expected = "outside the lane")]

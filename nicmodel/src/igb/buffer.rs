@@ -59,26 +59,17 @@ impl Nic {
         let size = self.registers.get::<Rxpbs>(()).get() as usize * 1024;
         if self.packet_buffer.bytes + parcel.frame.len() > size {
             self.registers.count::<Mpc>((), 1);
-            return Receive::Stored {
-                copies: 0,
-                missed: parcel.queues.count_ones() as u8,
-            };
+            return Receive::Stored { copies: 0, missed: parcel.queues.count_ones() as u8 };
         }
         if !parcel.looped {
             self.count_received(&parcel.header, parcel.frame.len());
         }
         let outcome = match self.packet_buffer.waiting.is_empty() {
             true => self.deliver(bus, &parcel),
-            false => Outcome {
-                blocked: parcel.queues,
-                ..Outcome::default()
-            },
+            false => Outcome { blocked: parcel.queues, ..Outcome::default() },
         };
         if outcome.blocked == 0 {
-            return Receive::Stored {
-                copies: outcome.copies,
-                missed: outcome.missed,
-            };
+            return Receive::Stored { copies: outcome.copies, missed: outcome.missed };
         }
         self.packet_buffer.bytes += parcel.frame.len();
         self.packet_buffer.waiting.push_back(Waiting {
@@ -153,10 +144,7 @@ mod tests {
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 
-    const MISSED: Receive = Receive::Stored {
-        copies: 0,
-        missed: 1,
-    };
+    const MISSED: Receive = Receive::Stored { copies: 0, missed: 1 };
 
     #[test]
     fn a_full_ring_drops_and_counts_if_it_may() {
@@ -164,10 +152,7 @@ mod tests {
         rig.address(0, mac(1), 0);
         rig.rx(0, 2);
         let sent = frame(mac(1), mac(9), 60);
-        assert_eq!(
-            [(); 3].map(|()| rig.model.receive(&sent)),
-            [ONE, ONE, MISSED]
-        );
+        assert_eq!([(); 3].map(|()| rig.model.receive(&sent)), [ONE, ONE, MISSED]);
         assert!(!rig.model.room(&sent));
         assert_eq!(rig.get(Rqdpc::BASE), 1);
         assert_eq!(rig.get(Rqdpc::BASE), 0);

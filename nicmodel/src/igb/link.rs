@@ -42,8 +42,7 @@ impl Nic {
             _ => None,
         };
         let done = mdic.with_ready(true).with_error(answer.is_none());
-        self.registers
-            .set::<Mdic>((), done.with_data(answer.unwrap_or(0)));
+        self.registers.set::<Mdic>((), done.with_data(answer.unwrap_or(0)));
         self.settle(bus);
     }
 }

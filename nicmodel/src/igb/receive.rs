@@ -32,11 +32,7 @@ pub(super) struct RxSide {
 
 impl Default for RxSide {
     fn default() -> Self {
-        Self {
-            live: Switch::new(false),
-            tail: 0,
-            stuck: false,
-        }
+        Self { live: Switch::new(false), tail: 0, stuck: false }
     }
 }
 
@@ -76,13 +72,7 @@ impl Nic {
                 Receive::Filtered
             }
             Verdict::Wanted(queues, hash) => {
-                let parcel = Parcel {
-                    frame,
-                    header,
-                    hash,
-                    queues,
-                    looped: false,
-                };
+                let parcel = Parcel { frame, header, hash, queues, looped: false };
                 self.accept(bus, parcel)
             }
         }
@@ -97,13 +87,7 @@ impl Nic {
             return;
         };
         if let Verdict::Wanted(queues, hash) = self.steer(&header, frame, Origin::Pool(sender)) {
-            let parcel = Parcel {
-                frame,
-                header,
-                hash,
-                queues,
-                looped: true,
-            };
+            let parcel = Parcel { frame, header, hash, queues, looped: true };
             self.accept(bus, parcel);
         }
     }
@@ -142,8 +126,7 @@ impl Nic {
     pub(super) fn check_descriptor_type(&mut self, queue: RxQueue) {
         let kind = self.registers.get::<Srrctl>(queue).descriptor_type();
         if matches!(kind, DescriptorType::Other(_)) {
-            self.misuse
-                .push(Misuse::DescriptorType(queue.number() as u8));
+            self.misuse.push(Misuse::DescriptorType(queue.number() as u8));
         }
     }
 
@@ -164,10 +147,7 @@ mod tests {
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 
-    const MISSED: Receive = Receive::Stored {
-        copies: 0,
-        missed: 1,
-    };
+    const MISSED: Receive = Receive::Stored { copies: 0, missed: 1 };
 
     #[test]
     fn a_frame_reaches_its_buffer_and_done_is_set() {

@@ -73,9 +73,8 @@ impl Nic {
             return true;
         }
         let body = frame.len() - FCS;
-        let valid = frame
-            .split_at_checked(body)
-            .is_some_and(|(body, fcs)| check_sequence(body) == fcs);
+        let valid =
+            frame.split_at_checked(body).is_some_and(|(body, fcs)| check_sequence(body) == fcs);
         if !valid || body < HEADER {
             self.misuse.push(Misuse::CheckSequence(number));
             return false;
@@ -115,9 +114,8 @@ impl Nic {
         if bad_mac || bad_vlan {
             let blamed = |bad| if bad { pool.bit() } else { 0 };
             let old = self.registers.get::<Wvbr>(());
-            let wvbr = old
-                .with_mac(old.mac() | blamed(bad_mac))
-                .with_vlan(old.vlan() | blamed(bad_vlan));
+            let wvbr =
+                old.with_mac(old.mac() | blamed(bad_mac)).with_vlan(old.vlan() | blamed(bad_vlan));
             self.registers.set::<Wvbr>((), wvbr);
             self.registers.count::<Ssvpc>((), 1);
         }
@@ -127,9 +125,7 @@ impl Nic {
     fn is_on(&self, pool: Pool, header: &Header) -> bool {
         match header.vid() {
             None => self.registers.get::<Vmolr>(pool).untagged(),
-            Some(vid) => self
-                .vlan_entries(vid)
-                .any(|entry| entry.pools() & pool.bit() != 0),
+            Some(vid) => self.vlan_entries(vid).any(|entry| entry.pools() & pool.bit() != 0),
         }
     }
 
@@ -144,9 +140,8 @@ impl Nic {
         if owned || header.is_group() {
             self.loop_back(bus, queue.pool(), frame);
         }
-        let local = header
-            .vid()
-            .is_some_and(|vid| self.vlan_entries(vid).any(|entry| entry.local()));
+        let local =
+            header.vid().is_some_and(|vid| self.vlan_entries(vid).any(|entry| entry.local()));
         !owned && !local
     }
 }
@@ -188,10 +183,7 @@ mod tests {
         rig.ring(0);
         assert!(rig.model.transmitted().is_empty());
         let length = Misuse::FrameLength(0);
-        assert_eq!(
-            rig.model.misuse(),
-            [length, length, Misuse::CheckSequence(0)]
-        );
+        assert_eq!(rig.model.misuse(), [length, length, Misuse::CheckSequence(0)]);
         assert!(done(&rig, 2));
     }
 
@@ -246,10 +238,7 @@ mod tests {
             rig.push(0, &sent, vle);
             rig.ring(0);
         }
-        assert_eq!(
-            rig.model.transmitted(),
-            [tagged(&sent, 7), tagged(&sent, 0x6014), sent]
-        );
+        assert_eq!(rig.model.transmitted(), [tagged(&sent, 7), tagged(&sent, 0x6014), sent]);
     }
 
     #[test]

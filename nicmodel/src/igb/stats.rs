@@ -20,14 +20,8 @@ impl Nic {
 
     /// Counts a frame that passed the filters.
     pub(super) fn count_received(&mut self, header: &Header, bytes: usize) {
-        let classes = [
-            Prc64::BASE,
-            Prc127::BASE,
-            Prc255::BASE,
-            Prc511::BASE,
-            Prc1023::BASE,
-            Prc1522::BASE,
-        ];
+        let classes =
+            [Prc64::BASE, Prc127::BASE, Prc255::BASE, Prc511::BASE, Prc1023::BASE, Prc1522::BASE];
         self.count_size(classes, bytes);
         self.registers.count::<Gprc>((), 1);
         self.registers.count_wide::<Gorcl>((), octets(bytes));
@@ -47,14 +41,8 @@ impl Nic {
 
     /// Counts a frame that left on the wire.
     pub(super) fn count_sent(&mut self, header: &Header, bytes: usize) {
-        let classes = [
-            Ptc64::BASE,
-            Ptc127::BASE,
-            Ptc255::BASE,
-            Ptc511::BASE,
-            Ptc1023::BASE,
-            Ptc1522::BASE,
-        ];
+        let classes =
+            [Ptc64::BASE, Ptc127::BASE, Ptc255::BASE, Ptc511::BASE, Ptc1023::BASE, Ptc1522::BASE];
         self.count_size(classes, bytes);
         self.registers.count::<Gptc>((), 1);
         self.registers.count::<Tpt>((), 1);
@@ -133,8 +121,7 @@ mod tests {
             rig.rx(pool, 7);
             rig.set(Vmolr::BASE + 4 * pool, 0x9000_2600);
         }
-        rig.model
-            .receive(&frame([1, 0, 0x5E, 0, 0, 1], mac(9), 100));
+        rig.model.receive(&frame([1, 0, 0x5E, 0, 0, 1], mac(9), 100));
         assert_eq!(rig.get(Gprc::BASE), 1);
         assert_eq!(rig.get(Mprc::BASE), 1);
         for pool in 0..3 {
@@ -165,9 +152,6 @@ mod tests {
             Pvfgotc::BASE + 0x100,
         ];
         let bytes = 64 + 65 + 1518;
-        assert_eq!(
-            counters.map(|at| rig.get(at)),
-            [3, 3, 1, 1, 1, 1, 1, bytes, 3, bytes]
-        );
+        assert_eq!(counters.map(|at| rig.get(at)), [3, 3, 1, 1, 1, 1, 1, bytes, 3, bytes]);
     }
 }

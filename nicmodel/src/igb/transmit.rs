@@ -50,10 +50,7 @@ impl TxSide {
     /// The queue came up or went to rest: half frames are gone.
     pub(super) fn restart(&mut self) {
         let live = self.live;
-        *self = Self {
-            live,
-            ..Self::default()
-        };
+        *self = Self { live, ..Self::default() };
     }
 }
 
@@ -147,8 +144,7 @@ impl Nic {
         let start = side.partial.len();
         // What is beyond the longest frame only needs to be known to be there.
         let room = (LONGEST + 1).saturating_sub(start);
-        side.partial
-            .resize(start + room.min(command.length().into()), 0);
+        side.partial.resize(start + room.min(command.length().into()), 0);
         if let Some(piece) = side.partial.get_mut(start..)
             && !piece.is_empty()
         {

@@ -147,10 +147,7 @@ impl Emulator {
     pub fn monitor(&self, command: &str, arguments: Value) -> Result<Value, Error> {
         let answer = lock(&self.qmp).execute(command, arguments, self.patience);
         let answer = answer.map_err(|error| self.explain(command, error))?;
-        answer.map_err(|reason| Error::Refused {
-            command: command.into(),
-            reason,
-        })
+        answer.map_err(|reason| Error::Refused { command: command.into(), reason })
     }
 
     /// Plugs the card's cable in or pulls it.
@@ -223,9 +220,7 @@ pub(crate) fn server(id: &str, path: &Path) -> String {
 
 /// The card, as `-device` takes it: no boot ROM, so that no file is needed.
 fn card(options: &Options) -> String {
-    let Options {
-        device, slot, mac, ..
-    } = options;
+    let Options { device, slot, mac, .. } = options;
     format!("{device},id=card,netdev=wire,mac={mac},addr={slot:#x},romfile=")
 }
 

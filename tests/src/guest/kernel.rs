@@ -13,13 +13,8 @@ pub struct Kernel {
 
 impl Kernel {
     /// The modules a guest loads to hand its card to a process, in this order.
-    pub const MODULES: [&'static str; 5] = [
-        "irqbypass",
-        "vfio",
-        "vfio_iommu_type1",
-        "vfio-pci-core",
-        "vfio-pci",
-    ];
+    pub const MODULES: [&'static str; 5] =
+        ["irqbypass", "vfio", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci"];
 
     /// The folder of all kernels, one folder for each version.
     pub fn cache() -> PathBuf {
@@ -31,9 +26,7 @@ impl Kernel {
         let entries = fs::read_dir(Self::cache()).ok()?;
         let folders = entries.flatten().map(|entry| entry.path());
         let kernels = folders.map(|folder| Self { folder });
-        kernels
-            .filter(Self::is_complete)
-            .max_by_key(|kernel| numbers(&kernel.folder))
+        kernels.filter(Self::is_complete).max_by_key(|kernel| numbers(&kernel.folder))
     }
 
     /// A folder is given its version's name only once it is whole.
@@ -58,7 +51,5 @@ impl Kernel {
 /// The numbers of a version, in order.
 fn numbers(folder: &Path) -> Vec<u64> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    name.split(|c: char| !c.is_ascii_digit())
-        .filter_map(|digits| digits.parse().ok())
-        .collect()
+    name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }

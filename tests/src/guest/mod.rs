@@ -98,10 +98,7 @@ impl Guest {
     /// When something is missing, or the guest is not up by `deadline`.
     pub fn boot(spec: &Spec, deadline: Instant) -> Result<Self, Error> {
         let kernel = Kernel::find().ok_or(Error::NoKernel)?;
-        let quiet = |error| Error::Emulator {
-            error,
-            console: String::new(),
-        };
+        let quiet = |error| Error::Emulator { error, console: String::new() };
         let folder = Emulator::folder().map_err(quiet)?;
         let archive = folder.path().join("initramfs");
         let mut initramfs = Initramfs::new(&kernel)?;
@@ -123,13 +120,7 @@ impl Guest {
             .with(port(3, &file("files", &files), "files"));
         let emulator = Emulator::start(&options, folder).map_err(quiet)?;
         let lines = emulator.connect(&control).map_err(quiet)?;
-        let guest = Self {
-            emulator,
-            control: Mutex::new(lines),
-            console,
-            log,
-            files,
-        };
+        let guest = Self { emulator, control: Mutex::new(lines), console, log, files };
         guest.answer("boot", deadline)?;
         Ok(guest)
     }
@@ -159,11 +150,7 @@ impl Guest {
         let output = self.run(line, timeout)?;
         match output.status {
             0 => Ok(output.text),
-            status => Err(Error::Failed {
-                command: line.into(),
-                status,
-                said: output.text,
-            }),
+            status => Err(Error::Failed { command: line.into(), status, said: output.text }),
         }
     }
 
@@ -236,10 +223,7 @@ impl Guest {
 
     /// Puts the end of the console beside an error of the emulator.
     fn with_console(&self, error: emulator::Error) -> Error {
-        Error::Emulator {
-            error,
-            console: self.last_words(),
-        }
+        Error::Emulator { error, console: self.last_words() }
     }
 
     /// The end of console and log, to end a sentence with.
@@ -258,10 +242,8 @@ impl Guest {
 
 /// The machine, as `testbed` measured it: an IOMMU that remaps DMA and interrupts.
 fn machine(spec: &Spec) -> Vec<String> {
-    let command_line = format!(
-        "console=ttyS0 intel_iommu=on iommu=pt quiet panic=-1 {}",
-        spec.kernel_options
-    );
+    let command_line =
+        format!("console=ttyS0 intel_iommu=on iommu=pt quiet panic=-1 {}", spec.kernel_options);
     let cores = spec.cores.to_string();
     [
         "-M",

@@ -3,9 +3,10 @@
 //! The frames that the policy's `[wire]` replays into the model go over the card's
 //! cable here; everything else about the two runs is the same.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -43,11 +44,7 @@ pub struct CardKind {
 
 impl CardKind {
     /// Intel 82576.
-    pub const I82576: Self = Self {
-        device: "igb",
-        model: "model:82576",
-        rings: Rings::IGB,
-    };
+    pub const I82576: Self = Self { device: "igb", model: "model:82576", rings: Rings::IGB };
 }
 
 /// What to run.
@@ -81,30 +78,51 @@ pub struct Outcome {
 /// Runs the policy on the model, on this machine.
 ///
 /// # Errors
-/// When the program cannot be started. A policy that it refuses is an
-/// [`Outcome`] with its status.
-pub fn on_model(request: &Request) -> Result<Outcome, Error> {
+/// When the program cannot be started, or is not done by `deadline`. A policy that
+/// it refuses is an [`Outcome`] with its status.
+pub fn on_model(request: &Request, deadline: Instant) -> Result<Outcome, Error> {
     let folder = output_folder()?;
     let mut command = Command::new(&request.lockgate);
     command.arg("run").arg(&request.policy);
     command.args(["--device", request.card.model]);
     command.arg("--capture-dir").arg(folder.path());
-    command
-        .arg("--report")
-        .arg(folder.path().join("report.json"));
+    command.arg("--report").arg(folder.path().join("report.json"));
     for (source, file) in &request.replays {
         command.arg("--replay");
         command.arg(format!("{source}={}", file.display()));
     }
-    let done = command.stdin(Stdio::null()).output();
-    let done = done.map_err(at(&request.lockgate))?;
+    let mut files = Vec::new();
+    for name in ["summary.txt", "log.txt"] {
+        let path = folder.path().join(name);
+        files.push(File::create(&path).map_err(at(&path))?);
+    }
+    command.stderr(files.remove(1)).stdout(files.remove(0));
+    let child = command.stdin(Stdio::null()).spawn();
+    let child = child.map_err(at(&request.lockgate))?;
+    let status = wait(child, deadline).map_err(at(&request.lockgate))?;
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     Ok(Outcome {
-        status: done.status.code().unwrap_or(-1),
+        status: status.code().unwrap_or(-1),
+        summary: read("summary.txt"),
+        log: read("log.txt"),
         folder,
-        summary: String::from_utf8_lossy(&done.stdout).into_owned(),
-        log: String::from_utf8_lossy(&done.stderr).into_owned(),
         left: Vec::new(),
     })
+}
+
+/// Waits for a child, and kills it at the deadline.
+fn wait(mut child: Child, deadline: Instant) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Runs the policy in a guest of its own, on the card that QEMU emulates.
@@ -147,18 +165,13 @@ pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
 pub fn bind(guest: &Guest) -> Result<(), Error> {
     let device = format!("/sys/bus/pci/devices/{ADDRESS}");
     guest.succeed(&format!("echo vfio-pci >{device}/driver_override"), SHORT)?;
-    guest.succeed(
-        &format!("echo {ADDRESS} >/sys/bus/pci/drivers_probe"),
-        SHORT,
-    )?;
+    guest.succeed(&format!("echo {ADDRESS} >/sys/bus/pci/drivers_probe"), SHORT)?;
     Ok(())
 }
 
 /// Starts `lockgate run` in the background.
 fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
-    let Inputs {
-        policy, replays, ..
-    } = inputs;
+    let Inputs { policy, replays, .. } = inputs;
     let mut line = format!("{PROGRAM} run {} --device {ADDRESS}", quote(policy));
     line += " --capture-dir /out --report /out/report.json";
     for (source, file) in replays {
@@ -166,10 +179,7 @@ fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
         line += &format!(" --replay {}", quote(Path::new(&replay)));
     }
     let ended = format!("printf '\\n{ENDED}%d\\n' $? >&2");
-    guest.succeed(
-        &format!("{{ {line} >/out/summary.txt; {ended}; }} 2>{LOG} &"),
-        SHORT,
-    )?;
+    guest.succeed(&format!("{{ {line} >/out/summary.txt; {ended}; }} 2>{LOG} &"), SHORT)?;
     Ok(())
 }
 
