@@ -22,6 +22,8 @@ pub enum Error {
     Late { wanted: String, console: String },
     #[error("the guest's `{command}` ended with status {status}: {said}")]
     Failed { command: String, status: i32, said: String },
+    #[error("lockgate ended by itself with status {status} before all frames were sent: {said}")]
+    Early { status: i32, said: String },
     #[error("{command} ended with {status}: {said}")]
     Host { command: String, status: String, said: String },
     #[error("{0}: this policy cannot be taken into a guest")]

@@ -195,12 +195,33 @@ fn drive(
     if let Some(status) = wait_for_log(guest, Some(RUNNING), deadline)? {
         return Ok(status);
     }
-    let feeder = Feeder::new(guest, card.rings)?;
-    feeder.send(&inputs.wire, deadline)?;
-    feeder.wait_until_quiet(|| lock(left).len(), deadline)?;
+    feed(guest, card, inputs, left, deadline).map_err(|error| match ended(&guest.log()) {
+        Some(status) => Error::Early { status, said: guest.log() },
+        None => error,
+    })?;
     guest.run("killall -INT lockgate", SHORT)?;
     let status = wait_for_log(guest, None, Instant::now() + SHORT)?;
     Ok(status.unwrap_or(-1))
+}
+
+/// Sends the frames of the wire and waits until their effects have settled.
+fn feed(
+    guest: &Guest,
+    card: CardKind,
+    inputs: &Inputs,
+    left: &Mutex<Vec<Vec<u8>>>,
+    deadline: Instant,
+) -> Result<(), Error> {
+    let feeder = Feeder::new(guest, card.rings)?;
+    feeder.send(&inputs.wire, deadline)?;
+    feeder.wait_until_quiet(|| lock(left).len(), deadline)
+}
+
+/// The exit status in a log that has come to its end.
+fn ended(log: &str) -> Option<i32> {
+    let (_, rest) = log.split_once(ENDED)?;
+    let (status, _) = rest.split_once('\n')?;
+    Some(status.trim().parse().unwrap_or(-1))
 }
 
 /// Waits until the log has a line with `words`; the exit status if the program
@@ -212,10 +233,8 @@ fn wait_for_log(
 ) -> Result<Option<i32>, Error> {
     loop {
         let log = guest.log();
-        if let Some((_, rest)) = log.split_once(ENDED)
-            && let Some((status, _)) = rest.split_once('\n')
-        {
-            return Ok(Some(status.trim().parse().unwrap_or(-1)));
+        if let Some(status) = ended(&log) {
+            return Ok(Some(status));
         }
         let found = |words: &str| log.lines().any(|line| line.starts_with(words));
         if words.is_some_and(found) {
