@@ -196,4 +196,22 @@ mod tests {
         rig.set(Qde::BASE, 1);
         assert_eq!(rig.get(Rqdpc::BASE), 64);
     }
+
+    #[test]
+    fn a_reset_empties_the_packet_buffer() {
+        use lockgate_drivers::device::Function;
+        let mut rig = Rig::new();
+        rig.address(0, mac(1), 0);
+        rig.rx_with(0, 0, 0x0200_0002);
+        let old = frame(mac(1), mac(9), 60);
+        assert_eq!(rig.model.receive(&old), Receive::Held);
+        rig.model.reset().unwrap();
+        rig.model.set_bus_master(true).unwrap();
+        rig.link_up();
+        rig.set(Rctl::BASE, 0x0400_0002);
+        rig.address(0, mac(1), 0);
+        rig.rx(0, 7);
+        assert_eq!(rig.got(0), []);
+        assert!(rig.model.room(&old));
+    }
 }

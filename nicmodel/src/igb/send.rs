@@ -266,4 +266,16 @@ mod tests {
         rig.send(0, &to_all);
         assert_eq!(rig.got(0).len(), 1);
     }
+
+    #[test]
+    fn what_is_on_a_local_vlan_stays_off_the_wire_while_the_switch_is_on() {
+        let mut rig = Rig::with_pools(3);
+        rig.tx(0);
+        rig.set(Dtxswc::BASE, 0x8000_0000);
+        rig.set(Vlvf::BASE, 0x8010_1014);
+        let plain = frame(BROADCAST, mac(1), 60);
+        rig.send(0, &tagged(&plain, 20));
+        rig.send(0, &tagged(&plain, 21));
+        assert_eq!(rig.model.transmitted(), [tagged(&plain, 21)]);
+    }
 }
