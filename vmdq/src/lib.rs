@@ -14,6 +14,7 @@ extern crate std;
 
 mod capabilities;
 mod check;
+mod device;
 mod error;
 mod fit;
 pub mod frame;
@@ -30,15 +31,13 @@ mod rules;
 mod verdict;
 
 pub use capabilities::{Capabilities, Machine, PoolLayout};
+pub use device::{Device, NotADevice, PciAddress};
 pub use error::{PolicyError, PolicyErrorKind};
 pub use frame::{FrameHeader, Segment};
 pub use hardware::{HardwarePlan, MacFilter, Mode, PoolPlan, RssPlan, VlanFilter, multicast_index};
 pub use mac::{Mac, NotAMac};
 pub use partition::{Attach, MAX_PARTITIONS, Multicast, MulticastPlan, PartitionSet, Wire};
 pub use plan::{PartitionPlan, Plan, SteeringMode};
-pub use policy::{
-    At, Device, Flow, Levels, Nic, NotADevice, Partition, PciAddress, Place, Policy, Rss, Tx,
-    WireSource,
-};
+pub use policy::{At, Flow, Levels, Nic, Partition, Place, Policy, Rss, Tx, WireSource};
 pub use rate::{BitRate, NotARate};
 pub use verdict::{Reason, SendVerdict, WireVerdict};

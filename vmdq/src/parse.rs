@@ -13,11 +13,12 @@ use lockgate_rss::{HashKind, HashKinds};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use toml::Spanned;
 
+use crate::device::Device;
 use crate::error::{PolicyError, PolicyErrorKind as Kind};
 use crate::frame::Segment;
 use crate::mac::Mac;
 use crate::partition::Multicast;
-use crate::policy::{At, Device, Place, Policy};
+use crate::policy::{At, Place, Policy};
 use crate::rate::BitRate;
 
 /// Longest policy, in bytes; finding the place of an error scans the text.

@@ -8,10 +8,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::device::Device;
 use crate::fit::Fit;
 use crate::levels::{Edges, Segments};
 use crate::plan::PartitionPlan;
-use crate::policy::{Device, Policy};
+use crate::policy::Policy;
 
 /// Resources that partitions of different levels share.
 pub(crate) fn channels(partitions: &[PartitionPlan], fit: &Fit) -> Vec<String> {

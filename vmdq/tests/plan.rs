@@ -75,6 +75,11 @@ macs = ['02:00:00:00:00:03']
 vlans = [7]
 wire = 'out'
 tx = { rate = '1Mbit/s' }
+[[partition]]
+name = 'd'
+vlans = [9]
+wire = 'in'
+tx = { rate = '1Mbit/s' }
 ";
 
 #[test]
@@ -85,7 +90,7 @@ fn the_card_is_told_each_filter_once_with_all_its_pools() {
     let macs: Vec<_> = hardware.macs.iter().map(|f| (f.mac.as_u64() & 0xff, f.pools)).collect();
     assert_eq!(macs, [(1, 0b01), (2, 0b11)]);
     let vlans: Vec<_> = hardware.vlans.iter().map(|f| (f.vid, f.pools)).collect();
-    assert_eq!(vlans, [(0, 0b01), (7, 0b01), (9, 0b10)]);
+    assert_eq!(vlans, [(0, 0b01), (7, 0b01), (9, 0b1010)]);
     let group = multicast_index("01:00:5e:00:00:fb".parse().unwrap());
     assert_eq!(group, 0xfb0);
     let bits: u32 = hardware.multicast.iter().map(|word| word.count_ones()).sum();
@@ -118,8 +123,9 @@ fn pools_are_set_for_what_their_partition_may_do() {
         ..a
     };
     let c = PoolPlan { transmit: true, rate: rate("1Mbit/s"), ..PoolPlan::default() };
-    assert_eq!(plan.hardware().pools[..3], [a, b, c]);
-    assert_eq!(plan.hardware().pools[3..], [PoolPlan::default(); 5]);
+    let d = PoolPlan { broadcast: true, transmit: false, anti_spoof: false, ..b };
+    assert_eq!(plan.hardware().pools[..4], [a, b, c, d]);
+    assert_eq!(plan.hardware().pools[4..], [PoolPlan::default(); 4]);
 }
 
 #[test]
