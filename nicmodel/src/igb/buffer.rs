@@ -210,7 +210,7 @@ mod tests {
         rig.link_up();
         rig.set(Rctl::BASE, 0x0400_0002);
         rig.address(0, mac(1), 0);
-        rig.rx(0, 7);
+        rig.rx_with(0, 7, 0x0200_0002);
         assert_eq!(rig.got(0), []);
         assert!(rig.model.room(&old));
     }
