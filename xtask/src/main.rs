@@ -37,6 +37,9 @@ enum Cli {
         /// Of one family; without it, of each that has a driver.
         #[arg(long, value_parser = tcb::families())]
         family: Option<String>,
+        /// A line for each file.
+        #[arg(long)]
+        files: bool,
     },
     /// Runs a policy in a guest that owns QEMU's 82576, and compares with the model.
     Vm(vm::VmArgs),
@@ -57,7 +60,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Setup => setup::setup().map(drop),
         Cli::Lint => checks::lint(),
         Cli::Test { arguments } => checks::test(&arguments),
-        Cli::Tcb { family } => tcb::tcb(family.as_deref()),
+        Cli::Tcb { family, files } => tcb::tcb(family.as_deref(), files),
         Cli::Vm(args) => vm::vm(args),
     }
 }

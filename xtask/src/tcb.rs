@@ -33,13 +33,21 @@ const CORE: [(&str, &str); 7] = [
 /// One crate's share.
 struct Share {
     name: &'static str,
-    files: usize,
-    lines: usize,
+    /// Path within the workspace, and lines.
+    files: Vec<(PathBuf, usize)>,
+}
+
+impl Share {
+    fn lines(&self) -> usize {
+        self.files.iter().map(|(_, lines)| lines).sum()
+    }
 }
 
 /// Prints the table for `family`, for every family with a driver if there is none, and
 /// fails when one is over the bound.
-pub(crate) fn tcb(family: Option<&str>) -> Result<(), Error> {
+///
+/// With `every_file`, the table has a line for each file.
+pub(crate) fn tcb(family: Option<&str>, every_file: bool) -> Result<(), Error> {
     let root = machine::workspace();
     let families: Vec<&str> = match family {
         Some(family) => vec![family],
@@ -47,8 +55,8 @@ pub(crate) fn tcb(family: Option<&str>) -> Result<(), Error> {
     };
     for family in families {
         let shares = count(&root, family)?;
-        print(family, &shares);
-        let lines = shares.iter().map(|share| share.lines).sum();
+        print(family, &shares, every_file);
+        let lines = shares.iter().map(Share::lines).sum();
         if lines > BOUND {
             return Err(Error::TooLarge { family: family.into(), lines, bound: BOUND });
         }
@@ -66,33 +74,36 @@ fn has_driver(root: &Path, family: &str) -> bool {
     drivers.join(family).is_dir() || drivers.join(format!("{family}.rs")).is_file()
 }
 
-fn print(family: &str, shares: &[Share]) {
+fn print(family: &str, shares: &[Share], every_file: bool) {
     println!("trusted core for {family}: lines of code without comments, blanks and tests");
-    for Share { name, files, lines } in shares {
-        println!("  {name:<8} {files:>3} files {lines:>6} lines");
+    for share in shares {
+        println!("  {:<8} {:>3} files {:>6} lines", share.name, share.files.len(), share.lines());
+        for (file, lines) in share.files.iter().filter(|_| every_file) {
+            println!("{lines:>25}   {}", file.display());
+        }
     }
-    let files: usize = shares.iter().map(|share| share.files).sum();
-    let lines: usize = shares.iter().map(|share| share.lines).sum();
+    let files: usize = shares.iter().map(|share| share.files.len()).sum();
+    let lines: usize = shares.iter().map(Share::lines).sum();
     println!("  {:<8} {files:>3} files {lines:>6} lines of {BOUND}", "total");
 }
 
 fn count(root: &Path, family: &str) -> Result<Vec<Share>, Error> {
     let mut shares: Vec<Share> = Vec::new();
     for (name, place) in CORE {
+        let place = root.join(place);
         let mut files = Vec::new();
-        collect(&root.join(place), &mut files)?;
-        let mut share = Share { name, files: 0, lines: 0 };
-        for (_, text) in core_of(&root.join(place), files, family)? {
-            share.files += 1;
-            share.lines += Source::new(&text).lines_of_code();
-        }
+        collect(&place, &mut files)?;
+        let core = core_of(&place, files, family)?.into_iter().map(|(file, text)| {
+            let short = file.strip_prefix(root).unwrap_or(&file).to_owned();
+            (short, Source::new(&text).lines_of_code())
+        });
         match shares.last_mut().filter(|last| last.name == name) {
-            Some(last) => {
-                last.files += share.files;
-                last.lines += share.lines;
-            }
-            None => shares.push(share),
+            Some(last) => last.files.extend(core),
+            None => shares.push(Share { name, files: core.collect() }),
         }
+    }
+    for share in &mut shares {
+        share.files.sort();
     }
     Ok(shares)
 }
