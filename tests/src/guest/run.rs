@@ -173,7 +173,8 @@ pub fn bind(guest: &Guest) -> Result<(), Error> {
 fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
     let Inputs { policy, replays, .. } = inputs;
     let mut line = format!("{PROGRAM} run {} --device {ADDRESS}", quote(policy));
-    line += " --capture-dir /out --report /out/report.json";
+    // The duration keeps it from ending with the partitions' replays: the wire's come later.
+    line += " --capture-dir /out --report /out/report.json --duration 1h";
     for (source, file) in replays {
         let replay = format!("{source}={}", file.display());
         line += &format!(" --replay {}", quote(Path::new(&replay)));
