@@ -79,15 +79,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 }
 
 /// A whole number from `LOW` to `HIGH`.
-pub(crate) fn within<
-    'de,
+pub(crate) fn within<'de, D, T, const LOW: u16, const HIGH: u16>(from: D) -> Result<At<T>, D::Error>
+where
     D: Deserializer<'de>,
     T: TryFrom<u16>,
-    const LOW: u16,
-    const HIGH: u16,
->(
-    from: D,
-) -> Result<At<T>, D::Error> {
+{
     let At { value, at } = At::<i64>::deserialize(from)?;
     let number = u16::try_from(value).ok().filter(|number| (LOW..=HIGH).contains(number));
     let read = number.and_then(|number| T::try_from(number).ok());

@@ -194,12 +194,10 @@ impl AddressTable {
         let shift = u64::BITS - size.trailing_zeros();
         let mut table = Self { slots: vec![(FREE, 0); size], shift };
         for (mac, partition) in entries {
-            let at = table
-                .probe(mac)
-                .find(|at| matches!(table.slots[*at].0, key if key == FREE || key == mac.as_u64()));
-            if let Some(at) = at {
-                table.slots[at].0 = mac.as_u64();
-                table.slots[at].1 |= 1 << partition;
+            let mut probe = table.probe(mac);
+            let fits = |at: &usize| [FREE, mac.as_u64()].contains(&table.slots[*at].0);
+            if let Some(at) = probe.find(fits) {
+                table.slots[at] = (mac.as_u64(), table.slots[at].1 | 1 << partition);
             }
         }
         table
