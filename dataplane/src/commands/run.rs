@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use lockgate_drivers::Alarm;
 use lockgate_drivers::device::Card;
+use lockgate_lane::Closed;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Attach, Device, Partition, Policy};
 
@@ -193,6 +194,11 @@ impl Observer for Console {
         }
         let state = if link { "" } else { ", no link yet" };
         let _ = writeln!(err, "lockgate: running on {device}{state}");
+    }
+
+    fn shut(&mut self, partition: &str, reason: &Closed) {
+        self.clear();
+        let _ = writeln!(io::stderr(), "lockgate: the lane of {partition} was shut: {reason}");
     }
 
     fn progress(&mut self, stats: &[WorkerStats]) {

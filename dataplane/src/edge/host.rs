@@ -64,8 +64,7 @@ pub struct Edge<'r> {
     partitions: Vec<PcapEndpoint>,
     tap: Option<WireTap>,
     cable: Option<ModelWire<'r>>,
-    /// Nobody replays anything, or the wire is real and never runs dry: the run ends
-    /// when it is told to.
+    /// Nobody replays anything, or somebody wants it so: the run ends when it is told to.
     endless: bool,
 }
 
@@ -101,9 +100,8 @@ impl<'r> Edge<'r> {
             let cable = Cable { model, plan, replay: sources.wire, capture };
             ModelWire::new(cable, pace, overflow, time)
         });
-        let endless = cable
-            .as_ref()
-            .is_none_or(|cable| cable.exhausted() && partitions.iter().all(Party::exhausted));
+        let endless =
+            cable.as_ref().is_none_or(Party::exhausted) && partitions.iter().all(Party::exhausted);
         Self { partitions, tap, cable, endless }
     }
 }
@@ -126,6 +124,11 @@ impl Edge<'_> {
             moved += party.poll(now_ns)?;
         }
         Ok(moved)
+    }
+
+    /// Does not end with the replays.
+    pub fn keep_on(&mut self) {
+        self.endless = true;
     }
 
     /// Sends nothing more.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use lockgate_drivers::device::Card;
 use lockgate_drivers::{Alarm, Error, Link, Nic, RingSizes, RxQueue, TxQueue};
+use lockgate_lane::Closed;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
 
@@ -79,6 +80,11 @@ pub trait Observer {
     /// The card receives; frames that arrive from now on count.
     fn ready(&mut self, device: &str, link: bool);
 
+    /// The lane of a partition was shut because it broke the rules.
+    fn shut(&mut self, partition: &str, reason: &Closed) {
+        let _ = (partition, reason);
+    }
+
     /// Called ten times a second.
     fn progress(&mut self, stats: &[WorkerStats]) {
         let _ = stats;
@@ -118,8 +124,13 @@ impl Run<'_> {
         let clock = Clock::start();
         let sources = std::mem::take(&mut self.sources);
         let model = self.model.take();
+        let modelled = model.is_some();
         let mut edge = Edge::new(plan, ends, captures, sources, model, Time::new(clock));
-        let control = Control::default();
+        // A real wire never runs dry: whoever gives a duration there means all of it.
+        if self.duration.is_some() && !modelled {
+            edge.keep_on();
+        }
+        let control = Control::new(plan.partitions().len());
         self.observer.ready(&self.device, link.up);
 
         let (served, queues) = thread::scope(|scope| {
@@ -128,9 +139,11 @@ impl Run<'_> {
                 .zip(&stats)
                 .zip(plan.workers())
                 .map(|((assignment, stats), &core)| {
-                    let worker = Worker::new(plan, stats, assignment, overflow);
-                    let control = &control;
-                    scope.spawn(move || work(worker, core, control, clock))
+                    let worker = Worker::new(plan, stats, &control, assignment, overflow);
+                    scope.spawn(move || {
+                        cores::pin(&[core]);
+                        worker.run(clock)
+                    })
                 })
                 .collect();
             cores::pin(&endpoint_cores(plan));
@@ -151,6 +164,11 @@ impl Run<'_> {
         let stopped = watch.stop();
         drop(queues);
         let whole = served? == End::Drained;
+        for (p, partition) in plan.partitions().iter().enumerate() {
+            if let Some(reason) = control.shut(p) {
+                self.observer.shut(&partition.name, reason);
+            }
+        }
         let missed = stopped?;
         let far = edge.finish(whole, overflow == Overflow::Wait)?;
         tally::report(plan, self.device, elapsed, &stats, far, &missed)
@@ -173,7 +191,6 @@ impl Run<'_> {
     ) -> Result<End, Failure> {
         let Shift { edge, watch, control, clock, stats } = shift;
         let mut end = End::Drained;
-        let mut finishing = false;
         let mut idle = 0_u32;
         let mut next_look = 0;
         loop {
@@ -183,18 +200,15 @@ impl Run<'_> {
             if done && moved == 0 {
                 return Ok(end);
             }
-            if !finishing {
-                let told = self.stop.load(Ordering::Relaxed)
-                    || self.duration.is_some_and(|limit| now >= nanos(limit));
-                if told {
-                    edge.hush();
-                    control.abort_at(now.saturating_add(DRAIN_NS));
-                    end = End::Told;
-                }
-                if told || edge.ended() {
-                    control.finish();
-                    finishing = true;
-                }
+            let told = self.stop.load(Ordering::Relaxed)
+                || self.duration.is_some_and(|limit| now >= nanos(limit));
+            if told && end == End::Drained {
+                edge.hush();
+                control.abort_at(now.saturating_add(DRAIN_NS));
+                end = End::Told;
+            }
+            if told || edge.ended() {
+                control.finish();
             }
             if now >= next_look {
                 next_look = now.saturating_add(HOUSEKEEPING_NS);
@@ -214,13 +228,6 @@ struct Shift<'a, 'r> {
     control: &'a Control,
     clock: Clock,
     stats: &'a [WorkerStats],
-}
-
-/// A worker's thread.
-fn work(mut worker: Worker<'_>, core: u16, control: &Control, clock: Clock) -> Held {
-    cores::pin(&[core]);
-    worker.run(control, clock);
-    worker.into_queues()
 }
 
 /// Every core that an endpoint of `plan` may use.

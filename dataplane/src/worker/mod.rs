@@ -9,20 +9,21 @@
 //! (`lockgate-drivers`), the shared memory (`lockgate-lane`), threads
 //! ([`crate::runtime`]).
 
-mod lanes;
+mod exit;
 mod receive;
 mod schedule;
 pub mod stats;
 mod transmit;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use lockgate_drivers::{RxQueue, TxQueue};
-use lockgate_lane::{DownWriter, UpReader};
+use lockgate_lane::{Closed, DownWriter, UpReader};
 use lockgate_vmdq::{Plan, SteeringMode};
 
-use lanes::Lanes;
+use exit::Exit;
 use schedule::Schedule;
 use stats::WorkerStats;
 
@@ -43,14 +44,21 @@ pub enum Overflow {
     Wait,
 }
 
-/// How the supervisor steers a running worker.
-#[derive(Debug, Default)]
+/// What workers and supervisor tell each other while they run.
+#[derive(Debug)]
 pub struct Control {
     finishing: AtomicBool,
     abort_ns: AtomicU64,
+    shut: Vec<OnceLock<Closed>>,
 }
 
 impl Control {
+    /// For a run with this many partitions.
+    pub fn new(partitions: usize) -> Self {
+        let shut = (0..partitions).map(|_| OnceLock::new()).collect();
+        Self { finishing: AtomicBool::new(false), abort_ns: AtomicU64::new(u64::MAX), shut }
+    }
+
     /// Asks workers to end once they find nothing to do.
     pub fn finish(&self) {
         self.finishing.store(true, Ordering::Release);
@@ -58,16 +66,19 @@ impl Control {
 
     /// Asks workers to end at `deadline_ns` of their clock, whatever is left.
     pub fn abort_at(&self, deadline_ns: u64) {
-        self.abort_ns.store(deadline_ns.max(1), Ordering::Release);
+        self.abort_ns.store(deadline_ns, Ordering::Release);
     }
 
-    fn finishing(&self) -> bool {
-        self.finishing.load(Ordering::Acquire)
+    /// Why the lane of partition `p` was shut, if it was: its partition broke the rules.
+    pub fn shut(&self, p: usize) -> Option<&Closed> {
+        self.shut.get(p).and_then(OnceLock::get)
     }
 
-    fn aborted(&self, now_ns: u64) -> bool {
-        let deadline = self.abort_ns.load(Ordering::Relaxed);
-        deadline != 0 && now_ns >= deadline
+    /// Shuts the whole lane of partition `p` if one of its rings has closed.
+    fn note(&self, p: usize, closed: Option<Closed>) {
+        if let (Some(shut), Some(reason)) = (self.shut.get(p), closed) {
+            shut.get_or_init(|| reason);
+        }
     }
 }
 
@@ -104,13 +115,9 @@ pub struct Assignment {
 
 /// One worker's state.
 pub struct Worker<'r> {
-    plan: &'r Plan,
-    stats: &'r WorkerStats,
     rx: Vec<RxQueue>,
-    tx: Vec<TxQueue>,
-    lanes: Lanes<'r>,
     schedule: Schedule,
-    mirror: Option<DownWriter>,
+    exit: Exit<'r>,
     software: bool,
 }
 
@@ -119,67 +126,51 @@ impl<'r> Worker<'r> {
     pub fn new(
         plan: &'r Plan,
         stats: &'r WorkerStats,
-        assignment: Assignment,
+        control: &'r Control,
+        share: Assignment,
         overflow: Overflow,
     ) -> Self {
-        Self {
-            plan,
-            stats,
-            rx: assignment.rx,
-            tx: assignment.tx,
-            lanes: Lanes::new(plan, stats, assignment.down, overflow),
-            schedule: Schedule::new(plan, assignment.up),
-            mirror: assignment.mirror,
-            software: plan.steering() == SteeringMode::Software,
-        }
+        let Assignment { rx, tx, down, up, mirror } = share;
+        let schedule = Schedule::new(plan, up);
+        let exit = Exit::new(plan, stats, control, down, tx, mirror, overflow);
+        Self { rx, schedule, exit, software: plan.steering() == SteeringMode::Software }
     }
 
-    /// Works until `control` says to finish and nothing is left to do.
-    pub fn run(&mut self, control: &Control, clock: Clock) {
+    /// Works until `control` says to finish and nothing is left to do; gives back the
+    /// queues, for the supervisor to stop the card before their memory goes.
+    pub fn run(mut self, clock: Clock) -> (Vec<RxQueue>, Vec<TxQueue>) {
+        let control = self.exit.control;
         let mut idle = 0_u32;
         loop {
             // Read before the pass: what was there when finishing began is seen by it.
-            let finishing = control.finishing();
+            let finishing = control.finishing.load(Ordering::Acquire);
             let now = clock.now_ns();
-            if control.aborted(now) {
+            if now >= control.abort_ns.load(Ordering::Relaxed) {
                 break;
             }
             if self.pass(now) > 0 {
                 idle = 0;
                 continue;
             }
-            if finishing && self.settled() {
+            if finishing && self.schedule.is_empty(control) && self.exit.wire_is_quiet() {
                 break;
             }
             idle = idle.saturating_add(1);
             rest(idle);
         }
+        (self.rx, self.exit.tx)
     }
 
     /// One round over everything this worker serves; returns how many frames moved.
-    pub fn pass(&mut self, now_ns: u64) -> usize {
+    fn pass(&mut self, now_ns: u64) -> usize {
+        self.exit.now_ns = now_ns;
         let mut moved = 0;
         for port in 0..self.rx.len() {
-            moved += self.receive(port, now_ns);
+            moved += self.receive(port);
         }
-        moved += self.transmit(now_ns);
-        self.lanes.publish();
+        moved += self.transmit();
+        self.exit.publish();
         moved
-    }
-
-    /// Nothing waits in a lane or for the card.
-    fn settled(&mut self) -> bool {
-        self.schedule.is_empty()
-            && self.tx.iter_mut().all(|queue| {
-                queue.free();
-                queue.pending() == 0
-            })
-    }
-
-    /// Gives back the queues, for the supervisor to stop the card before their
-    /// memory goes.
-    pub fn into_queues(self) -> (Vec<RxQueue>, Vec<TxQueue>) {
-        (self.rx, self.tx)
     }
 }
 

@@ -7,33 +7,24 @@
 use lockgate_drivers::RxFrame;
 use lockgate_vmdq::{FrameHeader, PartitionSet, Plan, WireVerdict};
 
-use super::lanes::{Arrival, Lanes};
-use super::stats::WorkerStats;
+use super::exit::Exit;
 use super::{BURST, Worker};
-
-/// Where a frame came in.
-#[derive(Clone, Copy)]
-struct Port {
-    pool: usize,
-    queue: u16,
-}
 
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
-    pub(super) fn receive(&mut self, port: usize, now_ns: u64) -> usize {
-        let Self { plan, stats, rx, lanes, software, .. } = self;
-        let Some(queue) = rx.get_mut(port) else {
+    pub(super) fn receive(&mut self, port: usize) -> usize {
+        let Some(queue) = self.rx.get_mut(port) else {
             return 0;
         };
+        let (pool, number) = (usize::from(queue.pool()), u16::from(queue.queue()));
         let shown = queue.poll(BURST);
-        let port = Port { pool: usize::from(queue.pool()), queue: u16::from(queue.queue()) };
         let mut settled = 0;
         while settled < shown {
             let done = match queue.frame(settled) {
-                Ok(frame) if *software => spread(plan, stats, lanes, &frame, now_ns),
-                Ok(frame) => admit(plan, stats, lanes, port, &frame, now_ns),
+                Ok(frame) if self.software => self.exit.distribute(&frame),
+                Ok(frame) => self.exit.admit(pool, number, &frame),
                 Err(_) => {
-                    stats.wire.bad_descriptors.add(1);
+                    self.exit.stats.wire.bad_descriptors.add(1);
                     true
                 }
             };
@@ -42,74 +33,82 @@ impl Worker<'_> {
             }
             settled += 1;
         }
-        if settled > 0 {
-            queue.rearm(settled);
-        }
+        queue.rearm(settled);
         settled
     }
 }
 
-/// Settles a frame that a pool's queue holds; `false` leaves it there.
-#[inline]
-fn admit(
-    plan: &Plan,
-    stats: &WorkerStats,
-    lanes: &mut Lanes<'_>,
-    port: Port,
-    frame: &RxFrame<'_>,
-    now_ns: u64,
-) -> bool {
-    let bytes = frame.bytes;
-    if !plan.accepts(port.pool, bytes, bytes.len()) {
-        surplus(plan, stats, port, bytes);
-        return true;
-    }
-    if lanes.must_wait(only(port.pool)) {
-        return false;
-    }
-    if first_taker(plan, port, bytes) {
-        stats.wire.rx.add(bytes.len());
-        stats.wire.delivered.add(1);
-    } else {
-        stats.wire.copies.add(1);
-    }
-    let arrival = Arrival { steered: frame.hash.map(|hash| (port.queue, hash)), stamp_ns: now_ns };
-    lanes.deliver(port.pool, bytes.len(), bytes, arrival, |slot| {
-        slot.copy_from_slice(bytes);
-    });
-    true
-}
-
-/// The set of one partition.
-#[inline]
-fn only(partition: usize) -> PartitionSet {
-    let mut set = PartitionSet::default();
-    set.insert(partition);
-    set
-}
-
-/// Whether `port`'s partition is the lowest of those that take the frame. A
-/// unicast address on a segment has one owner.
-#[inline]
-fn first_taker(plan: &Plan, port: Port, bytes: &[u8]) -> bool {
-    let unicast = bytes.first().is_some_and(|first| first & 1 == 0);
-    unicast
-        || match plan.from_wire(bytes, bytes.len()) {
-            WireVerdict::Deliver(to) => to.first() == Some(port.pool),
-            WireVerdict::Drop(_) => false,
+impl Exit<'_> {
+    /// Settles a frame that `queue` of `pool` holds; `false` leaves it there.
+    #[inline]
+    fn admit(&mut self, pool: usize, queue: u16, frame: &RxFrame<'_>) -> bool {
+        let bytes = frame.bytes;
+        if !self.plan.accepts(pool, bytes, bytes.len()) {
+            self.surplus(pool, bytes);
+            return true;
         }
+        let mut only = PartitionSet::default();
+        only.insert(pool);
+        if self.must_wait(only) {
+            return false;
+        }
+        // A unicast address on a segment has one owner.
+        let unicast = bytes.first().is_some_and(|first| first & 1 == 0);
+        let wire = &self.stats.wire;
+        if unicast || first_taker(self.plan, bytes) == Some(pool) {
+            wire.rx.add(bytes.len());
+            wire.delivered.add(1);
+        } else {
+            wire.copies.add(1);
+        }
+        let steered = frame.hash.map(|hash| (queue, hash));
+        self.deliver(pool, bytes.len(), bytes, steered, |slot| slot.copy_from_slice(bytes));
+        true
+    }
+
+    /// Accounts for a frame that the card gave to a pool whose partition does not
+    /// take it: under the reason that it is for nobody, or as a surplus copy.
+    #[cold]
+    fn surplus(&self, pool: usize, bytes: &[u8]) {
+        let wire = &self.stats.wire;
+        match self.plan.from_wire(bytes, bytes.len()) {
+            WireVerdict::Drop(reason) if first_steered(self.plan, bytes) == Some(pool) => {
+                wire.rx.add(bytes.len());
+                wire.drops.add(reason);
+            }
+            WireVerdict::Drop(_) | WireVerdict::Deliver(_) => wire.surplus.add(1),
+        }
+    }
+
+    /// Settles a frame from a card without pools: the policy alone says whose it is.
+    #[inline]
+    fn distribute(&mut self, frame: &RxFrame<'_>) -> bool {
+        let bytes = frame.bytes;
+        let verdict = self.plan.from_wire(bytes, bytes.len());
+        if matches!(verdict, WireVerdict::Deliver(to) if self.must_wait(to)) {
+            return false;
+        }
+        let wire = &self.stats.wire;
+        wire.rx.add(bytes.len());
+        match verdict {
+            WireVerdict::Drop(reason) => wire.drops.add(reason),
+            WireVerdict::Deliver(to) => {
+                wire.delivered.add(1);
+                wire.copies.add(to.len().saturating_sub(1) as u64);
+                for p in to.iter() {
+                    self.deliver(p, bytes.len(), bytes, None, |slot| slot.copy_from_slice(bytes));
+                }
+            }
+        }
+        true
+    }
 }
 
-/// Accounts for a frame that the card gave to a pool whose partition does not
-/// take it: under the reason that it is for nobody, or as a surplus copy.
-#[cold]
-fn surplus(plan: &Plan, stats: &WorkerStats, port: Port, bytes: &[u8]) {
+/// The lowest partition that takes the frame.
+fn first_taker(plan: &Plan, bytes: &[u8]) -> Option<usize> {
     match plan.from_wire(bytes, bytes.len()) {
-        WireVerdict::Drop(reason) if first_steered(plan, bytes) == Some(port.pool) => {
-            stats.wire.rx.add(bytes.len());
-            stats.wire.drops.add(reason);
-        }
-        WireVerdict::Drop(_) | WireVerdict::Deliver(_) => stats.wire.surplus.add(1),
+        WireVerdict::Deliver(to) => to.first(),
+        WireVerdict::Drop(_) => None,
     }
 }
 
@@ -118,56 +117,16 @@ fn surplus(plan: &Plan, stats: &WorkerStats, port: Port, bytes: &[u8]) {
 /// unicast frame to one.
 fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<usize> {
     let header = FrameHeader::parse(bytes)?;
-    let pools = &plan.hardware().pools;
-    let on_segment = |pool: usize| {
-        plan.partitions()
-            .get(pool)
-            .is_some_and(|partition| partition.vlans.iter().any(|s| s.vid() == header.vid))
-    };
-    (0..pools.len()).find(|&pool| {
-        let filter = &pools[pool];
+    let mut pools = plan.partitions().iter().zip(&plan.hardware().pools);
+    pools.position(|(partition, pool)| {
         let listens = if header.dst.is_broadcast() {
-            filter.broadcast
+            pool.broadcast
         } else if header.dst.is_multicast() {
-            filter.multicast
+            pool.multicast
         } else {
-            plan.partitions()
-                .get(pool)
-                .is_some_and(|partition| partition.macs.contains(&header.dst))
+            partition.macs.contains(&header.dst)
         };
-        filter.receive && listens && on_segment(pool)
+        let there = partition.vlans.iter().any(|segment| segment.vid() == header.vid);
+        pool.receive && listens && there
     })
-}
-
-/// Settles a frame from a card without pools: the policy alone says whose it is.
-#[inline]
-fn spread(
-    plan: &Plan,
-    stats: &WorkerStats,
-    lanes: &mut Lanes<'_>,
-    frame: &RxFrame<'_>,
-    now_ns: u64,
-) -> bool {
-    let bytes = frame.bytes;
-    let to = match plan.from_wire(bytes, bytes.len()) {
-        WireVerdict::Deliver(to) => to,
-        WireVerdict::Drop(reason) => {
-            stats.wire.rx.add(bytes.len());
-            stats.wire.drops.add(reason);
-            return true;
-        }
-    };
-    if lanes.must_wait(to) {
-        return false;
-    }
-    stats.wire.rx.add(bytes.len());
-    stats.wire.delivered.add(1);
-    stats.wire.copies.add(to.len().saturating_sub(1) as u64);
-    let arrival = Arrival { steered: None, stamp_ns: now_ns };
-    for p in to.iter() {
-        lanes.deliver(p, bytes.len(), bytes, arrival, |slot| {
-            slot.copy_from_slice(bytes);
-        });
-    }
-    true
 }

@@ -8,6 +8,8 @@
 use lockgate_lane::UpReader;
 use lockgate_vmdq::Plan;
 
+use super::Control;
+
 /// Longest burst that a rate allows after silence, in nanoseconds of its rate.
 const BURST_NS: u64 = 2_000_000;
 
@@ -113,8 +115,11 @@ impl Schedule {
     }
 
     /// No open lane has a frame waiting.
-    pub(super) fn is_empty(&mut self) -> bool {
-        self.senders.iter_mut().all(|sender| matches!(sender.up.available(), Ok(0) | Err(_)))
+    pub(super) fn is_empty(&mut self, control: &Control) -> bool {
+        self.senders.iter_mut().all(|sender| {
+            control.shut(sender.partition).is_some()
+                || matches!(sender.up.available(), Ok(0) | Err(_))
+        })
     }
 }
 
