@@ -1,0 +1,254 @@
+//! The order and completeness of what a start writes, on a card of paper.
+//!
+//! Offsets are literals of the 82576 datasheet, chapter 8.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Mutex;
+
+use lockgate_vmdq::{Machine, Policy};
+
+use super::*;
+use crate::device::{Bar, DeviceId, Function, Iommu, Iova};
+use crate::sys::Pages;
+
+const CTRL: u32 = 0x0000;
+const MDIC: u32 = 0x0020;
+const RCTL: u32 = 0x0100;
+const MRQC: u32 = 0x5818;
+
+/// A card that only remembers: registers, and every write in order.
+#[derive(Default)]
+struct Paper {
+    registers: Mutex<HashMap<u32, u32>>,
+    writes: Mutex<Vec<(u32, u32)>>,
+    mapped: Mutex<u64>,
+    master: Mutex<Vec<bool>>,
+}
+
+impl Paper {
+    fn nic(self: &Arc<Self>) -> Igb {
+        Igb::new(Card {
+            id: DeviceId { vendor: 0x8086, device: 0x10C9 },
+            bar: self.clone(),
+            iommu: self.clone(),
+            function: self.clone(),
+        })
+    }
+
+    /// Where in the order of writes `register` first got a value with all of `bits`.
+    fn first(&self, register: u32, bits: u32) -> usize {
+        let writes = self.writes.lock().unwrap();
+        let found = writes.iter().position(|&(to, value)| to == register && value & bits == bits);
+        found.unwrap_or_else(|| panic!("{register:#x} never gets {bits:#x}"))
+    }
+
+    /// Where `register` was written last.
+    fn last(&self, register: u32) -> usize {
+        let writes = self.writes.lock().unwrap();
+        writes.iter().rposition(|&(to, _)| to == register).unwrap()
+    }
+}
+
+impl Bar for Paper {
+    fn read(&self, offset: u32) -> u32 {
+        *self.registers.lock().unwrap().get(&offset).unwrap_or(&0)
+    }
+
+    fn write(&self, offset: u32, value: u32) {
+        self.writes.lock().unwrap().push((offset, value));
+        let held = match offset {
+            CTRL => value & !(1 << 26),
+            MDIC => value | 1 << 28,
+            _ => value,
+        };
+        self.registers.lock().unwrap().insert(offset, held);
+    }
+
+    fn flush(&self) {}
+}
+
+impl Iommu for Paper {
+    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
+        let mut next = self.mapped.lock().unwrap();
+        *next += 1 << 32;
+        assert!(pages.len() < 1 << 32);
+        Ok(Iova::new(*next))
+    }
+
+    fn unmap(&self, _: Iova, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Function for Paper {
+    fn reset(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn set_bus_master(&self, on: bool) -> io::Result<()> {
+        self.master.lock().unwrap().push(on);
+        Ok(())
+    }
+}
+
+fn plan() -> Plan {
+    let text = r#"
+        nic = { device = "model:82576" }
+        [[partition]]
+        name = "a"
+        macs = ["02:00:00:00:00:01"]
+        vlans = [10]
+        queues = 2
+        wire = "both"
+        [[partition]]
+        name = "b"
+        macs = ["02:00:00:00:00:02"]
+        vlans = [20]
+        wire = "both"
+        tx = { rate = "200Mbit/s" }
+    "#;
+    let machine = Machine { cores: vec![0, 1] };
+    let policy = Policy::parse(text).unwrap();
+    policy.check(&Capabilities::I82576, &machine).unwrap()
+}
+
+fn started() -> (Arc<Paper>, Igb, Queues) {
+    let paper = Arc::new(Paper::default());
+    let mut nic = paper.nic();
+    let sizes = RingSizes { rx: 64, tx: 64 };
+    let queues = nic.start(&plan(), sizes).unwrap();
+    (paper, nic, queues)
+}
+
+#[test]
+fn a_tail_is_written_only_once_its_queue_and_receiving_are_on() {
+    let (paper, _nic, _queues) = started();
+    for queue in [0, 8] {
+        let enabled = paper.first(0xC028 + 0x40 * queue, 1 << 25);
+        let tail = paper.first(0xC018 + 0x40 * queue, 63);
+        assert!(paper.first(RCTL, 1 << 1) < enabled && enabled < tail);
+    }
+}
+
+#[test]
+fn receiving_is_on_only_once_every_filter_is_set() {
+    let (paper, _nic, _queues) = started();
+    let on = paper.first(RCTL, 1 << 1);
+    // RAH 0, VLVF 0, VFTA 0, MTA 127, VMOLR 7, VT_CTL, DTXSWC, VFRE, QDE, RSSRK 9, RETA 31.
+    let filters =
+        [0x5404, 0x5D00, 0x5600, 0x53FC, 0x5AEC, 0x581C, 0x3500, 0x0C8C, 0x2408, 0x5CA4, 0x5C7C];
+    assert!(filters.iter().all(|&filter| paper.last(filter) < on));
+    let mode = paper.last(MRQC);
+    assert!(paper.last(0x5CA4) < mode && paper.last(0x5C7C) < mode && mode < on);
+}
+
+#[test]
+fn an_address_is_whole_before_it_counts() {
+    let (paper, _nic, _queues) = started();
+    assert!(paper.last(0x5400) < paper.first(0x5404, 1 << 31));
+}
+
+#[test]
+fn negotiation_starts_last_and_offers_no_pause_frames() {
+    let (paper, _nic, _queues) = started();
+    let restart = paper.first(MDIC, 0x0420_1200);
+    assert!(restart > paper.last(0xC218), "after the tail of queue 8");
+    let writes = paper.writes.lock().unwrap();
+    let offers = |&&(to, value): &&(u32, u32)| to == MDIC && value >> 16 & 0x7FF == 0x424;
+    assert_eq!(writes.iter().find(offers).unwrap().1 & 0x0C00, 0);
+}
+
+#[test]
+fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
+    /// A queue that stays on.
+    struct Stuck(Arc<Paper>);
+    impl Bar for Stuck {
+        fn read(&self, offset: u32) -> u32 {
+            if offset == 0xC028 { 1 << 25 } else { self.0.read(offset) }
+        }
+        fn write(&self, offset: u32, value: u32) {
+            self.0.write(offset, value);
+        }
+        fn flush(&self) {}
+    }
+    let paper = Arc::new(Paper::default());
+    let mut nic = paper.nic();
+    nic.registers = Registers::new(&(Arc::new(Stuck(paper)) as Arc<dyn Bar>));
+    let started = nic.start(&plan(), RingSizes::default());
+    let error = started.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+}
+
+#[test]
+fn a_plan_for_another_card_is_refused() {
+    let mut hardware = plan().hardware().clone();
+    assert!(check(&hardware).is_ok());
+    hardware.macs.iter_mut().for_each(|mac| mac.pools = 1 << 8);
+    assert!(matches!(check(&hardware), Err(Error::Plan { .. })));
+    let mut hardware = plan().hardware().clone();
+    hardware.rss = None;
+    assert!(check(&hardware).is_err(), "two queues need RSS");
+    hardware.mode = Mode::Software { queues: 1 };
+    assert!(check(&hardware).is_err());
+}
+
+#[test]
+fn whatever_a_card_held_before_is_gone_after_the_start() {
+    let paper = Arc::new(Paper::default());
+    // FCRTL, FCRTH, RAL to RAH of both banks, MTA and VFTA, VMOLR, VLVF, VMVIR, UTA.
+    let tables = [
+        0x2160..0x216C,
+        0x5400..0x5520,
+        0x5200..0x5800,
+        0x5AD0..0x5AF4,
+        0x5D00..0x5D80,
+        0x3700..0x3720,
+        0xA000..0xA200,
+    ];
+    let stale = tables.into_iter().flatten().step_by(4);
+    let stale = stale.map(|register| (register, 0xA5A5_A5A5));
+    *paper.registers.lock().unwrap() = stale.collect();
+    let mut nic = paper.nic();
+    let _queues = nic.start(&plan(), RingSizes::default()).unwrap();
+    assert_eq!(&nic.read_back().unwrap(), plan().hardware());
+    assert_eq!((paper.read(0x2160), paper.read(0x2168)), (0, 0), "no pause frames");
+    assert!((0xA000..0xA200).step_by(4).all(|word| paper.read(word) == 0));
+}
+
+#[test]
+fn every_queue_drops_instead_of_holding_up_others() {
+    let (paper, _nic, queues) = started();
+    assert_eq!(queues.rx.len(), 3);
+    for queue in [0, 8, 1] {
+        assert_eq!(paper.read(0xC00C + 0x40 * queue) >> 31, 1, "SRRCTL.DROP_EN");
+    }
+    assert_eq!(paper.read(0x2408), 0xFFFF, "QDE");
+}
+
+#[test]
+fn limits_follow_the_speed_of_the_link_and_flow_control_stays_off() {
+    let (paper, mut nic, _queues) = started();
+    let limits = |nic: &mut Igb, status: u32| {
+        paper.writes.lock().unwrap().clear();
+        // RFCE and TFCE, as negotiation sets them.
+        paper.registers.lock().unwrap().extend([(8, status), (CTRL, 3 << 27)]);
+        nic.link().unwrap();
+        assert_eq!(paper.read(CTRL) >> 27 & 3, 0);
+        let writes = paper.writes.lock().unwrap();
+        let selected = writes.iter().position(|&write| write == (0x3604, 1));
+        selected.map(|at| writes[at + 1])
+    };
+    // Link up at 1000 and 100 Mbit/s: five times the rate, and below it.
+    assert_eq!(limits(&mut nic, 2 | 2 << 6), Some((0x36B0, 0x8001_4000)));
+    assert_eq!(limits(&mut nic, 2 | 2 << 6), None, "nothing to change");
+    assert_eq!(limits(&mut nic, 2 | 1 << 6), Some((0x36B0, 0)));
+}
+
+#[test]
+fn bus_mastering_ends_with_the_driver() {
+    let (paper, nic, _queues) = started();
+    assert_eq!(*paper.master.lock().unwrap(), [true]);
+    drop(nic);
+    assert_eq!(*paper.master.lock().unwrap(), [true, false]);
+}

@@ -1,0 +1,67 @@
+//! A card that does nothing by itself: the test plays the NIC.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use crate::device::{Bar, Card, DeviceId, Function, Iommu, Iova};
+use crate::sys::Pages;
+
+/// Remembers register writes and mapped pages.
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) writes: Mutex<Vec<(u32, u32)>>,
+    pub(super) mapped: Mutex<Vec<Arc<Pages>>>,
+}
+
+impl Fake {
+    /// Where the only region is seen by the NIC.
+    pub(super) const IOVA: u64 = 0x10_0000;
+
+    pub(super) fn card(self: &Arc<Self>) -> Card {
+        let id = DeviceId { vendor: 0x8086, device: 0x10c9 };
+        Card { id, bar: self.clone(), iommu: self.clone(), function: self.clone() }
+    }
+
+    pub(super) fn pages(&self) -> Arc<Pages> {
+        Arc::clone(&self.mapped.lock().unwrap()[0])
+    }
+
+    pub(super) fn doorbells(&self) -> Vec<u32> {
+        let writes = std::mem::take(&mut *self.writes.lock().unwrap());
+        writes.into_iter().map(|(_, value)| value).collect()
+    }
+}
+
+impl Bar for Fake {
+    fn read(&self, _: u32) -> u32 {
+        0
+    }
+
+    fn write(&self, offset: u32, value: u32) {
+        self.writes.lock().unwrap().push((offset, value));
+    }
+
+    fn flush(&self) {}
+}
+
+impl Iommu for Fake {
+    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
+        self.mapped.lock().unwrap().push(Arc::clone(pages));
+        Ok(Iova::new(Self::IOVA))
+    }
+
+    fn unmap(&self, _: Iova, _: usize) -> io::Result<()> {
+        self.mapped.lock().unwrap().clear();
+        Ok(())
+    }
+}
+
+impl Function for Fake {
+    fn reset(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_bus_master(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+}
