@@ -25,12 +25,12 @@ const LONGEST: u32 = 0x2600;
 const SECOND_QUEUE: u8 = 1 << 3;
 
 impl Igb {
-    /// Lets nothing through.
+    /// Lets nothing through. MTA is written whole later on, and counts for no pool
+    /// until then.
     pub(super) fn clear_filters(&self) {
         let registers = &self.registers;
         for word in TableWord::all() {
             registers.write(word, Vfta::new(0));
-            registers.write(word, Mta::new(0));
             registers.write(word, Uta::new(0));
         }
         for index in VlvfIndex::all() {
