@@ -3,7 +3,7 @@
 //! The rule: everything is cleared before anything is set, so a card holds what
 //! this plan says and nothing of what it held before. Receiving is still off.
 //!
-//! Source: 82576 datasheet, 7.10.3 (pool selection), 7.1.2.8 (RSS), 8.10 and 8.14.
+//! Source: 82576 datasheet, chapter 7 (pool selection, RSS) and chapter 8 (registers).
 
 use lockgate_regs::igb::{
     Dtxswc, HashKeyWord, Mrqc, Mta, MultipleQueues, Pool, Qde, Rah, Ral, RarIndex, Reta, RetaWord,
@@ -17,8 +17,8 @@ use lockgate_vmdq::{HardwarePlan, PoolPlan};
 use super::Igb;
 use crate::error::Error;
 
-/// Longest frame the MAC may take, check sequence included (82576 datasheet,
-/// 8.10.4); each pool has a limit of its own below it.
+/// Longest frame the MAC may take, check sequence included (reset value of RLPML);
+/// each pool has a limit of its own below it.
 const LONGEST: u32 = 0x2600;
 
 /// Bit 3 of a RETA entry picks the second queue of the pool.
@@ -100,7 +100,7 @@ impl Igb {
     }
 
     /// Sets key, table and mode of RSS. The mode comes last: it must not change
-    /// on a card that receives (82576 datasheet, 7.1.2.8).
+    /// on a card that receives (82599 datasheet, 7.1.2.8; taken to hold here too).
     pub(super) fn set_rss(&self, plan: &HardwarePlan) -> Result<(), Error> {
         let registers = &self.registers;
         let mut mrqc = Mrqc::new().with_mode(MultipleQueues::Vmdq);
@@ -118,7 +118,7 @@ impl Igb {
         }
         // The hash takes the place of the fragment checksum in the descriptor.
         registers.write((), Rxcsum::new().with_hash_in_descriptor(true));
-        // Walking extension headers can hang the parser (82576 errata).
+        // Walking extension headers can hang the parser (82576 specification update).
         let parser = Rfctl::new().with_no_ipv6_extensions(true);
         registers.write((), parser.with_no_nfs_write(true).with_no_nfs_read(true));
         registers.write((), mrqc);

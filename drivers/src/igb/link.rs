@@ -1,7 +1,7 @@
 //! Link: copper autonegotiation, without flow control; rate limits follow speed.
 //!
-//! Source: 82576 datasheet, 3.5.7 and 4.5.7 (link), 8.2.4 (MDIC), 8.12 (rate
-//! limits); IEEE 802.3, 22.2.4 and 28B (PHY registers, pause advertisement).
+//! Source: 82576 datasheet, chapter 4 (link), chapter 8 (MDIC, rate limits); IEEE
+//! 802.3, 22.2.4 and 28B (PHY registers, pause advertisement).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// PAUSE and ASM_DIR of the advertisement (IEEE 802.3, 28B.3).
 const ADVERTISE_PAUSE: u16 = 0x0C00;
 
-/// Window that suits frames up to 9.5 KiB (82576 datasheet, 8.12).
+/// Window that suits frames up to 9.5 KiB (RTTBCNRM, 82576 datasheet, chapter 8).
 const LIMITER_WINDOW: u32 = 0x14;
 
 impl Igb {

@@ -5,7 +5,7 @@
 //! transmit, tails, link. Nothing is written that a plan does not say, and all
 //! that a plan says is written.
 //!
-//! Source: 82576 datasheet, 4.5 (initialization) and chapter 8 (registers).
+//! Source: 82576 datasheet, chapter 4 (initialization) and chapter 8 (registers).
 
 mod filter;
 mod link;

@@ -4,7 +4,7 @@
 //! once it says that it is live; receive tails come when receiving is on, or the
 //! card may lose what it fetched.
 //!
-//! Source: 82576 datasheet, 7.1.4 and 7.2.1 (initialization of a queue), 8.10, 8.12.
+//! Source: 82576 datasheet, chapter 4 (initialization of a queue) and chapter 8.
 
 use lockgate_regs::descriptor::{TxData, dtyp};
 use lockgate_regs::igb::{
@@ -21,7 +21,7 @@ use crate::device::Iova;
 use crate::error::Error;
 use crate::ring::{Queues, RingSizes, RxFormat, RxQueue, TxFormat, TxQueue, layout};
 
-/// Unit of a receive buffer's size (82576 datasheet, 8.10.2).
+/// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
 const KIB: usize = 1024;
 
 /// Bytes of header, tag and payload alignment around an MTU.

@@ -1,7 +1,7 @@
 //! From any state to silence, and from there to a fresh card.
 //!
-//! Source: 82576 datasheet, 4.3 (reset), 4.5.3 to 4.5.5 (initialization), and
-//! 5.2.3.3 (master disable).
+//! Source: 82576 datasheet, chapter 4 (reset, initialization) and chapter 5 (master
+//! disable).
 
 use std::io;
 use std::thread;
@@ -23,10 +23,10 @@ pub(super) const QUEUE_LIMIT: Duration = Duration::from_millis(20);
 /// How long frames on the way out may take.
 const DRAIN_LIMIT: Duration = Duration::from_millis(50);
 
-/// How long DMA in progress may take (82576 datasheet, 5.2.3.3).
+/// How long DMA in progress may take; Intel's own drivers wait as long.
 const MASTER_LIMIT: Duration = Duration::from_millis(80);
 
-/// What the datasheet asks to be left alone around a reset.
+/// How long the card is left alone around a reset, as Intel's own drivers do.
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Igb {

@@ -1,7 +1,7 @@
 //! Statistics of the MAC. Every counter clears when read, so a reading is what
 //! happened since the one before; this driver is the only reader.
 //!
-//! Source: 82576 datasheet, 8.18.
+//! Source: 82576 datasheet, chapter 8 (statistics).
 
 use lockgate_regs::Index;
 use lockgate_regs::igb::{

@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::sys::{Descriptor, Layout, Pages, RingMemory};
 
 /// Alignment that every supported card accepts for a ring, in bytes (82576
-/// datasheet, 8.10.5: 128).
+/// datasheet, chapter 8, RDBAL: 128).
 const ALIGNMENT: u64 = 128;
 
 /// How many descriptors each ring has: powers of two from 64 to 4096.

@@ -26,7 +26,7 @@ pub(crate) struct TxFormat {
     pub(crate) payload_length: bool,
 }
 
-/// Bytes of the shortest frame that a card can pad (82576 datasheet, 7.2.2).
+/// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
 const SHORTEST: usize = 17;
 
 /// One transmit queue.
