@@ -135,7 +135,7 @@ pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
     spec.programs = vec![(request.lockgate.clone(), PROGRAM.into())];
     spec.files = inputs.files.clone();
     let guest = Guest::boot(&spec, deadline)?;
-    bind(&guest)?;
+    guest.succeed(&format!("{PROGRAM} nic bind {ADDRESS}"), SHORT)?;
     start(&guest, &inputs)?;
     let left = Mutex::new(Vec::new());
     let over = AtomicBool::new(false);
@@ -159,14 +159,6 @@ pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
         folder,
         left: left.into_inner().unwrap_or_default(),
     })
-}
-
-/// Gives the card to `vfio-pci`, as an administrator would.
-pub fn bind(guest: &Guest) -> Result<(), Error> {
-    let device = format!("/sys/bus/pci/devices/{ADDRESS}");
-    guest.succeed(&format!("echo vfio-pci >{device}/driver_override"), SHORT)?;
-    guest.succeed(&format!("echo {ADDRESS} >/sys/bus/pci/drivers_probe"), SHORT)?;
-    Ok(())
 }
 
 /// Starts `lockgate run` in the background.
