@@ -1,0 +1,138 @@
+//! The whole data plane, in this process, on QEMU's card from outside: what every
+//! partition gets, and what leaves, is byte for byte what the model makes of it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lockgate::commands::{Loaded, load};
+use lockgate::edge::Sources;
+use lockgate::replay::Replay;
+use lockgate::runtime::{Observer, Run};
+use lockgate_tests::capture;
+use lockgate_tests::guest::compare::{Verdict, compare};
+use lockgate_tests::guest::run::{CardKind, Outcome, Request, on_model};
+use lockgate_tests::machine::{build_lockgate, workspace};
+use lockgate_tests::qemu::Qemu;
+use lockgate_vmdq::Attach;
+
+/// Longest that anything here may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Receive rings: RDH, RDT and RXDCTL of queue `n` (82576 datasheet, chapter 8.10).
+const RING: u32 = 0xC000;
+const RING_STRIDE: u32 = 0x40;
+const QUEUES: u32 = 16;
+
+/// Tells the feeder that frames may come.
+struct Ready(Sender<()>);
+
+impl Observer for Ready {
+    fn ready(&mut self, _device: &str, link: bool) {
+        assert!(link, "QEMU's card has a link");
+        self.0.send(()).expect("the feeder waits");
+    }
+}
+
+/// Every enabled ring has been emptied by the driver: the card owns all but one.
+fn drained(qemu: &Qemu) -> bool {
+    (0..QUEUES).all(|n| {
+        let register = |offset| qemu.read(RING + RING_STRIDE * n + offset);
+        let size = register(0x08) / 16;
+        let enabled = register(0x28) & 1 << 25 != 0;
+        !enabled || (register(0x18) + size - register(0x10)) % size == size - 1
+    })
+}
+
+/// QEMU drops silently when a ring is full, so each burst waits for the one before.
+fn feed(qemu: &Qemu, frames: &[Vec<u8>]) {
+    let deadline = Instant::now() + PATIENCE;
+    for burst in frames.chunks(128) {
+        for frame in burst {
+            qemu.send(frame).expect("QEMU takes frames");
+        }
+        qemu.settle().expect("QEMU has read them");
+        while !drained(qemu) {
+            assert!(Instant::now() < deadline, "the worker does not empty the rings");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// What has left by the cable, until nothing more comes.
+fn collect(qemu: &Qemu) -> Vec<Vec<u8>> {
+    let mut left = Vec::new();
+    while let Some(frame) = qemu.receive(Duration::from_millis(500)).expect("QEMU lives") {
+        left.push(frame);
+    }
+    left
+}
+
+fn own_replays(loaded: &Loaded) -> Vec<Option<Replay>> {
+    let own = loaded.policy.partitions.iter().map(|partition| match &partition.attach.value {
+        Attach::Pcap { replay: Some(file) } => {
+            Some(Replay::open(&loaded.folder().join(file)).expect("the example's capture"))
+        }
+        _ => None,
+    });
+    own.collect()
+}
+
+/// Runs `policy` on QEMU's card and stops once all has been seen.
+fn outside(policy: &Path, wire: &Path) -> Outcome {
+    let loaded = load(policy, None).expect("a policy");
+    let plan = loaded.check().expect("a sound policy");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let arriving: Vec<_> =
+        capture::read(wire).expect("a capture").into_iter().map(|frame| frame.bytes).collect();
+    let qemu = Qemu::igb();
+    let stop = AtomicBool::new(false);
+    let (ready, begun) = channel();
+    let (card, arriving, told) = (&qemu, &arriving, &stop);
+    let (report, left) = thread::scope(|scope| {
+        let feeder = scope.spawn(move || {
+            begun.recv_timeout(PATIENCE).expect("the run begins");
+            feed(card, arriving);
+            let left = collect(card);
+            told.store(true, Ordering::Relaxed);
+            left
+        });
+        let run = Run {
+            plan: &plan,
+            card: qemu.card(),
+            device: "qemu:igb".into(),
+            model: None,
+            alarm: None,
+            sources: Sources { wire: None, partitions: own_replays(&loaded), rate: None },
+            captures: Some(folder.path().to_owned()),
+            duration: Some(PATIENCE),
+            stop: &stop,
+            observer: &mut Ready(ready),
+        };
+        (run.go().expect("it runs"), feeder.join().expect("it is fed"))
+    });
+    assert!(report.accounts.balance());
+    Outcome { status: 0, folder, summary: String::new(), log: String::new(), left }
+}
+
+#[test]
+fn every_partition_gets_from_qemus_card_what_the_model_gives_it() {
+    let policy = workspace().join("examples/mils.toml");
+    let wire = workspace().join("examples/mils.pcap");
+    let request = Request {
+        lockgate: build_lockgate().expect("it builds"),
+        policy: policy.clone(),
+        replays: Vec::new(),
+        card: CardKind::I82576,
+    };
+    let model = on_model(&request, Instant::now() + PATIENCE).expect("a run");
+    assert_eq!(model.status, 0, "{}", model.log);
+    let qemu = outside(&policy, &wire);
+    let rows = compare(&qemu, &model).expect("captures");
+    assert!(rows.iter().map(|row| row.frames).sum::<usize>() > 5000, "too little to compare");
+    for row in rows {
+        assert!(!matches!(row.verdict, Verdict::Different(_)), "{row}");
+    }
+}
