@@ -1,0 +1,163 @@
+//! The worker between lanes made by hand and the model's card: shares, rates, and
+//! partitions that do not keep to the rules.
+
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lockgate::worker::stats::WorkerStats;
+use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate_drivers::{Nic, RingSizes};
+use lockgate_lane::{Endpoint, Geometry, Lane, LaneFiles};
+use lockgate_nicmodel::Model;
+use lockgate_vmdq::{Capabilities, Machine, Plan, Policy, Reason};
+
+const A: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
+const B: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
+const OUTSIDE: [u8; 6] = [2, 0, 0, 0, 0, 0xee];
+
+/// Two partitions on VLANs of their own, with `a` and `b` added to each.
+fn plan(a: &str, b: &str) -> Plan {
+    let text = format!(
+        "[nic]\ndevice = \"model:82576\"\nworkers = [0]\n\
+         [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:0a\"]\nvlans = [10]\n{a}\n\
+         [[partition]]\nname = \"b\"\nmacs = [\"02:00:00:00:00:0b\"]\nvlans = [20]\n{b}\n"
+    );
+    let machine = Machine { cores: vec![0] };
+    let policy = Policy::parse(&text).expect("a policy");
+    policy.check(&Capabilities::I82576, &machine).expect("a sound policy")
+}
+
+/// A frame of `len` bytes from `src` on VLAN `vid` to a host outside.
+fn frame(src: [u8; 6], vid: u8, len: usize) -> Vec<u8> {
+    let mut bytes = [&OUTSIDE[..], &src, &[0x81, 0, 0, vid, 0x12, 0x34]].concat();
+    bytes.resize(len, 0);
+    bytes
+}
+
+/// One worker, its card, and the far ends of its lanes.
+struct Rig {
+    plan: Plan,
+    model: Model,
+    nic: Box<dyn Nic>,
+    share: Assignment,
+    ends: Vec<Endpoint>,
+    files: Vec<LaneFiles>,
+}
+
+impl Rig {
+    fn new(plan: Plan) -> Self {
+        let model = Model::i82576();
+        let mut nic = lockgate_drivers::open(model.card()).expect("a driver");
+        let queues = nic.start(&plan, RingSizes { rx: 512, tx: 512 }).expect("it starts");
+        nic.wait_link(Duration::from_secs(5), &false.into()).expect("a link");
+        let geometry = Geometry { rings: 1, slots: 1024, frame_bytes: 1536 };
+        let (mut down, mut up, mut ends, mut files) = (vec![], vec![], vec![], vec![]);
+        for (p, partition) in plan.partitions().iter().enumerate() {
+            let lane = Lane::create(&partition.name, geometry).expect("a lane");
+            let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
+            ends.push(Endpoint::attach(&lane.files).expect("its far end"));
+            down.extend(lane.down);
+            up.push((p, lane.up, tx));
+            files.push(lane.files);
+        }
+        let share = Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None };
+        Self { plan, model, nic, share, ends, files }
+    }
+
+    fn send(&mut self, p: usize, frame: &[u8], times: usize) {
+        for _ in 0..times {
+            assert!(self.ends[p].up.push(frame), "the lane has room");
+        }
+        self.ends[p].up.publish();
+    }
+
+    /// Works until nothing is left; gives what left on the wire, and the counters.
+    fn run(mut self) -> (Vec<Vec<u8>>, WorkerStats, Control) {
+        let control = Control::new(self.plan.partitions().len());
+        let stats = WorkerStats::new(self.plan.partitions().iter().map(|p| p.queues.into()));
+        control.finish();
+        let queues = thread::scope(|scope| {
+            let worker = Worker::new(&self.plan, &stats, &control, self.share, Overflow::Drop);
+            scope.spawn(|| worker.run(Clock::start())).join().expect("it ends")
+        });
+        self.nic.stop().expect("it stops");
+        drop(queues);
+        (self.model.transmitted(), stats, control)
+    }
+}
+
+fn sent_by(frames: &[Vec<u8>], src: [u8; 6]) -> usize {
+    frames.iter().filter(|frame| frame[6..12] == src).map(Vec::len).sum()
+}
+
+#[test]
+fn backlogged_partitions_share_the_wire_by_weight_and_bytes() {
+    let mut rig = Rig::new(plan("tx = { weight = 3 }", "tx = { weight = 1 }"));
+    rig.send(0, &frame(A, 10, 1500), 1000);
+    // Small frames get no more of the wire than large ones.
+    rig.send(1, &frame(B, 20, 300), 1000);
+    let (left, stats, _) = rig.run();
+    assert_eq!(left.len(), 2000, "nothing is lost");
+    let while_both_wait = &left[..1000];
+    let (a, b) = (sent_by(while_both_wait, A), sent_by(while_both_wait, B));
+    let share = a as f64 / b as f64;
+    assert!((2.8..3.2).contains(&share), "{a} bytes against {b}: a share of {share:.2}");
+    assert_eq!(stats.partitions[0].tx.frames.get(), 1000);
+}
+
+#[test]
+fn a_rate_is_not_exceeded_and_its_neighbour_does_not_wait_for_it() {
+    let mut rig = Rig::new(plan("tx = { rate = \"8Mbit/s\" }", ""));
+    rig.send(0, &frame(A, 10, 1000), 500);
+    rig.send(1, &frame(B, 20, 1000), 500);
+    let begun = Instant::now();
+    let (left, ..) = rig.run();
+    // 500,000 bytes at a million a second, less the first burst.
+    assert!(begun.elapsed() > Duration::from_millis(450), "{:?}", begun.elapsed());
+    assert_eq!(left.len(), 1000);
+    let last_of_b = left.iter().rposition(|frame| frame[6..12] == B).expect("b sent");
+    assert!(last_of_b < 520, "b's last frame left as number {last_of_b}");
+}
+
+#[test]
+fn a_flood_of_forged_frames_neither_leaves_nor_holds_up_the_neighbour() {
+    let mut rig = Rig::new(plan("", ""));
+    rig.send(0, &frame(B, 10, 60), 1000);
+    rig.send(1, &frame(B, 20, 60), 100);
+    let (left, stats, _) = rig.run();
+    assert_eq!(left, vec![frame(B, 20, 60); 100]);
+    assert_eq!(stats.partitions[0].drops.get(Reason::SpoofedMac), 1000);
+}
+
+/// Writes `byte` all over the header words of a lane's `up`, as its partition may.
+fn scribble(file: &OwnedFd, byte: u8) {
+    rustix::io::pwrite(file, &[byte; 4096], 0).expect("a partition may write its own file");
+}
+
+#[test]
+fn a_partition_that_breaks_its_ring_loses_its_lane_and_nobody_elses() {
+    let mut rig = Rig::new(plan("", ""));
+    rig.send(1, &frame(B, 20, 60), 50);
+    scribble(&rig.files[0].up, 0xa5);
+    let (left, stats, control) = rig.run();
+    assert_eq!(left.len(), 50, "its neighbour's frames leave");
+    assert!(control.shut(0).is_some(), "its lane is shut");
+    assert!(control.shut(1).is_none());
+    assert_eq!(stats.partitions[0].tx.frames.get(), 0);
+}
+
+#[test]
+fn short_frames_leave_with_zeros_up_to_sixty_bytes_whatever_the_lane_holds_behind() {
+    let mut rig = Rig::new(plan("", ""));
+    let mut long = frame(A, 10, 200);
+    long[18..].fill(0xee);
+    // More than the transmit ring holds: the buffer that comes next is not clean.
+    rig.send(0, &long, 600);
+    let short = frame(A, 10, 20);
+    rig.send(0, &short, 1);
+    let (left, ..) = rig.run();
+    let mut padded = short;
+    padded.resize(60, 0);
+    assert_eq!(left.last(), Some(&padded));
+}
