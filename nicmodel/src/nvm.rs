@@ -2,7 +2,15 @@
 //!
 //! Not here: the register that reads it (each card).
 
-use lockgate_regs::nvm::{CHECKSUM, MAC_ADDRESS, SUM};
+/// The first of three words that hold the MAC address, two bytes each, the
+/// first byte low (82576 datasheet, chapter 6).
+const MAC_ADDRESS: u16 = 0x00;
+
+/// The word that completes the sum (82576 datasheet, chapter 6).
+const CHECKSUM: u16 = 0x3F;
+
+/// What words 0 to [`CHECKSUM`] sum up to, modulo 65536.
+const SUM: u16 = 0xBABA;
 
 /// The words of an EEPROM that holds `mac` and little else.
 #[derive(Debug, Clone)]

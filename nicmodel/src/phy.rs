@@ -6,7 +6,55 @@
 //!
 //! Not here: MDIC itself and what the MAC does with the link (each card).
 
-use lockgate_regs::phy::{Control, INTERNAL, Status, register};
+use lockgate_regs::fields;
+use lockgate_regs::phy::INTERNAL;
+
+/// PHY register numbers (IEEE 802.3, 22.2.4).
+mod register {
+    pub(super) const CONTROL: u8 = 0;
+    pub(super) const STATUS: u8 = 1;
+    pub(super) const ID_HIGH: u8 = 2;
+    pub(super) const ID_LOW: u8 = 3;
+    pub(super) const ADVERTISEMENT: u8 = 4;
+    pub(super) const PARTNER: u8 = 5;
+}
+
+fields! {
+    /// PHY control register, number 0 (IEEE 802.3, 22.2.4.1).
+    Control(u16) {
+        #[bits(6)] __: u8,
+        /// Speed without autonegotiation, upper bit.
+        pub speed_high: bool,
+        __: bool,
+        /// Full duplex without autonegotiation.
+        pub full_duplex: bool,
+        /// Starts autonegotiation afresh; clears itself.
+        pub restart: bool,
+        __: bool,
+        /// Powers the PHY down.
+        pub power_down: bool,
+        /// Negotiates speed and duplex.
+        pub autonegotiate: bool,
+        #[bits(2)] __: u8,
+        /// Resets the PHY; clears itself.
+        pub reset: bool,
+    }
+}
+
+fields! {
+    /// PHY status register, number 1 (IEEE 802.3, 22.2.4.2).
+    Status(u16) {
+        #[bits(2)] __: u8,
+        /// The link is up, and was since the last read.
+        pub link: bool,
+        /// The PHY can negotiate.
+        pub can_negotiate: bool,
+        __: bool,
+        /// Autonegotiation is over.
+        pub negotiated: bool,
+        #[bits(10)] __: u16,
+    }
+}
 
 /// Ticks that negotiation takes.
 const NEGOTIATION: u64 = 3;
@@ -133,5 +181,18 @@ mod tests {
         assert_eq!(phy.read(2, 0, 0), None);
         assert!(!phy.write(0, 0, 0x1200, 0));
         assert!(phy.read(1, 31, 0).is_some());
+    }
+
+    #[test]
+    fn fields_fill_their_bits() {
+        let control = Control::new().with_autonegotiate(true).with_restart(true);
+        assert_eq!(u16::from(control), 0x1200);
+        assert_eq!(u16::from(Control::new().with_reset(true)), 0x8000);
+        assert_eq!(u16::from(Control::new().with_power_down(true)), 0x0800);
+        assert_eq!(u16::from(Control::new().with_full_duplex(true)), 0x0100);
+        assert_eq!(u16::from(Control::new().with_speed_high(true)), 0x0040);
+        assert_eq!(u16::from(Status::new().with_link(true)), 0x0004);
+        assert_eq!(u16::from(Status::new().with_can_negotiate(true)), 0x0008);
+        assert_eq!(u16::from(Status::new().with_negotiated(true)), 0x0020);
     }
 }

@@ -9,125 +9,72 @@
 //!
 //! Not here: descriptors as shared memory (drivers).
 
-use bitfield_struct::bitfield;
+use crate::fields;
+use crate::register::kinds;
 
 /// Bytes of one descriptor, of either direction.
 pub const BYTES: usize = 16;
 
-/// What the hash of a frame was computed over (82576 datasheet, chapter 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RssType {
-    /// Nothing: there is no hash.
-    #[default]
-    None,
-    /// IPv4 addresses and TCP ports.
-    TcpV4,
-    /// IPv4 addresses.
-    Ipv4,
-    /// IPv6 addresses and TCP ports.
-    TcpV6,
-    /// Addresses named by IPv6 extension headers.
-    Ipv6Ex,
-    /// IPv6 addresses.
-    Ipv6,
-    /// Addresses named by IPv6 extension headers, and TCP ports.
-    TcpV6Ex,
-    /// IPv4 addresses and UDP ports.
-    UdpV4,
-    /// IPv6 addresses and UDP ports.
-    UdpV6,
-    /// Addresses named by IPv6 extension headers, and UDP ports.
-    UdpV6Ex,
-    /// A value that the datasheets leave open.
-    Reserved(u8),
-}
-
-impl RssType {
-    /// The type behind the four bits of a descriptor.
-    pub const fn from_bits(bits: u8) -> Self {
-        match bits {
-            0 => Self::None,
-            1 => Self::TcpV4,
-            2 => Self::Ipv4,
-            3 => Self::TcpV6,
-            4 => Self::Ipv6Ex,
-            5 => Self::Ipv6,
-            6 => Self::TcpV6Ex,
-            7 => Self::UdpV4,
-            8 => Self::UdpV6,
-            9 => Self::UdpV6Ex,
-            other => Self::Reserved(other),
-        }
-    }
-
-    /// The four bits of a descriptor.
-    pub const fn into_bits(self) -> u8 {
-        match self {
-            Self::None => 0,
-            Self::TcpV4 => 1,
-            Self::Ipv4 => 2,
-            Self::TcpV6 => 3,
-            Self::Ipv6Ex => 4,
-            Self::Ipv6 => 5,
-            Self::TcpV6Ex => 6,
-            Self::UdpV4 => 7,
-            Self::UdpV6 => 8,
-            Self::UdpV6Ex => 9,
-            Self::Reserved(other) => other & 0xF,
-        }
+kinds! {
+    /// What the hash of a frame was computed over (82576 datasheet, chapter 7).
+    RssType & 0xF, else Reserved {
+        /// Nothing: there is no hash.
+        None = 0,
+        /// IPv4 addresses and TCP ports.
+        TcpV4 = 1,
+        /// IPv4 addresses.
+        Ipv4 = 2,
+        /// IPv6 addresses and TCP ports.
+        TcpV6 = 3,
+        /// Addresses named by IPv6 extension headers.
+        Ipv6Ex = 4,
+        /// IPv6 addresses.
+        Ipv6 = 5,
+        /// Addresses named by IPv6 extension headers, and TCP ports.
+        TcpV6Ex = 6,
+        /// IPv4 addresses and UDP ports.
+        UdpV4 = 7,
+        /// IPv6 addresses and UDP ports.
+        UdpV6 = 8,
+        /// Addresses named by IPv6 extension headers, and UDP ports.
+        UdpV6Ex = 9,
     }
 }
 
-/// Receive write-back, quadword 0: what the card found in the frame.
-#[bitfield(u64)]
-#[derive(PartialEq, Eq)]
-pub struct RxInfo {
-    /// What the hash covers.
-    #[bits(4)]
-    pub rss_type: RssType,
-    /// Headers recognised: IPv4 bit 0, IPv6 bit 2, TCP bit 4, UDP bit 5.
-    #[bits(12)]
-    pub packet_type: u16,
-    #[bits(5)]
-    __: u8,
-    /// Bytes in the header buffer, when headers are split off.
-    #[bits(10)]
-    pub header_length: u16,
-    /// The headers are in the header buffer.
-    pub split: bool,
-    /// Toeplitz hash, if [`RxInfo::rss_type`] names one.
-    pub hash: u32,
+fields! {
+    /// Receive write-back, quadword 0: what the card found in the frame.
+    RxInfo(u64) {
+        /// What the hash covers.
+        #[bits(4)] pub rss_type: RssType,
+        /// Headers recognised: IPv4 bit 0, IPv6 bit 2, TCP bit 4, UDP bit 5.
+        #[bits(12)] pub packet_type: u16,
+        __: u16,
+        /// Toeplitz hash, if [`RxInfo::rss_type`] names one.
+        pub hash: u32,
+    }
 }
 
-/// Receive write-back, quadword 1: status and length.
-#[bitfield(u64)]
-#[derive(PartialEq, Eq)]
-pub struct RxStatus {
-    /// DD: the card is done with the descriptor.
-    pub done: bool,
-    /// EOP: the frame ends in this buffer.
-    pub end_of_packet: bool,
-    __: bool,
-    /// VP: the tag was taken out and is in [`RxStatus::vlan`].
-    pub vlan_stripped: bool,
-    /// UDPCS: the UDP checksum was looked at.
-    pub udp_checked: bool,
-    /// L4CS: the TCP or UDP checksum was looked at.
-    pub l4_checked: bool,
-    /// IPCS: the IPv4 header checksum was looked at.
-    pub ip_checked: bool,
-    #[bits(11)]
-    __: u16,
-    /// LB: the frame came from another pool of the card.
-    pub loopback: bool,
-    __: bool,
-    /// Errors found; which bit is which depends on the family.
-    #[bits(12)]
-    pub errors: u16,
-    /// Bytes in this buffer.
-    pub length: u16,
-    /// Tag control information that was taken out.
-    pub vlan: u16,
+fields! {
+    /// Receive write-back, quadword 1: status and length.
+    RxStatus(u64) {
+        /// DD: the card is done with the descriptor.
+        pub done: bool,
+        /// EOP: the frame ends in this buffer.
+        pub end_of_packet: bool,
+        __: bool,
+        /// VP: the tag was taken out and is in [`RxStatus::vlan`].
+        pub vlan_stripped: bool,
+        #[bits(14)] __: u16,
+        /// LB: the frame came from another pool of the card.
+        pub loopback: bool,
+        __: bool,
+        /// Errors found; which bit is which depends on the family.
+        #[bits(12)] pub errors: u16,
+        /// Bytes in this buffer.
+        pub length: u16,
+        /// Tag control information that was taken out.
+        pub vlan: u16,
+    }
 }
 
 /// Kinds of advanced transmit descriptor (82576 datasheet, chapter 7).
@@ -138,46 +85,39 @@ pub mod dtyp {
     pub const DATA: u8 = 3;
 }
 
-/// Transmit data descriptor, quadword 1; quadword 0 is the buffer's address.
-#[bitfield(u64)]
-#[derive(PartialEq, Eq)]
-pub struct TxData {
-    /// DTALEN: bytes in this buffer.
-    pub length: u16,
-    #[bits(4)]
-    __: u8,
-    /// DTYP: [`dtyp::DATA`] or [`dtyp::CONTEXT`].
-    #[bits(4)]
-    pub dtyp: u8,
-    /// EOP: the frame ends here.
-    pub end_of_packet: bool,
-    /// IFCS: the card appends the frame check sequence.
-    pub insert_fcs: bool,
-    __: bool,
-    /// RS: the card reports when it is done.
-    pub report_status: bool,
-    __: bool,
-    /// DEXT: the descriptor is advanced, not legacy.
-    pub extended: bool,
-    /// VLE: inserts the VLAN tag of the context.
-    pub insert_vlan: bool,
-    /// TSE: cuts the payload into TCP segments.
-    pub segment: bool,
-    /// DD: the card is done with the descriptor.
-    pub done: bool,
-    #[bits(3)]
-    __: u8,
-    /// IDX: which context.
-    #[bits(3)]
-    pub context: u8,
-    /// CC: checks against the context (82599).
-    pub check_context: bool,
-    /// POPTS: checksums to insert, IP bit 0, TCP or UDP bit 1.
-    #[bits(6)]
-    pub options: u8,
-    /// PAYLEN: bytes of the whole frame.
-    #[bits(18)]
-    pub payload_length: u32,
+fields! {
+    /// Transmit data descriptor, quadword 1; quadword 0 is the buffer's address.
+    TxData(u64) {
+        /// DTALEN: bytes in this buffer.
+        pub length: u16,
+        #[bits(4)] __: u8,
+        /// DTYP: [`dtyp::DATA`] or [`dtyp::CONTEXT`].
+        #[bits(4)] pub dtyp: u8,
+        /// EOP: the frame ends here.
+        pub end_of_packet: bool,
+        /// IFCS: the card appends the frame check sequence.
+        pub insert_fcs: bool,
+        __: bool,
+        /// RS: the card reports when it is done.
+        pub report_status: bool,
+        __: bool,
+        /// DEXT: the descriptor is advanced, not legacy.
+        pub extended: bool,
+        /// VLE: inserts the VLAN tag of the context.
+        pub insert_vlan: bool,
+        /// TSE: cuts the payload into TCP segments.
+        pub segment: bool,
+        /// DD: the card is done with the descriptor.
+        pub done: bool,
+        #[bits(3)] __: u8,
+        /// IDX: which context.
+        #[bits(3)] pub context: u8,
+        __: bool,
+        /// POPTS: checksums to insert, IP bit 0, TCP or UDP bit 1.
+        #[bits(6)] pub options: u8,
+        /// PAYLEN: bytes of the whole frame.
+        #[bits(18)] pub payload_length: u32,
+    }
 }
 
 #[cfg(test)]
@@ -191,8 +131,6 @@ mod tests {
         assert_eq!(of(blank.with_rss_type(RssType::UdpV6Ex)), 9);
         assert_eq!(of(blank.with_rss_type(RssType::Reserved(15))), 15);
         assert_eq!(of(blank.with_packet_type(0xFFF)), 0xFFF0);
-        assert_eq!(of(blank.with_header_length(0x3FF)), 0x7FE0_0000);
-        assert_eq!(of(blank.with_split(true)), 0x8000_0000);
         assert_eq!(of(blank.with_hash(u32::MAX)), 0xFFFF_FFFF_0000_0000);
     }
 
@@ -203,9 +141,6 @@ mod tests {
         assert_eq!(of(blank.with_done(true)), 1);
         assert_eq!(of(blank.with_end_of_packet(true)), 2);
         assert_eq!(of(blank.with_vlan_stripped(true)), 8);
-        assert_eq!(of(blank.with_udp_checked(true)), 0x10);
-        assert_eq!(of(blank.with_l4_checked(true)), 0x20);
-        assert_eq!(of(blank.with_ip_checked(true)), 0x40);
         assert_eq!(of(blank.with_loopback(true)), 0x4_0000);
         assert_eq!(of(blank.with_errors(0xFFF)), 0xFFF0_0000);
         assert_eq!(of(blank.with_length(0xFFFF)), 0x0000_FFFF_0000_0000);
@@ -226,7 +161,6 @@ mod tests {
         assert_eq!(of(blank.with_segment(true)), 1 << 31);
         assert_eq!(of(blank.with_done(true)), 1 << 32);
         assert_eq!(of(blank.with_context(7)), 7 << 36);
-        assert_eq!(of(blank.with_check_context(true)), 1 << 39);
         assert_eq!(of(blank.with_options(0x3F)), 0x3F << 40);
         assert_eq!(of(blank.with_payload_length(0x3_FFFF)), 0x3_FFFF << 46);
     }

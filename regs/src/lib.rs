@@ -5,7 +5,8 @@
 //! index is a checked number ([`Index`]), so a queue or table entry that the
 //! card does not have cannot be written down. Names are the datasheet's. Driver
 //! and model share this crate, so a wrong bit would fool both: every register is
-//! tested against literals.
+//! tested against literals. What no driver touches is not here but in the model,
+//! by the same macros.
 //!
 //! [`igb`] holds the 82576; [`gigabit`] what it has in common with the 82574,
 //! which will have a module of its own, as will the 82599.
@@ -18,10 +19,11 @@ pub mod descriptor;
 pub mod gigabit;
 pub mod igb;
 mod index;
-pub mod nvm;
 pub mod pci;
 pub mod phy;
 mod register;
 
+#[doc(hidden)]
+pub use bitfield_struct::bitfield;
 pub use index::{Index, TableWord};
 pub use register::{ClearsOnRead, Register, Stable};

@@ -1,9 +1,11 @@
 //! What a register is: a 32-bit value with a name and a place in the BAR.
 //!
 //! Every register is either [`Stable`] or [`ClearsOnRead`], and never both, so
-//! that an accessor can demand `&mut` for reads that change the card.
+//! that an accessor can demand `&mut` for reads that change the card. One macro,
+//! [`registers!`](crate::registers), declares them all.
 //!
-//! Not here: the registers themselves (the modules of each family).
+//! Not here: the registers themselves (the modules of each family, and the model
+//! for those that no driver touches).
 
 use crate::index::Index;
 
@@ -33,35 +35,47 @@ pub trait Stable: Register {}
 /// A register that reading returns to zero: it has one reader.
 pub trait ClearsOnRead: Register {}
 
-/// Gives a bit-field type its place: `register!(Type, "NAME", base)` or
-/// `register!(Type, "NAME", Index, base, stride)`; `clears` first marks one
-/// that clears on read.
-macro_rules! register {
-    (clears $type:ident, $name:literal, $($place:tt)+) => {
-        $crate::register::register!(@place $type, $name, $($place)+);
-        impl $crate::ClearsOnRead for $type {}
+/// Declares registers, each with what reading does, its type, its datasheet name
+/// and its place: a byte offset, or index type, first offset and stride, and a
+/// function that gives the offset where the array has a gap.
+///
+/// One that is a plain number ends with `;`, others list their fields, lowest
+/// bit first and gaps included, as `bitfield_struct::bitfield` takes them:
+///
+/// ```text
+/// Stable Rdt("RDT", RxQueue, 0xC018, 0x40);
+/// Stable Ctrl("CTRL", 0x0000) { pub full_duplex: bool, #[bits(31)] __: u32, }
+/// ```
+#[macro_export]
+macro_rules! registers {
+    (@place $type:ident, $name:literal, $base:literal) => {
+        $crate::registers!(@place $type, $name, (), $base, 4);
     };
-    (@place $type:ident, $name:literal, $base:expr) => {
-        $crate::register::register!(@place $type, $name, (), $base, 4);
-    };
-    (@place $type:ident, $name:literal, $index:ty, $base:expr, $stride:expr) => {
+    (
+        @place $type:ident, $name:literal,
+        $index:ty, $base:literal, $stride:literal $(, $offset:path)?
+    ) => {
         impl $crate::Register for $type {
             const NAME: &'static str = $name;
             type Index = $index;
             const BASE: u32 = $base;
             const STRIDE: u32 = $stride;
+            $(fn offset(index: $index) -> u32 {
+                $offset(index, Self::BASE)
+            })?
         }
     };
-    ($type:ident, $name:literal, $($place:tt)+) => {
-        $crate::register::register!(@place $type, $name, $($place)+);
-        impl $crate::Stable for $type {}
-    };
+    ($($(#[$doc:meta])* $reads:ident $type:ident($($place:tt)+) $body:tt)+) => {$(
+        $crate::fields! { $(#[$doc])* $type(u32) $body }
+        $crate::registers!(@place $type, $($place)+);
+        impl $crate::$reads for $type {}
+    )+};
 }
 
-/// Declares registers that are one plain number, with their places as in
-/// `register!`.
-macro_rules! words {
-    ($($(#[$doc:meta])* $($kind:ident)? : $type:ident, $name:literal, ($($place:tt)+);)+) => {$(
+/// Declares a value by its fields, or with `;` as a plain 32-bit number.
+#[macro_export]
+macro_rules! fields {
+    ($(#[$doc:meta])* $type:ident(u32) ;) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct $type(u32);
@@ -89,12 +103,50 @@ macro_rules! words {
                 register.0
             }
         }
-
-        $crate::register::register!($($kind)? $type, $name, $($place)+);
-    )+};
+    };
+    ($(#[$doc:meta])* $type:ident($word:ident) { $($fields:tt)* }) => {
+        $(#[$doc])*
+        #[$crate::bitfield($word)]
+        #[derive(PartialEq, Eq)]
+        pub struct $type { $($fields)* }
+    };
 }
 
-pub(crate) use {register, words};
+/// Declares a field that names kinds of something: all its bits, what holds any
+/// value that is not listed, and the bits of each kind.
+macro_rules! kinds {
+    ($(#[$doc:meta])* $type:ident & $mask:literal, else $other:ident {
+        $($(#[$kind_doc:meta])* $kind:ident = $bits:literal,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $type {
+            $($(#[$kind_doc])* $kind,)+
+            /// A value that the datasheet leaves open, or that no driver here uses.
+            $other(u8),
+        }
+
+        impl $type {
+            /// The kind behind the bits of the field.
+            pub const fn from_bits(bits: u8) -> Self {
+                match bits {
+                    $($bits => Self::$kind,)+
+                    other => Self::$other(other),
+                }
+            }
+
+            /// The bits of the field.
+            pub const fn into_bits(self) -> u8 {
+                match self {
+                    $(Self::$kind => $bits,)+
+                    Self::$other(other) => other & $mask,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use kinds;
 
 /// Asserts name, first and last place of a register array against literals.
 #[cfg(test)]

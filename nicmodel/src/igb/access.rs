@@ -6,6 +6,7 @@
 use lockgate_regs::igb::*;
 use lockgate_regs::{Index, Register};
 
+use super::undriven::{Eerd, Eicr, Swsm, Torh, Toth};
 use super::{AUTO_READ, Nic, map::plain};
 use crate::chip::Bus;
 use crate::fault::Misuse;
@@ -190,6 +191,7 @@ mod tests {
     use super::canonical;
     use crate::Misuse;
     use crate::igb::rig::{BROADCAST, Rig, frame, mac};
+    use crate::igb::undriven::Rxpbs;
     use lockgate_drivers::device::{Bar, Function};
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;

@@ -14,6 +14,7 @@ use lockgate_regs::igb::*;
 
 use super::Nic;
 use super::rss::Hash;
+use super::undriven::Rxpbs;
 use crate::chip::{Bus, Receive};
 use crate::ethernet::Header;
 
@@ -141,6 +142,7 @@ pub(super) fn queues_of(bits: u16) -> impl Iterator<Item = RxQueue> {
 mod tests {
     use crate::Receive;
     use crate::igb::rig::{ONE, Rig, frame, mac};
+    use crate::igb::undriven::Rnbc;
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 

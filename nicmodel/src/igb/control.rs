@@ -8,6 +8,7 @@
 use lockgate_regs::igb::*;
 
 use super::Nic;
+use super::undriven::{Fcah, Fcal, Fct, Xoffrxc, Xonrxc};
 use crate::chip::Bus;
 use crate::ethernet::Header;
 
@@ -57,6 +58,7 @@ impl Nic {
 mod tests {
     use crate::Receive;
     use crate::igb::rig::{BROADCAST, ONE, Rig, frame, mac};
+    use crate::igb::undriven::Xoffrxc;
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 

@@ -3,6 +3,7 @@
 use lockgate_regs::igb::*;
 
 use super::Nic;
+use super::undriven::Eerd;
 use crate::chip::Bus;
 
 /// ICR.LSC: the link changed.
@@ -50,6 +51,7 @@ impl Nic {
 #[cfg(test)]
 mod tests {
     use crate::igb::rig::Rig;
+    use crate::igb::undriven::Eerd;
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: side effects of an access ([`super::access`]).
 
+use super::undriven::*;
 use std::sync::{Arc, LazyLock};
 
 use lockgate_regs::igb::*;

@@ -30,6 +30,7 @@ mod steering;
 mod store;
 mod switch;
 mod transmit;
+mod undriven;
 
 use lockgate_drivers::device::DeviceId;
 use lockgate_regs::igb::*;
@@ -44,6 +45,7 @@ use buffer::PacketBuffer;
 use receive::RxSide;
 use switch::Switch;
 use transmit::TxSide;
+use undriven::{Rxpbs, Txpbs};
 
 /// The MAC address in the EEPROM: locally administered, so that it is nobody's.
 const MAC: [u8; 6] = [0x02, 0x4C, 0x47, 0xFF, 0x82, 0x76];

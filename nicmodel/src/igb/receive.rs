@@ -15,6 +15,7 @@ use super::buffer::{Parcel, queues_of};
 use super::ring::Ring;
 use super::steering::{Origin, Verdict};
 use super::switch::Switch;
+use super::undriven::Vet;
 use crate::chip::{Bus, Receive};
 use crate::ethernet::Header;
 use crate::fault::Misuse;

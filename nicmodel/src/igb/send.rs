@@ -10,6 +10,7 @@ use lockgate_regs::descriptor::TxData;
 use lockgate_regs::igb::*;
 
 use super::Nic;
+use super::undriven::{Vet, Wvbr};
 use crate::chip::Bus;
 use crate::ethernet::Header;
 use crate::fault::Misuse;
@@ -150,6 +151,7 @@ impl Nic {
 mod tests {
     use crate::Misuse;
     use crate::igb::rig::{BROADCAST, Rig, frame, mac, tagged};
+    use crate::igb::undriven::Wvbr;
     use lockgate_regs::Register;
     use lockgate_regs::descriptor::{TxData, dtyp};
     use lockgate_regs::igb::*;

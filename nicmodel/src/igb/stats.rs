@@ -8,6 +8,7 @@ use lockgate_regs::Register;
 use lockgate_regs::igb::*;
 
 use super::Nic;
+use super::undriven::*;
 use crate::ethernet::Header;
 use crate::wire::FCS;
 
@@ -97,6 +98,7 @@ fn octets(bytes: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use crate::igb::rig::{BROADCAST, Rig, frame, mac};
+    use crate::igb::undriven::*;
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 

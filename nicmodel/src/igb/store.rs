@@ -12,6 +12,7 @@ use super::Nic;
 use super::buffer::Parcel;
 use super::ring::Ring;
 use super::rss::packet_type;
+use super::undriven::Rnbc;
 use crate::chip::Bus;
 use crate::fault::DmaFault;
 use crate::wire::{HEADER, check_sequence};

@@ -7,10 +7,8 @@
 
 mod control;
 mod filter;
-mod flow;
 mod stats;
 
-pub use control::{Ctrl, Eecd, Eerd, Gcr, Mdic, Rctl, Status, Swsm, Tctl, Vet, mdic_op};
-pub use filter::{HashKeyWord, Mta, Reta, RetaWord, Rfctl, Rssrk, Rxcsum, Vfta};
-pub use flow::{Fcah, Fcal, Fcrth, Fcrtl, Fct, Fcttv};
+pub use control::*;
+pub use filter::*;
 pub use stats::*;

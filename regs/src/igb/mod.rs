@@ -6,26 +6,18 @@
 //! Not here: what both have in common ([`crate::gigabit`], re-exported).
 
 mod control;
-mod counters;
 mod filter;
 mod pool;
 mod receive;
 mod transmit;
 
 pub use crate::gigabit::*;
-pub use control::{CtrlExt, Eicr, Eimc, Icr, Imc, Rxpbs, Txpbs};
-pub use counters::{Pvfgorc, Pvfgotc, Pvfgprc, Pvfgptc, Pvfmprc, Ssvpc};
-pub use filter::{Mrqc, MultipleQueues, Rah, Ral};
-pub use pool::{Dtxctl, Dtxswc, Rplolr, Uta, Vfre, Vfte, Vlvf, Vmolr, Vmvir, VtCtl, Wvbr};
-pub use receive::{
-    DcaRxctrl, DescriptorType, Qde, Rdbah, Rdbal, Rdh, Rdlen, Rdt, Rlpml, Rqdpc, RxErrors, Rxdctl,
-    Srrctl,
-};
-pub use transmit::{
-    DcaTxctrl, Rttbcnrc, Rttbcnrm, Rttdqsel, Tdbah, Tdbal, Tdh, Tdlen, Tdt, Tdwbah, Tdwbal, Txdctl,
-};
+pub use control::*;
+pub use filter::*;
+pub use pool::*;
+pub use receive::*;
+pub use transmit::*;
 
-use crate::Index;
 use crate::index::indices;
 
 /// PCI device numbers of the 82576's physical functions.
@@ -78,18 +70,10 @@ impl TxQueue {
     }
 }
 
-/// Byte offset of an entry of the two receive-address banks: 16 at `base`, the
-/// other 8 from 0x54E0 (82576 datasheet, chapter 8).
-fn receive_address(index: RarIndex, base: u32) -> u32 {
-    match index.number() {
-        n @ 0..16 => base + 8 * n,
-        n => base + 0xE0 + 8 * (n - 16),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Index;
 
     #[test]
     fn queue_8_is_the_second_of_pool_0() {

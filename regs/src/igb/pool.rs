@@ -2,172 +2,102 @@
 //!
 //! Source: 82576 datasheet, chapter 8.
 
-use bitfield_struct::bitfield;
-
 use super::{Pool, VlvfIndex};
-use crate::TableWord;
-use crate::register::{register, words};
+use crate::{TableWord, registers};
 
-/// Virtualization control.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct VtCtl {
-    #[bits(7)]
-    __: u8,
-    /// DEF_PL: the pool of frames that nobody asked for.
-    #[bits(3)]
-    pub default_pool: u8,
-    #[bits(18)]
-    __: u32,
-    /// IGMAC: pools are chosen by VLAN alone.
-    pub ignore_mac: bool,
-    /// DIS_DEF_POOL: frames that nobody asked for are dropped.
-    pub no_default_pool: bool,
-    /// RPL_EN: multicast and broadcast frames go to every pool that takes them.
-    pub replicate: bool,
-    __: bool,
-}
-register!(VtCtl, "VT_CTL", 0x581C);
-
-/// Offload and filters of one pool.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Vmolr {
-    /// RLPML: longest frame while `long_packets` is set, tag and check sequence
-    /// included.
-    #[bits(14)]
-    pub max_length: u16,
-    #[bits(2)]
-    __: u8,
-    /// LPE: takes frames over 1522 bytes.
-    pub long_packets: bool,
-    /// RSSE: spreads over the pool's two queues.
-    pub rss: bool,
-    #[bits(6)]
-    __: u8,
-    /// AUPE: takes untagged frames.
-    pub untagged: bool,
-    /// ROMPE: takes multicast frames that hit MTA.
-    pub multicast_hash: bool,
-    /// ROPE: takes unicast frames that hit UTA.
-    pub unicast_hash: bool,
-    /// BAM: takes broadcast frames.
-    pub broadcast: bool,
-    /// MPME: takes every multicast frame.
-    pub multicast_promiscuous: bool,
-    /// UPE: takes every unicast frame.
-    pub unicast_promiscuous: bool,
-    /// STRVLAN: takes the VLAN tag out.
-    pub strip_vlan: bool,
-    /// STRCRC: takes the frame check sequence off.
-    pub strip_crc: bool,
-}
-register!(Vmolr, "VMOLR", Pool, 0x5AD0, 4);
-
-/// Offload of frames that go to more than one pool.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Rplolr {
-    #[bits(30)]
-    __: u32,
-    /// STRVLAN: takes the VLAN tag out.
-    pub strip_vlan: bool,
-    /// STRCRC: takes the frame check sequence off.
-    pub strip_crc: bool,
-}
-register!(Rplolr, "RPLOLR", 0x5AF0);
-
-/// A VLAN filter with its pools.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Vlvf {
-    /// VLAN_Id: the VLAN.
-    #[bits(12)]
-    pub vid: u16,
-    /// POOLSEL: which pools are on it, a bit each.
-    pub pools: u8,
-    /// LVLAN: frames on it stay inside the card.
-    pub local: bool,
-    #[bits(10)]
-    __: u16,
-    /// VI_En: the entry counts.
-    pub enable: bool,
-}
-register!(Vlvf, "VLVF", VlvfIndex, 0x5D00, 4);
-
-/// Default tag of a pool's frames.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Vmvir {
-    /// Port VLAN ID: the tag to insert, priority included.
-    pub tag: u16,
-    #[bits(14)]
-    __: u16,
-    /// VLANA 1: inserts `tag` into every frame.
-    pub insert: bool,
-    /// VLANA 2: inserts no tag, whatever the descriptor says.
-    pub never: bool,
-}
-register!(Vmvir, "VMVIR", Pool, 0x3700, 4);
-
-/// Switching between pools and checks on senders.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Dtxswc {
-    /// MACAS: pools whose source MAC is checked, a bit each.
-    pub mac_anti_spoof: u8,
-    /// VLANAS: pools whose VLAN is checked, a bit each.
-    pub vlan_anti_spoof: u8,
-    /// LLE: pools that may hear their own frames, a bit each.
-    pub local_loopback: u8,
-    #[bits(7)]
-    __: u8,
-    /// Loopback_en: switches frames between pools.
-    pub loopback: bool,
-}
-register!(Dtxswc, "DTXSWC", 0x3500);
-
-/// Transmit DMA control.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Dtxctl {
-    #[bits(2)]
-    __: u8,
-    /// ENABLE_8023LL.
-    pub llc: bool,
-    /// VLAN_ADDED: the frame may carry a tag besides the inserted one.
-    pub vlan_added: bool,
-    /// OOS_EN.
-    pub out_of_sync: bool,
-    /// MDP_EN: watches for malicious drivers.
-    pub malicious_driver: bool,
-    /// SPOOF_INT: interrupts when an anti-spoof check fails.
-    pub spoof_interrupt: bool,
-    #[bits(25)]
-    __: u32,
-}
-register!(Dtxctl, "DTXCTL", 0x3590);
-
-/// Pools that failed an anti-spoof check since the last read.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Wvbr {
-    /// Pools that sent from a MAC that is not theirs.
-    pub mac: u8,
-    /// Pools that sent into a VLAN that is not theirs.
-    pub vlan: u8,
-    #[bits(16)]
-    __: u16,
-}
-register!(clears Wvbr, "WVBR", 0x3554);
-
-words! {
-    /// Unicast hash table, indexed as MTA.
-    : Uta, "UTA", (TableWord, 0xA000, 4);
+registers! {
     /// Pools that receive, a bit each.
-    : Vfre, "VFRE", (0x0C8C);
+    Stable Vfre("VFRE", 0x0C8C);
     /// Pools that send, a bit each.
-    : Vfte, "VFTE", (0x0C90);
+    Stable Vfte("VFTE", 0x0C90);
+    /// Switching between pools and checks on senders.
+    Stable Dtxswc("DTXSWC", 0x3500) {
+        /// MACAS: pools whose source MAC is checked, a bit each.
+        pub mac_anti_spoof: u8,
+        /// VLANAS: pools whose VLAN is checked, a bit each.
+        pub vlan_anti_spoof: u8,
+        /// LLE: pools that may hear their own frames, a bit each.
+        pub local_loopback: u8,
+        #[bits(7)] __: u8,
+        /// Loopback_en: switches frames between pools.
+        pub loopback: bool,
+    }
+    /// Default tag of a pool's frames.
+    Stable Vmvir("VMVIR", Pool, 0x3700, 4) {
+        /// Port VLAN ID: the tag to insert, priority included.
+        pub tag: u16,
+        #[bits(14)] __: u16,
+        /// VLANA 1: inserts `tag` into every frame.
+        pub insert: bool,
+        /// VLANA 2: inserts no tag, whatever the descriptor says.
+        pub never: bool,
+    }
+    /// Frames that an anti-spoof check refused.
+    ClearsOnRead Ssvpc("SSVPC", 0x41A0);
+    /// Virtualization control.
+    Stable VtCtl("VT_CTL", 0x581C) {
+        #[bits(7)] __: u8,
+        /// DEF_PL: the pool of frames that nobody asked for.
+        #[bits(3)] pub default_pool: u8,
+        #[bits(18)] __: u32,
+        /// IGMAC: pools are chosen by VLAN alone.
+        pub ignore_mac: bool,
+        /// DIS_DEF_POOL: frames that nobody asked for are dropped.
+        pub no_default_pool: bool,
+        /// RPL_EN: multicast and broadcast frames go to every pool that takes them.
+        pub replicate: bool,
+        __: bool,
+    }
+    /// Offload and filters of one pool.
+    Stable Vmolr("VMOLR", Pool, 0x5AD0, 4) {
+        /// RLPML: longest frame while `long_packets` is set, tag and check sequence
+        /// included.
+        #[bits(14)] pub max_length: u16,
+        #[bits(2)] __: u8,
+        /// LPE: takes frames over 1522 bytes.
+        pub long_packets: bool,
+        /// RSSE: spreads over the pool's two queues.
+        pub rss: bool,
+        #[bits(6)] __: u8,
+        /// AUPE: takes untagged frames.
+        pub untagged: bool,
+        /// ROMPE: takes multicast frames that hit MTA.
+        pub multicast_hash: bool,
+        /// ROPE: takes unicast frames that hit UTA.
+        pub unicast_hash: bool,
+        /// BAM: takes broadcast frames.
+        pub broadcast: bool,
+        /// MPME: takes every multicast frame.
+        pub multicast_promiscuous: bool,
+        /// UPE: takes every unicast frame.
+        pub unicast_promiscuous: bool,
+        /// STRVLAN: takes the VLAN tag out.
+        pub strip_vlan: bool,
+        /// STRCRC: takes the frame check sequence off.
+        pub strip_crc: bool,
+    }
+    /// Offload of frames that go to more than one pool.
+    Stable Rplolr("RPLOLR", 0x5AF0) {
+        #[bits(30)] __: u32,
+        /// STRVLAN: takes the VLAN tag out.
+        pub strip_vlan: bool,
+        /// STRCRC: takes the frame check sequence off.
+        pub strip_crc: bool,
+    }
+    /// A VLAN filter with its pools.
+    Stable Vlvf("VLVF", VlvfIndex, 0x5D00, 4) {
+        /// VLAN_Id: the VLAN.
+        #[bits(12)] pub vid: u16,
+        /// POOLSEL: which pools are on it, a bit each.
+        pub pools: u8,
+        /// LVLAN: frames on it stay inside the card.
+        pub local: bool,
+        #[bits(10)] __: u16,
+        /// VI_En: the entry counts.
+        pub enable: bool,
+    }
+    /// Unicast hash table, indexed as MTA.
+    Stable Uta("UTA", TableWord, 0xA000, 4);
 }
 
 #[cfg(test)]
@@ -180,9 +110,8 @@ mod tests {
         assert_place::<Vfre>("VFRE", 0x0C8C, 0x0C8C);
         assert_place::<Vfte>("VFTE", 0x0C90, 0x0C90);
         assert_place::<Dtxswc>("DTXSWC", 0x3500, 0x3500);
-        assert_place::<Wvbr>("WVBR", 0x3554, 0x3554);
-        assert_place::<Dtxctl>("DTXCTL", 0x3590, 0x3590);
         assert_place::<Vmvir>("VMVIR", 0x3700, 0x371C);
+        assert_place::<Ssvpc>("SSVPC", 0x41A0, 0x41A0);
         assert_place::<VtCtl>("VT_CTL", 0x581C, 0x581C);
         assert_place::<Vmolr>("VMOLR", 0x5AD0, 0x5AEC);
         assert_place::<Rplolr>("RPLOLR", 0x5AF0, 0x5AF0);
@@ -213,9 +142,5 @@ mod tests {
         assert_fields!(Dtxswc: with_mac_anti_spoof(0xFF) = 0xFF,
             with_vlan_anti_spoof(0xFF) = 0xFF00, with_local_loopback(0xFF) = 0xFF_0000,
             with_loopback(true) = 0x8000_0000);
-        assert_fields!(Dtxctl: with_llc(true) = 0x4, with_vlan_added(true) = 0x8,
-            with_out_of_sync(true) = 0x10, with_malicious_driver(true) = 0x20,
-            with_spoof_interrupt(true) = 0x40);
-        assert_fields!(Wvbr: with_mac(0xFF) = 0xFF, with_vlan(0xFF) = 0xFF00);
     }
 }

@@ -3,110 +3,57 @@
 //! Queue registers are used at 0xE000 only: the alias at 0x3800 covers just four
 //! queues. Source: 82576 datasheet, chapter 8.
 
-use bitfield_struct::bitfield;
-
 use super::TxQueue;
-use crate::register::{register, words};
+use crate::registers;
 
-/// Transmit descriptor control, one per queue.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Txdctl {
-    /// PTHRESH: fetches when fewer descriptors are on the chip.
-    #[bits(5)]
-    pub prefetch: u8,
-    #[bits(3)]
-    __: u8,
-    /// HTHRESH: fetches when the host has that many.
-    #[bits(5)]
-    pub host: u8,
-    #[bits(3)]
-    __: u8,
-    /// WTHRESH: writes back when that many are done.
-    #[bits(5)]
-    pub write_back: u8,
-    #[bits(4)]
-    __: u8,
-    /// Starts the queue; reads back as set once the queue is live.
-    pub enable: bool,
-    /// SWFLSH: writes everything back now; clears itself.
-    pub flush: bool,
-    /// Serves the queue before those without.
-    pub priority: bool,
-    #[bits(4)]
-    __: u8,
-}
-register!(Txdctl, "TXDCTL", TxQueue, 0xE028, 0x40);
-
-/// DCA and relaxed ordering of a transmit queue.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct DcaTxctrl {
-    #[bits(5)]
-    __: u8,
-    /// Tags descriptor write-backs.
-    pub descriptor: bool,
-    #[bits(3)]
-    __: u8,
-    /// Reads descriptors in relaxed order.
-    pub relaxed_read: bool,
-    __: bool,
-    /// Writes descriptors back in relaxed order.
-    pub relaxed_write_back: bool,
-    __: bool,
-    /// Reads data in relaxed order.
-    pub relaxed_data: bool,
-    #[bits(10)]
-    __: u16,
-    /// CPUID: the core that the data is for.
-    pub cpu: u8,
-}
-register!(DcaTxctrl, "DCA_TXCTRL", TxQueue, 0xE014, 0x40);
-
-/// Where the card writes the head, low half.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Tdwbal {
-    /// Head_WB_EN: writes the head instead of setting DD.
-    pub enable: bool,
-    __: bool,
-    /// Bits 31:2 of the address.
-    #[bits(30)]
-    pub address: u32,
-}
-register!(Tdwbal, "TDWBAL", TxQueue, 0xE038, 0x40);
-
-/// Rate limit of the queue that [`Rttdqsel`] selects.
-#[bitfield(u32)]
-#[derive(PartialEq, Eq)]
-pub struct Rttbcnrc {
-    /// RF_DEC and RF_INT: link speed over rate, in 1/16384.
-    #[bits(28)]
-    pub factor: u32,
-    #[bits(3)]
-    __: u8,
-    /// RS_ENA: the limit counts.
-    pub enable: bool,
-}
-register!(Rttbcnrc, "RTTBCNRC", 0x36B0);
-
-words! {
-    /// Ring base, bits 31:7; the low seven are 0.
-    : Tdbal, "TDBAL", (TxQueue, 0xE000, 0x40);
-    /// Ring base, bits 63:32.
-    : Tdbah, "TDBAH", (TxQueue, 0xE004, 0x40);
-    /// Ring length in bytes, a multiple of 128, bits 19:7.
-    : Tdlen, "TDLEN", (TxQueue, 0xE008, 0x40);
-    /// The descriptor that the card sends next, bits 15:0.
-    : Tdh, "TDH", (TxQueue, 0xE010, 0x40);
-    /// The first descriptor that the card may not use, bits 15:0.
-    : Tdt, "TDT", (TxQueue, 0xE018, 0x40);
-    /// Where the card writes the head, high half.
-    : Tdwbah, "TDWBAH", (TxQueue, 0xE03C, 0x40);
+registers! {
     /// The queue that RTTBCNRC is about, bits 3:0.
-    : Rttdqsel, "RTTDQSEL", (0x3604);
+    Stable Rttdqsel("RTTDQSEL", 0x3604);
     /// Memory window of the rate limiters.
-    : Rttbcnrm, "RTTBCNRM", (0x3690);
+    Stable Rttbcnrm("RTTBCNRM", 0x3690);
+    /// Rate limit of the queue that [`Rttdqsel`] selects.
+    Stable Rttbcnrc("RTTBCNRC", 0x36B0) {
+        /// RF_DEC and RF_INT: link speed over rate, in 1/16384.
+        #[bits(28)] pub factor: u32,
+        #[bits(3)] __: u8,
+        /// RS_ENA: the limit counts.
+        pub enable: bool,
+    }
+    /// Ring base, bits 31:7; the low seven are 0.
+    Stable Tdbal("TDBAL", TxQueue, 0xE000, 0x40);
+    /// Ring base, bits 63:32.
+    Stable Tdbah("TDBAH", TxQueue, 0xE004, 0x40);
+    /// Ring length in bytes, a multiple of 128, bits 19:7.
+    Stable Tdlen("TDLEN", TxQueue, 0xE008, 0x40);
+    /// The descriptor that the card sends next, bits 15:0.
+    Stable Tdh("TDH", TxQueue, 0xE010, 0x40);
+    /// The first descriptor that the card may not use, bits 15:0.
+    Stable Tdt("TDT", TxQueue, 0xE018, 0x40);
+    /// Transmit descriptor control, one per queue.
+    Stable Txdctl("TXDCTL", TxQueue, 0xE028, 0x40) {
+        /// PTHRESH: fetches when fewer descriptors are on the chip.
+        #[bits(5)] pub prefetch: u8,
+        #[bits(3)] __: u8,
+        /// HTHRESH: fetches when the host has that many.
+        #[bits(5)] pub host: u8,
+        #[bits(3)] __: u8,
+        /// WTHRESH: writes back when that many are done.
+        #[bits(5)] pub write_back: u8,
+        #[bits(4)] __: u8,
+        /// Starts the queue; reads back as set once the queue is live.
+        pub enable: bool,
+        #[bits(6)] __: u8,
+    }
+    /// Where the card writes the head, low half.
+    Stable Tdwbal("TDWBAL", TxQueue, 0xE038, 0x40) {
+        /// Head_WB_EN: writes the head instead of setting DD.
+        pub enable: bool,
+        __: bool,
+        /// Bits 31:2 of the address.
+        #[bits(30)] pub address: u32,
+    }
+    /// Where the card writes the head, high half.
+    Stable Tdwbah("TDWBAH", TxQueue, 0xE03C, 0x40);
 }
 
 #[cfg(test)]
@@ -123,7 +70,6 @@ mod tests {
         assert_place::<Tdbah>("TDBAH", 0xE004, 0xE3C4);
         assert_place::<Tdlen>("TDLEN", 0xE008, 0xE3C8);
         assert_place::<Tdh>("TDH", 0xE010, 0xE3D0);
-        assert_place::<DcaTxctrl>("DCA_TXCTRL", 0xE014, 0xE3D4);
         assert_place::<Tdt>("TDT", 0xE018, 0xE3D8);
         assert_place::<Txdctl>("TXDCTL", 0xE028, 0xE3E8);
         assert_place::<Tdwbal>("TDWBAL", 0xE038, 0xE3F8);
@@ -133,11 +79,7 @@ mod tests {
     #[test]
     fn fields_fill_their_bits() {
         assert_fields!(Txdctl: with_prefetch(0x1F) = 0x1F, with_host(0x1F) = 0x1F00,
-            with_write_back(0x1F) = 0x1F_0000, with_enable(true) = 0x200_0000,
-            with_flush(true) = 0x400_0000, with_priority(true) = 0x800_0000);
-        assert_fields!(DcaTxctrl: with_descriptor(true) = 0x20, with_relaxed_read(true) = 0x200,
-            with_relaxed_write_back(true) = 0x800, with_relaxed_data(true) = 0x2000,
-            with_cpu(0xFF) = 0xFF00_0000);
+            with_write_back(0x1F) = 0x1F_0000, with_enable(true) = 0x200_0000);
         assert_fields!(Tdwbal: with_enable(true) = 0x1, with_address(0x3FFF_FFFF) = 0xFFFF_FFFC);
         assert_fields!(Rttbcnrc: with_factor(0xFFF_FFFF) = 0xFFF_FFFF,
             with_enable(true) = 0x8000_0000);
