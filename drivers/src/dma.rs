@@ -6,7 +6,6 @@
 //!
 //! Not here: what the memory is used for ([`crate::ring`]).
 
-use std::fmt;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::sys::Pages;
 /// Pages that a NIC reaches from creation until drop.
 pub(crate) struct DmaRegion {
     iommu: Arc<dyn Iommu>,
-    pages: Option<Arc<Pages>>,
+    pages: Arc<Pages>,
     iova: Iova,
 }
 
@@ -34,7 +33,7 @@ impl DmaRegion {
             io::ErrorKind::OutOfMemory => Error::PinMemory { bytes, source },
             _ => Error::MapMemory { bytes, source },
         })?;
-        Ok(Self { iommu: Arc::clone(iommu), pages: Some(Arc::clone(pages)), iova })
+        Ok(Self { iommu: Arc::clone(iommu), pages: Arc::clone(pages), iova })
     }
 
     /// Where the NIC sees the first byte.
@@ -43,20 +42,11 @@ impl DmaRegion {
     }
 }
 
-impl fmt::Debug for DmaRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DmaRegion({}, {:?})", self.iova, self.pages)
-    }
-}
-
 impl Drop for DmaRegion {
     fn drop(&mut self) {
-        let Some(pages) = self.pages.take() else {
-            return;
-        };
-        if self.iommu.unmap(self.iova, pages.len()).is_err() {
-            // The NIC may still reach the pages, so nobody may ever get them again.
-            mem::forget(pages);
+        if self.iommu.unmap(self.iova, self.pages.len()).is_err() {
+            // The NIC may still reach the pages: an owner that never goes keeps them.
+            mem::forget(Arc::clone(&self.pages));
         }
     }
 }
@@ -117,11 +107,11 @@ mod tests {
     fn a_limit_on_locked_memory_is_told_apart_from_other_failures() {
         let pages = Arc::new(Pages::new(4096).unwrap());
         let (_, iommu) = diary(Some(io::ErrorKind::OutOfMemory), false);
-        let error = DmaRegion::new(&iommu, &pages).unwrap_err();
+        let error = DmaRegion::new(&iommu, &pages).err().unwrap();
         assert!(matches!(error, Error::PinMemory { bytes: 4096, .. }));
         assert!(error.to_string().contains("ulimit -l"));
         let (_, iommu) = diary(Some(io::ErrorKind::Other), false);
-        let error = DmaRegion::new(&iommu, &pages).unwrap_err();
+        let error = DmaRegion::new(&iommu, &pages).err().unwrap();
         assert!(matches!(error, Error::MapMemory { bytes: 4096, .. }));
     }
 }

@@ -13,7 +13,6 @@ pub mod device;
 mod dma;
 mod error;
 mod igb;
-mod iova;
 mod nic;
 mod open;
 mod ring;
@@ -25,5 +24,6 @@ pub use open::{OpenError, open_pci};
 pub use ring::{BadDescriptor, Queues, RingSizes, RxFrame, RxQueue, TxQueue};
 pub use sys::Alarm;
 
-// Descriptors are kept in host order, and cards know only one.
-const _: () = assert!(cfg!(target_endian = "little"));
+// Descriptors are kept in host order, and cards know only one; a `usize` holds any
+// length that the kernel names.
+const _: () = assert!(cfg!(all(target_endian = "little", target_pointer_width = "64")));

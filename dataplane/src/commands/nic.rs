@@ -56,6 +56,22 @@ fn find(bus: &Bus, text: &str) -> Result<PciFunction, Failure> {
     look_up(bus, address)
 }
 
+/// Which card is at `address`, and the IOMMU group that confines it, if VFIO has it.
+///
+/// # Errors
+/// A usage failure for whatever stands in the way of opening it, the first that a
+/// person can do something about.
+pub fn ready(bus: &Bus, address: PciAddress) -> Result<(DeviceId, u32), Failure> {
+    let function = look_up(bus, address)?;
+    let group = check_confined(&function)?;
+    let state = match function.driver.as_deref() {
+        Some(VFIO) => return Ok((function.id, group)),
+        Some(driver) => format!("{address} belongs to the kernel driver {driver}"),
+        None => format!("{address} has no driver"),
+    };
+    Err(Failure::usage(state, format!("run `lockgate nic bind {address}`")))
+}
+
 fn list(bus: &Bus) -> Result<String, Failure> {
     let mut functions = bus.functions().map_err(|error| cannot_look(&error))?;
     functions.retain(|function| function.ethernet);
@@ -175,19 +191,19 @@ fn check_bindable(bus: &Bus, function: &PciFunction) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses a card without a driver here, and one that nothing confines.
-fn check_confined(function: &PciFunction) -> Result<(), Failure> {
+/// Refuses a card without a driver here, and one that nothing confines; says what
+/// confines it.
+fn check_confined(function: &PciFunction) -> Result<u32, Failure> {
     let PciFunction { address, id, .. } = function;
     if card(function).is_none() {
         return Err(unknown_card(*address, *id));
     }
-    if function.group.is_none() {
-        return Err(Failure::usage(
+    function.group.ok_or_else(|| {
+        Failure::usage(
             format!("{address} is behind no IOMMU: it could reach all memory"),
             "switch VT-d or AMD-Vi on in the firmware, and boot with intel_iommu=on",
-        ));
-    }
-    Ok(())
+        )
+    })
 }
 
 /// The failure of naming a card that Lockgate has no driver for.
@@ -243,6 +259,7 @@ mod tests {
     use super::*;
     use crate::pci::tests::{address, bus};
     use std::fs;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn a_card_is_not_handed_over_while_something_stands_in_the_way() {
@@ -261,6 +278,38 @@ mod tests {
         assert!(words().contains("no IOMMU"), "{}", words());
         fs::write(card.join("vendor"), "0x10ec\n").unwrap();
         assert!(words().contains("10ec:10c9"), "{}", words());
+    }
+
+    #[test]
+    fn a_card_is_ready_once_nothing_stands_between_it_and_vfio() {
+        let (folder, bus) = bus();
+        let root = folder.path();
+        let card = root.join("devices/0000:03:00.0");
+        let refusal = || {
+            let failure = ready(&bus, address()).unwrap_err();
+            assert_eq!(failure.status(), 2);
+            (failure.message().to_owned(), failure.help().unwrap().to_owned())
+        };
+        let bind = "run `lockgate nic bind 0000:03:00.0`";
+
+        let (message, help) = refusal();
+        assert!(message.ends_with("belongs to the kernel driver igb") && help == bind, "{message}");
+        fs::remove_file(card.join("driver")).unwrap();
+        let (message, help) = refusal();
+        assert!(message.ends_with("has no driver") && help == bind, "{message}");
+        symlink("../../drivers/vfio-pci", card.join("driver")).unwrap();
+        let (id, group) = ready(&bus, address()).unwrap();
+        assert_eq!((id.to_string().as_str(), group), ("8086:10c9", 7));
+
+        // What VFIO makes up for a card that nothing confines is no group.
+        fs::write(root.join("groups/7/name"), "vfio-noiommu\n").unwrap();
+        assert!(refusal().1.contains("intel_iommu=on"));
+        fs::remove_file(card.join("iommu_group")).unwrap();
+        assert!(refusal().1.contains("intel_iommu=on"));
+        fs::write(card.join("device"), "0x1572\n").unwrap();
+        assert!(refusal().0.contains("is 8086:1572, which Lockgate has no driver for"));
+        fs::remove_dir_all(&card).unwrap();
+        assert!(refusal().0.starts_with("there is no PCI device 0000:03:00.0"));
     }
 
     #[test]

@@ -11,11 +11,12 @@ use lockgate_lane::Closed;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Attach, Device, Partition, Policy};
 
-use super::{Loaded, load};
+use super::{Loaded, load, nic};
 use crate::capture;
 use crate::cli::{ReplayArg, RunArgs};
 use crate::edge::Sources;
 use crate::error::Failure;
+use crate::pci::Bus;
 use crate::replay::Replay;
 use crate::report::Report;
 use crate::runtime::{Observer, Run};
@@ -135,7 +136,8 @@ impl Opened {
     fn open(device: &Device) -> Result<Self, Failure> {
         match device {
             Device::Pci(address) => {
-                let (card, alarm) = lockgate_drivers::open_pci(*address)
+                let (id, group) = nic::ready(&Bus::system(), *address)?;
+                let (card, alarm) = lockgate_drivers::open_pci(id, *address, group)
                     .map_err(|error| Failure::usage_of(&error))?;
                 Ok(Self { card, model: None, alarm: Some(alarm) })
             }

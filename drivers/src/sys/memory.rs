@@ -51,11 +51,10 @@ impl Layout {
 pub(crate) struct RingMemory {
     pages: Arc<Pages>,
     descriptors: NonNull<Descriptor>,
-    buffers: NonNull<u8>,
     layout: Layout,
 }
 
-// SAFETY: the pointers lead into `pages`, which is Send and Sync and lives as
+// SAFETY: the pointer leads into `pages`, which is Send and Sync and lives as
 // long as this value; descriptors are atomics and a buffer is borrowed from it.
 unsafe impl Send for RingMemory {}
 
@@ -65,12 +64,9 @@ impl RingMemory {
     /// # Errors
     /// `InvalidInput` when `pages` are fewer than [`Layout::bytes`].
     pub(crate) fn new(pages: Pages, layout: Layout) -> io::Result<Self> {
-        let short = || io::Error::from(io::ErrorKind::InvalidInput);
-        let descriptors = pages.atomics::<Descriptor>(0, layout.slots).ok_or_else(short)?;
-        let descriptors = NonNull::from(descriptors).cast();
-        let bytes = layout.slots * layout.buffer_bytes;
-        let buffers = pages.at(layout.buffers_at(), bytes).ok_or_else(short)?;
-        Ok(Self { pages: Arc::new(pages), descriptors, buffers, layout })
+        pages.at::<u8>(0, layout.bytes()).ok_or(io::ErrorKind::InvalidInput)?;
+        let descriptors = pages.at(0, layout.slots).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self { pages: Arc::new(pages), descriptors, layout })
     }
 
     /// The pages, for the IOMMU.
@@ -90,7 +86,7 @@ impl RingMemory {
 
     /// Where the NIC sees the buffer of `slot` if it sees the pages at `base`.
     pub(crate) fn buffer_iova(&self, base: Iova, slot: usize) -> Iova {
-        base.offset((self.layout.buffers_at() + self.buffer_offset(slot)) as u64)
+        base.offset(self.buffer_offset(slot) as u64)
     }
 
     /// The descriptor of `slot`.
@@ -106,44 +102,41 @@ impl RingMemory {
     /// The first `bytes` bytes of the buffer of `slot`, or all of it if shorter.
     #[inline]
     pub(crate) fn buffer(&self, slot: usize, bytes: usize) -> &[u8] {
-        let first = self.buffer_at(slot);
         let bytes = bytes.min(self.layout.buffer_bytes);
         // SAFETY: the whole buffer is inside the pages (`new`), initialized, and
         // lent by this value alone: shared here, unique in `buffer_mut`.
-        unsafe { std::slice::from_raw_parts(first.as_ptr(), bytes) }
+        unsafe { std::slice::from_raw_parts(self.buffer_at(slot), bytes) }
     }
 
     /// The buffer of `slot`, to be filled.
     #[inline]
     pub(crate) fn buffer_mut(&mut self, slot: usize) -> &mut [u8] {
-        let first = self.buffer_at(slot);
         // SAFETY: as in `buffer`; the borrow of this value makes it the only one.
-        unsafe { std::slice::from_raw_parts_mut(first.as_ptr(), self.layout.buffer_bytes) }
+        unsafe { std::slice::from_raw_parts_mut(self.buffer_at(slot), self.layout.buffer_bytes) }
     }
 
     /// Asks the processor to bring in the first cache line of the buffer of `slot`.
     #[inline]
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nobody to ask"))]
     pub(crate) fn prefetch(&self, slot: usize) {
-        let first = self.buffer_at(slot).as_ptr();
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a hint that reads nothing; the address is inside the pages.
         unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(first.cast());
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(self.buffer_at(slot).cast());
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = first;
     }
 
     #[inline]
-    fn buffer_at(&self, slot: usize) -> NonNull<u8> {
-        // SAFETY: the offset is inside the `slots` buffers that `new` found
-        // inside the pages.
-        unsafe { self.buffers.add(self.buffer_offset(slot)) }
+    fn buffer_at(&self, slot: usize) -> *mut u8 {
+        let first = self.descriptors.cast::<u8>();
+        // SAFETY: inside the `Layout::bytes` that `new` found inside the pages.
+        unsafe { first.add(self.buffer_offset(slot)) }.as_ptr()
     }
 
     #[inline]
     fn buffer_offset(&self, slot: usize) -> usize {
-        self.wrap(slot) * self.layout.buffer_bytes
+        self.layout.buffers_at() + self.wrap(slot) * self.layout.buffer_bytes
     }
 
     #[inline]

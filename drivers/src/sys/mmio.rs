@@ -9,56 +9,44 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 
-use super::mapping::Mapping;
+use super::Pages;
 use crate::device::Bar;
 
 /// A BAR mapped into this process.
 #[derive(Debug)]
-pub struct Mmio(Mapping);
+pub(crate) struct Mmio(Pages);
 
 impl Mmio {
     /// Maps `bytes` bytes of `file` from `offset` on as registers.
     ///
     /// # Errors
     /// `Unsupported` on processors for which the order of doorbells is not
-    /// argued here; `InvalidInput` for an empty BAR; else the operating system's.
-    pub fn map(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
+    /// argued here; else the operating system's.
+    pub(super) fn map(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
         if !cfg!(target_arch = "x86_64") {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        Mapping::of_file(file, offset, bytes).map(Self)
-    }
-
-    /// The address of the register at byte `offset`, if the BAR has it.
-    #[inline]
-    fn register(&self, offset: u32) -> Option<NonNull<u32>> {
-        let register = self.0.at(offset as usize, 4)?.cast::<u32>();
-        register.is_aligned().then_some(register)
+        Pages::of_device(file, offset, bytes).map(Self)
     }
 }
 
 impl Bar for Mmio {
     fn read(&self, offset: u32) -> u32 {
-        let Some(register) = self.register(offset) else {
-            return u32::MAX;
-        };
-        // SAFETY: inside the mapping and aligned (`register`); any bits are a u32.
-        // No Rust reference to device memory ever exists.
-        unsafe { register.read_volatile() }
+        // SAFETY: inside the mapping and aligned (`at`); any bits are a u32. No Rust
+        // reference to device memory ever exists.
+        self.0.at(offset as usize, 1).map_or(u32::MAX, |at| unsafe { at.read_volatile() })
     }
 
     fn write(&self, offset: u32, value: u32) {
-        let Some(register) = self.register(offset) else {
-            return;
-        };
         // x86-64 lets no store overtake an earlier one, and registers are mapped
         // uncached, so keeping the compiler from it is all that is needed.
         fence(Ordering::Release);
-        // SAFETY: as in `read`.
-        unsafe { register.write_volatile(value) }
+        if let Some(register) = self.0.at(offset as usize, 1) {
+            // SAFETY: as in `read`.
+            unsafe { register.write_volatile(value) }
+        }
     }
 
     fn flush(&self) {

@@ -10,14 +10,13 @@
 #![expect(unsafe_code, reason = "memory mapping, device registers and ioctls have no safe form")]
 
 mod ioctl;
-mod mapping;
 mod memory;
 mod mmio;
 mod pages;
 mod vfio;
 
 pub(crate) use memory::{Descriptor, Layout, RingMemory};
-pub use mmio::Mmio;
+pub(crate) use mmio::Mmio;
 pub use pages::Pages;
 pub use vfio::Alarm;
-pub(crate) use vfio::{Failure, Vfio};
+pub(crate) use vfio::Vfio;

@@ -1,39 +1,42 @@
 //! Page-aligned memory that software and a NIC both touch.
 //!
-//! A [`Pages`] is mapped from creation until drop and never moves, so its
-//! address can be given to an IOMMU. Software reaches the bytes through atomics
-//! and racy copies alone; the two exceptions, a frame being read and a frame
-//! being filled, live in the ring memory of this module, where the ring keeps the NIC away.
+//! [`Pages`] are mapped from creation until drop and never move, so their address can
+//! be given to an IOMMU, and every address in them is found by [`Pages::at`], which
+//! checks. Software reaches the bytes through atomics and racy copies alone; the
+//! exceptions are a frame being read or filled, in the ring memory of this module, where
+//! the ring keeps the NIC away, and registers ([`super::Mmio`]).
 //!
 //! Not here: IOMMU mappings and who must outlive whom ([`crate::dma`]).
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use rustix::mm::MapFlags;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-use super::mapping::Mapping;
+const READ_WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 
 /// Bytes of the hugepages asked for.
 const HUGE: usize = 2 << 20;
 
-/// From how many bytes on hugepages are worth what rounding up wastes.
-const HUGE_FROM: usize = HUGE / 2;
-
 /// Whole pages, readable and writable.
 #[derive(Debug)]
 pub struct Pages {
-    mapping: Mapping,
-    huge: bool,
+    base: NonNull<u8>,
+    bytes: usize,
 }
+
+// SAFETY: the mapping belongs to the value, not to a thread.
+unsafe impl Send for Pages {}
+
+// SAFETY: shared, they give nothing but atomics and addresses.
+unsafe impl Sync for Pages {}
 
 impl Pages {
     /// Finds zeroed pages for at least `bytes` bytes: 2 MiB hugepages when the
-    /// system has some to spare and `bytes` is worth one, else ordinary pages.
+    /// system has some to spare and `bytes` fills half of one, else ordinary pages.
     ///
     /// A child process does not inherit them.
     ///
@@ -41,17 +44,22 @@ impl Pages {
     /// `InvalidInput` for 0 bytes or more than the address space; else the
     /// operating system's.
     pub fn new(bytes: usize) -> io::Result<Self> {
-        let flags = MapFlags::HUGETLB | MapFlags::HUGE_2MB;
-        if bytes >= HUGE_FROM
-            && let Ok(mapping) = Mapping::anonymous(round_up(bytes, HUGE)?, flags)
+        let huge = MapFlags::HUGETLB | MapFlags::HUGE_2MB;
+        if bytes >= HUGE / 2
+            && let Ok(pages) = Self::anonymous(bytes, HUGE, huge)
         {
-            let huge = true;
-            return Ok(Self { mapping, huge });
+            return Ok(pages);
         }
-        let bytes = round_up(bytes, rustix::param::page_size())?;
-        let mapping = Mapping::anonymous(bytes, MapFlags::empty())?;
-        let huge = false;
-        Ok(Self { mapping, huge })
+        Self::anonymous(bytes, rustix::param::page_size(), MapFlags::empty())
+    }
+
+    fn anonymous(bytes: usize, page: usize, flags: MapFlags) -> io::Result<Self> {
+        let whole = bytes.checked_next_multiple_of(page).ok_or(io::ErrorKind::InvalidInput)?;
+        let flags = MapFlags::PRIVATE | MapFlags::POPULATE | flags;
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps
+        // nothing that Rust knows of.
+        let base = unsafe { rustix::mm::mmap_anonymous(null_mut(), whole, READ_WRITE, flags) }?;
+        Self::adopt(base.cast(), whole)
     }
 
     /// Maps the `bytes` bytes of `file` from `offset` on, both whole pages, shared
@@ -69,36 +77,50 @@ impl Pages {
         if !inside || !bytes.is_multiple_of(rustix::param::page_size()) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let mapping = Mapping::of_file(file, offset, bytes)?;
-        let huge = false;
-        Ok(Self { mapping, huge })
+        Self::of_device(file, offset, bytes)
+    }
+
+    /// As [`Pages::from_file`], where the kernel alone knows how long the file is.
+    pub(super) fn of_device(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
+        let flags = MapFlags::SHARED;
+        // SAFETY: as in `anonymous`.
+        let base = unsafe { rustix::mm::mmap(null_mut(), bytes, READ_WRITE, flags, file, offset) }?;
+        Self::adopt(base.cast(), bytes)
+    }
+
+    /// Takes over a fresh mapping, and with it the duty to end it.
+    fn adopt(base: *mut u8, bytes: usize) -> io::Result<Self> {
+        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
+        let pages = Self { base, bytes };
+        // A forked child would share what only the core may reach and, by copy on
+        // write, could take a pinned page away from this process.
+        // SAFETY: the range is exactly the mapping just made.
+        unsafe { rustix::mm::madvise(base.as_ptr().cast(), bytes, Advice::LinuxDontFork) }?;
+        Ok(pages)
     }
 
     /// Length in bytes: what was asked for, rounded up to whole pages.
     #[expect(clippy::len_without_is_empty, reason = "pages are never empty")]
     pub fn len(&self) -> usize {
-        self.mapping.len()
-    }
-
-    /// Whether these are hugepages.
-    pub fn is_huge(&self) -> bool {
-        self.huge
+        self.bytes
     }
 
     /// The address in this process, for the IOMMU.
     pub fn address(&self) -> usize {
-        self.mapping.at(0, 0).map_or(0, |base| base.as_ptr().addr())
+        self.base.as_ptr().addr()
     }
 
     /// Copies the bytes at `offset` into `into`, tolerating concurrent writes;
     /// says false, and copies nothing, when they are not all inside.
     pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        let Some(bytes) = self.atomics::<AtomicU8>(offset, into.len()) else {
+        let Some((head, words, tail)) = self.words(offset, into.len()) else {
             return false;
         };
-        for (byte, into) in bytes.iter().zip(into) {
-            *into = byte.load(Relaxed);
-        }
+        let (first, rest) = into.split_at_mut(head.len());
+        let (middle, last) = rest.as_chunks_mut();
+        words.iter().zip(middle).for_each(|(word, into)| *into = word.load(Relaxed).to_ne_bytes());
+        let ends = head.iter().zip(first).chain(tail.iter().zip(last));
+        ends.for_each(|(byte, into)| *into = byte.load(Relaxed));
         true
     }
 
@@ -108,58 +130,76 @@ impl Pages {
     /// This is the hand of a NIC made of software: like a real one it must stay
     /// out of buffers that it was not given.
     pub fn write(&self, offset: usize, from: &[u8]) -> bool {
-        let Some(bytes) = self.atomics::<AtomicU8>(offset, from.len()) else {
+        let Some((head, words, tail)) = self.words(offset, from.len()) else {
             return false;
         };
-        for (byte, &from) in bytes.iter().zip(from) {
-            byte.store(from, Relaxed);
-        }
+        let (first, rest) = from.split_at(head.len());
+        let (middle, last) = rest.as_chunks();
+        let middle = words.iter().zip(middle);
+        middle.for_each(|(word, &from)| word.store(u64::from_ne_bytes(from), Relaxed));
+        let ends = head.iter().zip(first).chain(tail.iter().zip(last));
+        ends.for_each(|(byte, &from)| byte.store(from, Relaxed));
         true
     }
 
     /// The 8-byte word at `offset` (a multiple of 8), in host byte order, and
     /// everything stored before it was.
     pub fn load_u64(&self, offset: usize) -> Option<u64> {
-        let word = self.atomics::<AtomicU64>(offset, 1)?.first()?;
-        Some(word.load(Acquire))
+        Some(self.atomics::<AtomicU64>(offset, 1)?[0].load(Acquire))
     }
 
     /// Stores the 8-byte word at `offset` (a multiple of 8) after everything
     /// stored before; false when it is not inside.
     pub fn store_u64(&self, offset: usize, value: u64) -> bool {
-        let words = self.atomics::<AtomicU64>(offset, 1).unwrap_or(&[]);
-        words.iter().for_each(|word| word.store(value, Release));
-        !words.is_empty()
+        self.atomics::<AtomicU64>(offset, 1).map(|word| word[0].store(value, Release)).is_some()
     }
 
     /// As [`Pages::load_u64`], for 4 bytes at a multiple of 4.
     pub fn load_u32(&self, offset: usize) -> Option<u32> {
-        let word = self.atomics::<AtomicU32>(offset, 1)?.first()?;
-        Some(word.load(Acquire))
+        Some(self.atomics::<AtomicU32>(offset, 1)?[0].load(Acquire))
     }
 
     /// As [`Pages::store_u64`], for 4 bytes at a multiple of 4.
     pub fn store_u32(&self, offset: usize, value: u32) -> bool {
-        let words = self.atomics::<AtomicU32>(offset, 1).unwrap_or(&[]);
-        words.iter().for_each(|word| word.store(value, Release));
-        !words.is_empty()
+        self.atomics::<AtomicU32>(offset, 1).map(|word| word[0].store(value, Release)).is_some()
+    }
+
+    /// The `bytes` bytes at `offset` as words of 8, with those before and after.
+    fn words(
+        &self,
+        offset: usize,
+        bytes: usize,
+    ) -> Option<(&[AtomicU8], &[AtomicU64], &[AtomicU8])> {
+        let bytes = self.atomics::<AtomicU8>(offset, bytes)?;
+        // SAFETY: any 8 aligned bytes that are atomics are one atomic of 8 bytes.
+        Some(unsafe { bytes.align_to() })
     }
 
     /// `count` atomics at byte `offset`, if they are inside and aligned.
-    pub(super) fn atomics<T: Atomic>(&self, offset: usize, count: usize) -> Option<&[T]> {
-        let first = self.mapping.at(offset, size_of::<T>().checked_mul(count)?)?;
-        let first = first.cast::<T>();
-        if !first.is_aligned() {
-            return None;
-        }
+    fn atomics<T: Atomic>(&self, offset: usize, count: usize) -> Option<&[T]> {
+        let first = self.at::<T>(offset, count)?;
         // SAFETY: `count` atomics lie inside the mapping (`at`), aligned, and any
         // bits are a valid atomic.
         Some(unsafe { std::slice::from_raw_parts(first.as_ptr(), count) })
     }
 
-    /// The address of the `bytes` bytes at `offset`, if they are inside.
-    pub(super) fn at(&self, offset: usize, bytes: usize) -> Option<NonNull<u8>> {
-        self.mapping.at(offset, bytes)
+    /// The address of `count` values at byte `offset`, if they are inside and aligned.
+    #[inline]
+    pub(super) fn at<T>(&self, offset: usize, count: usize) -> Option<NonNull<T>> {
+        if offset.checked_add(count.checked_mul(size_of::<T>())?)? > self.bytes {
+            return None;
+        }
+        // SAFETY: `offset <= bytes`, so the address is inside or just behind the end.
+        let first = unsafe { self.base.add(offset) }.cast::<T>();
+        first.is_aligned().then_some(first)
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the range is exactly the mapping, and nothing that borrows from the
+        // value is left. Failure would leave it mapped, which is harmless.
+        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
 }
 
@@ -167,23 +207,13 @@ impl Pages {
 ///
 /// # Safety
 /// Any bits must be a valid value, and all access through `&Self` atomic.
-pub(super) unsafe trait Atomic {}
+unsafe trait Atomic {}
 // SAFETY: an integer atomic.
 unsafe impl Atomic for AtomicU8 {}
 // SAFETY: an integer atomic.
 unsafe impl Atomic for AtomicU32 {}
 // SAFETY: an integer atomic.
 unsafe impl Atomic for AtomicU64 {}
-// SAFETY: two integer atomics, without padding.
-unsafe impl Atomic for [AtomicU64; 2] {}
-
-fn round_up(bytes: usize, page: usize) -> io::Result<NonZeroUsize> {
-    bytes
-        .checked_next_multiple_of(page)
-        .filter(|&bytes| isize::try_from(bytes).is_ok())
-        .and_then(NonZeroUsize::new)
-        .ok_or(io::ErrorKind::InvalidInput.into())
-}
 
 #[cfg(test)]
 mod tests {
@@ -202,8 +232,9 @@ mod tests {
     #[test]
     fn large_memory_is_there_to_the_last_byte_with_and_without_hugepages() {
         // On a machine with hugepages to spare this is about those.
-        let pages = Pages::new(HUGE_FROM + 1).unwrap();
-        assert_eq!(pages.is_huge(), pages.len() == HUGE);
+        let pages = Pages::new(HUGE / 2 + 1).unwrap();
+        let ordinary = HUGE / 2 + rustix::param::page_size();
+        assert!([HUGE, ordinary].contains(&pages.len()), "{}", pages.len());
         assert!(pages.write(pages.len() - 1, &[7]));
         assert_eq!(pages.load_u32(pages.len() - 4), Some(0x0700_0000));
     }

@@ -1,209 +1,195 @@
 //! A PCI function in user space: VFIO with group and container.
 //!
 //! The rule: there is no device without an IOMMU domain that confines it, and the
-//! kernel takes everything back, DMA first, when the last handle goes.
+//! kernel takes everything back, DMA first, when the last handle goes. VFIO's mode
+//! without an IOMMU cannot come about: its groups have files of another name
+//! (`noiommu-7`), and a container of the one type asked for here refuses them.
 //!
-//! Source: Linux `Documentation/driver-api/vfio.rst`. Not here: finding the group
-//! and explaining what failed ([`crate::open_pci`]).
+//! Source: Linux `Documentation/driver-api/vfio.rst`, `include/uapi/linux/vfio.h`. Not
+//! here: finding the group, and what to do about a failure ([`crate::OpenError`]).
 
-use std::ffi::CStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::ptr::{null_mut, without_provenance_mut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use lockgate_vmdq::PciAddress;
 use rustix::event::EventfdFlags;
 
-use super::{Mmio, Pages, ioctl};
+use super::ioctl::{exchange, request};
+use super::{Mmio, Pages};
 use crate::device::{Function, Iommu, Iova};
-use crate::iova::{Range, Space};
+use crate::open::{OpenError, open_file};
+
+/// The IOMMU type of containers: pages are pinned as they are mapped, and a mapping
+/// is ended as a whole.
+const TYPE1_V2: usize = 3;
 
 /// Regions of a PCI device: BAR 0 and configuration space.
-const BAR0: u32 = 0;
-const CONFIG: u32 = 7;
+const BAR0: u64 = 0;
+const CONFIG: u64 = 7;
 
 /// Interrupts of a PCI device that concern the device as such: an error that AER
 /// reported, and the kernel's wish to have it back.
-const ERROR: u32 = 3;
-const REQUEST: u32 = 4;
+const ERROR: u64 = 3;
+const REQUEST: u64 = 4;
 
 /// PCI COMMAND, and its bits for memory space and bus mastering.
 const COMMAND: u64 = 4;
 const MEMORY: u16 = 1 << 1;
 const MASTER: u16 = 1 << 2;
 
-/// Which step of opening failed, and how.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Opening /dev/vfio/vfio.
-    Container(io::Error),
-    /// Opening the group's file.
-    Group(io::Error),
-    /// Some device of the group still belongs to the kernel.
-    NotViable,
-    /// Putting the group behind an IOMMU.
-    Iommu(io::Error),
-    /// Opening the device or its registers.
-    Device(io::Error),
-}
-
 /// One PCI function, and the IOMMU domain that it is alone in or shares with its
 /// group.
 #[derive(Debug)]
 pub(crate) struct Vfio {
     // Closed in this order: the kernel disables the device before it ends its domain.
-    device: OwnedFd,
+    device: File,
     _group: File,
-    container: OwnedFd,
-    /// Where configuration space is in the device's file.
-    config: u64,
-    resettable: bool,
-    space: Mutex<Space>,
+    container: File,
+    /// Where PCI COMMAND is in the device's file.
+    command: u64,
+    space: Space,
 }
 
 /// Says whether the kernel or the PCI bus has reported that the card is in trouble
-/// or must be given back. Can be polled: readable means raised.
-#[derive(Debug, Clone)]
-pub struct Alarm(Arc<OwnedFd>);
+/// or must be given back.
+#[derive(Debug)]
+pub struct Alarm(OwnedFd);
 
 impl Alarm {
     /// Whether something was reported since the last call.
     pub fn raised(&self) -> bool {
-        rustix::io::read(&*self.0, &mut [0; 8]).is_ok()
-    }
-}
-
-impl AsFd for Alarm {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        rustix::io::read(&self.0, &mut [0; 8]).is_ok()
     }
 }
 
 impl Vfio {
-    /// Opens device `name` through the group file `group`: the function, its
-    /// registers and its alarm.
-    pub(crate) fn open(
-        container: &Path,
-        group: &Path,
-        name: &CStr,
-    ) -> Result<(Self, Mmio, Alarm), Failure> {
-        let open = |path| OpenOptions::new().read(true).write(true).open(path);
-        let group = open(group).map_err(Failure::Group)?;
-        let container: OwnedFd = open(container).map_err(Failure::Container)?.into();
-        if !ioctl::is_viable(&group).map_err(Failure::Group)? {
-            return Err(Failure::NotViable);
+    /// Opens the device at `pci` through its group: the function, its registers and
+    /// its alarm.
+    pub(crate) fn open(pci: PciAddress, group: u32) -> Result<(Self, Mmio, Alarm), OpenError> {
+        let _group = open_file(&format!("/dev/vfio/{group}"))?;
+        let container = open_file("/dev/vfio/vfio")?;
+        if !attach(&_group, &container).map_err(|source| OpenError::Iommu { pci, source })? {
+            return Err(OpenError::GroupNotViable { pci, group });
         }
-        let space = attach(&group, &container).map_err(Failure::Iommu)?;
-        let device = ioctl::device(&group, name).map_err(Failure::Device)?;
-        let parts = Self::parts(&device).map_err(Failure::Device)?;
-        let (bar, config, resettable, alarm) = parts;
-        let vfio =
-            Self { device, _group: group, container, config, resettable, space: Mutex::new(space) };
-        Ok((vfio, bar, alarm))
-    }
-
-    fn parts(device: &OwnedFd) -> io::Result<(Mmio, u64, bool, Alarm)> {
-        let (at, bytes) = ioctl::region(device, BAR0)?;
-        let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-        let bar = Mmio::map(device, at, bytes)?;
-        let (config, _) = ioctl::region(device, CONFIG)?;
-        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let alarm = rustix::event::eventfd(0, flags)?;
-        for interrupt in [ERROR, REQUEST] {
-            // A card or kernel without the one or the other just never raises it.
-            let _ = ioctl::signal(device, interrupt, &alarm);
-        }
-        let resettable = ioctl::can_reset(device)?;
-        Ok((bar, config, resettable, Alarm(Arc::new(alarm))))
-    }
-
-    fn space(&self) -> MutexGuard<'_, Space> {
-        self.space.lock().unwrap_or_else(PoisonError::into_inner)
+        let parts = device(&_group, pci).map_err(|source| OpenError::Device { pci, source })?;
+        let (device, command, bar, alarm) = parts;
+        let space = Space::new();
+        Ok((Self { device, _group, container, command, space }, bar, alarm))
     }
 }
 
-/// Makes `container` the IOMMU domain of `group`; says which addresses it has. There
-/// is no step to VFIO's mode without an IOMMU.
-fn attach(group: &File, container: &OwnedFd) -> io::Result<Space> {
-    if ioctl::api_version(container)? != 0 {
-        return Err(io::ErrorKind::Unsupported.into());
+/// Makes `container` the IOMMU domain of `group`; false when some device of the group
+/// still belongs to the kernel.
+fn attach(group: &File, container: &File) -> io::Result<bool> {
+    // SAFETY: VFIO_GROUP_GET_STATUS takes length and flags.
+    let [status] = unsafe { exchange(group, 103, [0]) }?;
+    if status >> 32 & 1 == 0 {
+        return Ok(false);
     }
-    ioctl::set_container(group, container)?;
-    let second = ioctl::supports(container, ioctl::TYPE1_V2)?;
-    let kind = if second { ioctl::TYPE1_V2 } else { ioctl::TYPE1 };
-    ioctl::set_iommu(container, kind)?;
-    let info = ioctl::iommu_info(container)?;
-    Ok(Space::new(valid_ranges(&info)))
+    let mut fd = container.as_raw_fd();
+    // SAFETY: VFIO_GROUP_SET_CONTAINER takes a pointer to a descriptor.
+    unsafe { request(group, 104, (&raw mut fd).cast()) }?;
+    // SAFETY: VFIO_SET_IOMMU takes a number.
+    unsafe { request(container, 102, without_provenance_mut(TYPE1_V2)) }?;
+    Ok(true)
 }
 
-/// The address ranges in a `vfio_iommu_type1_info`, if it has them: the chain of
-/// capabilities starts at the byte offset in word 4 while bit 1 of the flags, word 1,
-/// is set; each begins with identifier and version, and the offset of the next.
-fn valid_ranges(info: &[u32]) -> Option<Vec<Range>> {
-    let at = |word: usize| Some(*info.get(word)? as usize / 4);
-    let mut capability = (info.get(1)? & 2 != 0).then(|| at(4))??;
-    // Identifier 1 in version 1: a count, then pairs of first and last address.
-    while *info.get(capability)? != 1 | 1 << 16 {
-        let next = at(capability + 1)?;
-        capability = (next > capability).then_some(next)?;
+/// The file of the device at `pci`, where PCI COMMAND is in it, registers and alarm.
+fn device(group: &File, pci: PciAddress) -> io::Result<(File, u64, Mmio, Alarm)> {
+    let name = format!("{pci}\0");
+    // SAFETY: VFIO_GROUP_GET_DEVICE_FD takes a string, ended by 0, that it only reads.
+    let fd = unsafe { request(group, 106, name.as_ptr().cast_mut().cast()) }?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    let device = unsafe { File::from_raw_fd(fd) };
+    let [bytes, at] = region(&device, BAR0)?;
+    let bar = Mmio::map(&device, at, bytes as usize)?;
+    let [_, config] = region(&device, CONFIG)?;
+    let alarm = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    for interrupt in [ERROR, REQUEST] {
+        // One eventfd that is triggered (VFIO_IRQ_SET_DATA_EVENTFD, ACTION_TRIGGER).
+        let (flags, fd) = (1 << 2 | 1 << 5, alarm.as_raw_fd() as u64);
+        let words = [flags << 32, interrupt, 1 | fd << 32];
+        // A card or kernel without the one or the other just never raises it.
+        // SAFETY: VFIO_DEVICE_SET_IRQS takes length, flags, index, start and count,
+        // then that many descriptors: one.
+        let _ = unsafe { exchange(&device, 110, words) };
     }
-    let count = *info.get(capability + 2)? as usize;
-    let ranges = info.get(capability + 4..)?.as_chunks::<4>().0.get(..count)?;
-    let range = |&[first, first_high, last, last_high]: &[u32; 4]| Range {
-        first: ioctl::join(first, first_high),
-        last: ioctl::join(last, last_high),
-    };
-    Some(ranges.iter().map(range).collect())
+    Ok((device, config + COMMAND, bar, Alarm(alarm)))
+}
+
+/// Length of a region in bytes, and its offset in the device's file.
+fn region(device: &File, index: u64) -> io::Result<[u64; 2]> {
+    // SAFETY: VFIO_DEVICE_GET_REGION_INFO takes length, flags, index and offset of
+    // capabilities, then size and offset as long words.
+    let [.., bytes, at] = unsafe { exchange(device, 108, [0, index, 0, 0]) }?;
+    Ok([bytes, at])
 }
 
 impl Iommu for Vfio {
     fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
-        // What is a hugepage here becomes one in the IOMMU's tables.
-        let align = if pages.is_huge() { 2 << 20 } else { 4096 };
-        let bytes = pages.len() as u64;
-        let iova = self.space().take(bytes, align);
-        let iova = iova.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let mapped = ioctl::map(&self.container, pages.address() as u64, iova.get(), bytes);
-        if mapped.is_err() {
-            self.space().give(iova);
-        }
-        mapped.map(|()| iova)
+        let (address, bytes) = (pages.address() as u64, pages.len() as u64);
+        let iova = self.space.take(bytes);
+        let read_write = 1 | 2;
+        // SAFETY: VFIO_IOMMU_MAP_DMA takes length, flags and three long words. The
+        // device gets what is behind `pages`, which are there to be shared with one,
+        // and which the kernel pins, so that they outlive their owner.
+        unsafe { exchange(&self.container, 113, [read_write << 32, address, iova, bytes]) }?;
+        Ok(Iova::new(iova))
     }
 
     fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
         let bytes = bytes as u64;
-        if ioctl::unmap(&self.container, iova.get(), bytes)? != bytes {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        self.space().give(iova);
-        Ok(())
+        // SAFETY: VFIO_IOMMU_UNMAP_DMA takes length, flags and two long words.
+        let [.., done] = unsafe { exchange(&self.container, 114, [0, iova.get(), bytes]) }?;
+        if done == bytes { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
     }
 }
 
 impl Function for Vfio {
     fn reset(&self) -> io::Result<()> {
-        match self.resettable {
-            true => ioctl::reset(&self.device),
-            false => Err(io::ErrorKind::Unsupported.into()),
-        }
+        // SAFETY: VFIO_DEVICE_RESET takes nothing.
+        let done = unsafe { request(&self.device, 111, null_mut()) };
+        done.map(drop).map_err(|error| match error.kind() {
+            // So the kernel says that there is no way to reset this device.
+            io::ErrorKind::InvalidInput => io::ErrorKind::Unsupported.into(),
+            _ => error,
+        })
     }
 
     fn set_bus_master(&self, on: bool) -> io::Result<()> {
-        let at = self.config + COMMAND;
         let mut command = [0; 2];
-        whole(rustix::io::pread(&self.device, &mut command, at)?)?;
-        let before = u16::from_le_bytes(command) | MEMORY;
-        let after = if on { before | MASTER } else { before & !MASTER };
-        whole(rustix::io::pwrite(&self.device, &after.to_le_bytes(), at)?)
+        self.device.read_exact_at(&mut command, self.command)?;
+        let others = u16::from_le_bytes(command) & !MASTER | MEMORY;
+        let command = if on { others | MASTER } else { others };
+        self.device.write_all_at(&command.to_le_bytes(), self.command)
     }
 }
 
-/// Configuration space takes and gives two bytes or none.
-fn whole(bytes: usize) -> io::Result<()> {
-    match bytes {
-        2 => Ok(()),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+/// Which I/O virtual addresses a container has given out: from 4 GiB upwards, and none
+/// twice, so that a stale address never meets other memory.
+///
+/// Above 4 GiB are neither message interrupts nor what firmware keeps for itself, and
+/// the kernel refuses whatever an IOMMU cannot do.
+#[derive(Debug)]
+struct Space(AtomicU64);
+
+impl Space {
+    /// Addresses start at multiples of a hugepage, so that what is one in memory
+    /// becomes one in the IOMMU's tables.
+    const STEP: u64 = 2 << 20;
+
+    fn new() -> Self {
+        Self(AtomicU64::new(1 << 32))
+    }
+
+    /// The address for `bytes` bytes; a hole follows, so that an overrun is a fault.
+    fn take(&self, bytes: u64) -> u64 {
+        self.0.fetch_add((bytes / Self::STEP + 1) * Self::STEP, Ordering::Relaxed)
     }
 }
 
@@ -212,24 +198,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn address_ranges_are_found_behind_other_capabilities() {
-        let structure = [88, 3, 0x1000, 0, 24, 0];
-        let available = [3 | 1 << 16, 40, 65535, 0];
-        let ranges = [1 | 1 << 16, 0, 2, 0];
-        let pairs = [0, 0, 0xFEDF_FFFF, 0, 0xFEF0_0000, 0, 0xFFFF_FFFF, 0x7F];
-        let info = [&structure[..], &available, &ranges, &pairs].concat();
-        let ranges = valid_ranges(&info).unwrap();
-        let expected = [(0, 0xFEDF_FFFF), (0xFEF0_0000, 0x7F_FFFF_FFFF)];
-        assert_eq!(ranges, expected.map(|(first, last)| Range { first, last }));
-    }
-
-    #[test]
-    fn an_answer_without_ranges_or_in_circles_has_none() {
-        assert_eq!(valid_ranges(&[24, 1, 0x1000, 0, 0, 0]), None);
-        let circle = &[40, 3, 0, 0, 24, 0, 3 | 1 << 16, 24, 0, 0];
-        assert_eq!(valid_ranges(circle), None);
-        let short = &[40, 3, 0, 0, 24, 0, 1 | 1 << 16, 0, 2, 0];
-        assert_eq!(valid_ranges(short), None);
-        assert_eq!(valid_ranges(&[24, 3, 0, 0, u32::MAX, 0]), None);
+    fn no_two_mappings_touch_and_none_is_where_interrupts_are() {
+        let space = Space::new();
+        let mut end = 0xFEF0_0000;
+        for pages in (1..=1500).chain([1]) {
+            let bytes = pages * 4096;
+            let first = space.take(bytes);
+            assert!(first > end, "{first:#x} after {end:#x}");
+            assert!(first.is_multiple_of(2 << 20));
+            end = first + bytes;
+        }
+        assert!(end < 1 << 39, "within the narrowest IOMMU of VT-d");
     }
 }
