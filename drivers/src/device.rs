@@ -28,17 +28,6 @@ impl Iova {
     pub const fn get(self) -> u64 {
         self.0
     }
-
-    /// The address `bytes` further on; wraps at the end of the address space.
-    pub const fn offset(self, bytes: u64) -> Self {
-        Self(self.0.wrapping_add(bytes))
-    }
-}
-
-impl fmt::Display for Iova {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
 }
 
 /// The register BAR of one function: 32-bit words at byte offsets.

@@ -23,26 +23,23 @@ pub(crate) type Descriptor = [AtomicU64; 2];
 pub(crate) struct Layout {
     slots: usize,
     buffer_bytes: usize,
+    /// Where buffers begin: on a page of their own, so that a descriptor is never in a
+    /// cache line or page with a frame.
+    buffers_at: usize,
 }
 
 impl Layout {
     /// `slots` descriptors with a buffer of `buffer_bytes` each; `None` unless
     /// `slots` is a power of two up to 65,536 and a buffer is 1 to 65,536 bytes.
     pub(crate) fn new(slots: usize, buffer_bytes: usize) -> Option<Self> {
-        let fits = slots.is_power_of_two() && slots <= 1 << 16;
-        let holds = (1..=1 << 16).contains(&buffer_bytes);
-        (fits && holds).then_some(Self { slots, buffer_bytes })
+        let fits = slots.is_power_of_two() && slots.max(buffer_bytes) <= 1 << 16;
+        let buffers_at = slots.checked_mul(size_of::<Descriptor>())?.next_multiple_of(4096);
+        (fits && buffer_bytes > 0).then_some(Self { slots, buffer_bytes, buffers_at })
     }
 
     /// Bytes of the whole ring.
     pub(crate) fn bytes(self) -> usize {
-        self.buffers_at() + self.slots * self.buffer_bytes
-    }
-
-    /// Where buffers begin: on a page of their own, so that a descriptor is never
-    /// in a cache line or page with a frame.
-    fn buffers_at(self) -> usize {
-        (self.slots * size_of::<Descriptor>()).next_multiple_of(4096)
+        self.buffers_at + self.slots * self.buffer_bytes
     }
 }
 
@@ -86,7 +83,7 @@ impl RingMemory {
 
     /// Where the NIC sees the buffer of `slot` if it sees the pages at `base`.
     pub(crate) fn buffer_iova(&self, base: Iova, slot: usize) -> Iova {
-        base.offset(self.buffer_offset(slot) as u64)
+        Iova::new(base.get().wrapping_add(self.buffer_offset(slot) as u64))
     }
 
     /// The descriptor of `slot`.
@@ -122,24 +119,21 @@ impl RingMemory {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a hint that reads nothing; the address is inside the pages.
         unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.buffer_at(slot).cast());
+            use std::arch::x86_64 as cpu;
+            cpu::_mm_prefetch::<{ cpu::_MM_HINT_T0 }>(self.buffer_at(slot).cast());
         }
     }
 
-    #[inline]
     fn buffer_at(&self, slot: usize) -> *mut u8 {
         let first = self.descriptors.cast::<u8>();
         // SAFETY: inside the `Layout::bytes` that `new` found inside the pages.
         unsafe { first.add(self.buffer_offset(slot)) }.as_ptr()
     }
 
-    #[inline]
     fn buffer_offset(&self, slot: usize) -> usize {
-        self.layout.buffers_at() + self.wrap(slot) * self.layout.buffer_bytes
+        self.layout.buffers_at + self.wrap(slot) * self.layout.buffer_bytes
     }
 
-    #[inline]
     fn wrap(&self, slot: usize) -> usize {
         slot & (self.layout.slots - 1)
     }

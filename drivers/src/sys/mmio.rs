@@ -15,7 +15,6 @@ use super::Pages;
 use crate::device::Bar;
 
 /// A BAR mapped into this process.
-#[derive(Debug)]
 pub(crate) struct Mmio(Pages);
 
 impl Mmio {
@@ -28,7 +27,7 @@ impl Mmio {
         if !cfg!(target_arch = "x86_64") {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        Pages::of_device(file, offset, bytes).map(Self)
+        Pages::from_file(file, offset, bytes).map(Self)
     }
 }
 

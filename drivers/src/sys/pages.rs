@@ -44,9 +44,8 @@ impl Pages {
     /// `InvalidInput` for 0 bytes or more than the address space; else the
     /// operating system's.
     pub fn new(bytes: usize) -> io::Result<Self> {
-        let huge = MapFlags::HUGETLB | MapFlags::HUGE_2MB;
         if bytes >= HUGE / 2
-            && let Ok(pages) = Self::anonymous(bytes, HUGE, huge)
+            && let Ok(pages) = Self::anonymous(bytes, HUGE, MapFlags::HUGETLB | MapFlags::HUGE_2MB)
         {
             return Ok(pages);
         }
@@ -62,26 +61,16 @@ impl Pages {
         Self::adopt(base.cast(), whole)
     }
 
-    /// Maps the `bytes` bytes of `file` from `offset` on, both whole pages, shared
-    /// with everyone who maps them: the memory of a machine emulated in another
+    /// Maps the `bytes` bytes of `file` from `offset` on, shared with everyone who
+    /// maps them: a device's registers, or the memory of a machine emulated in another
     /// process. They hold whatever the file holds.
     ///
-    /// The file must not shrink while it is mapped, or an access ends the process.
+    /// They must lie inside the file for as long as they are mapped, or an access ends
+    /// the process.
     ///
     /// # Errors
-    /// `InvalidInput` when the window is empty, not of whole pages or not inside
-    /// the file; else the operating system's.
+    /// The operating system's; `InvalidInput` for 0 bytes or an `offset` within a page.
     pub fn from_file(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
-        let size = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0);
-        let inside = offset.checked_add(bytes as u64).is_some_and(|end| end <= size);
-        if !inside || !bytes.is_multiple_of(rustix::param::page_size()) {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        Self::of_device(file, offset, bytes)
-    }
-
-    /// As [`Pages::from_file`], where the kernel alone knows how long the file is.
-    pub(super) fn of_device(file: &impl AsFd, offset: u64, bytes: usize) -> io::Result<Self> {
         let flags = MapFlags::SHARED;
         // SAFETY: as in `anonymous`.
         let base = unsafe { rustix::mm::mmap(null_mut(), bytes, READ_WRITE, flags, file, offset) }?;
@@ -113,15 +102,9 @@ impl Pages {
     /// Copies the bytes at `offset` into `into`, tolerating concurrent writes;
     /// says false, and copies nothing, when they are not all inside.
     pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        let Some((head, words, tail)) = self.words(offset, into.len()) else {
-            return false;
-        };
-        let (first, rest) = into.split_at_mut(head.len());
-        let (middle, last) = rest.as_chunks_mut();
-        words.iter().zip(middle).for_each(|(word, into)| *into = word.load(Relaxed).to_ne_bytes());
-        let ends = head.iter().zip(first).chain(tail.iter().zip(last));
-        ends.for_each(|(byte, into)| *into = byte.load(Relaxed));
-        true
+        let bytes = self.atomics::<AtomicU8>(offset, into.len());
+        let copy = |(byte, into): (&AtomicU8, &mut u8)| *into = byte.load(Relaxed);
+        bytes.map(|bytes| bytes.iter().zip(into).for_each(copy)).is_some()
     }
 
     /// Copies `from` to the bytes at `offset`, tolerating concurrent reads; says
@@ -130,16 +113,9 @@ impl Pages {
     /// This is the hand of a NIC made of software: like a real one it must stay
     /// out of buffers that it was not given.
     pub fn write(&self, offset: usize, from: &[u8]) -> bool {
-        let Some((head, words, tail)) = self.words(offset, from.len()) else {
-            return false;
-        };
-        let (first, rest) = from.split_at(head.len());
-        let (middle, last) = rest.as_chunks();
-        let middle = words.iter().zip(middle);
-        middle.for_each(|(word, &from)| word.store(u64::from_ne_bytes(from), Relaxed));
-        let ends = head.iter().zip(first).chain(tail.iter().zip(last));
-        ends.for_each(|(byte, &from)| byte.store(from, Relaxed));
-        true
+        let bytes = self.atomics::<AtomicU8>(offset, from.len());
+        let copy = |(byte, from): (&AtomicU8, &u8)| byte.store(*from, Relaxed);
+        bytes.map(|bytes| bytes.iter().zip(from).for_each(copy)).is_some()
     }
 
     /// The 8-byte word at `offset` (a multiple of 8), in host byte order, and
@@ -164,17 +140,6 @@ impl Pages {
         self.atomics::<AtomicU32>(offset, 1).map(|word| word[0].store(value, Release)).is_some()
     }
 
-    /// The `bytes` bytes at `offset` as words of 8, with those before and after.
-    fn words(
-        &self,
-        offset: usize,
-        bytes: usize,
-    ) -> Option<(&[AtomicU8], &[AtomicU64], &[AtomicU8])> {
-        let bytes = self.atomics::<AtomicU8>(offset, bytes)?;
-        // SAFETY: any 8 aligned bytes that are atomics are one atomic of 8 bytes.
-        Some(unsafe { bytes.align_to() })
-    }
-
     /// `count` atomics at byte `offset`, if they are inside and aligned.
     fn atomics<T: Atomic>(&self, offset: usize, count: usize) -> Option<&[T]> {
         let first = self.at::<T>(offset, count)?;
@@ -184,7 +149,6 @@ impl Pages {
     }
 
     /// The address of `count` values at byte `offset`, if they are inside and aligned.
-    #[inline]
     pub(super) fn at<T>(&self, offset: usize, count: usize) -> Option<NonNull<T>> {
         if offset.checked_add(count.checked_mul(size_of::<T>())?)? > self.bytes {
             return None;
@@ -304,7 +268,6 @@ mod tests {
         let mut bytes = [0; 4];
         assert!(all.read(page + 5, &mut bytes));
         assert_eq!(&bytes, b"here");
-        assert!(Pages::from_file(&file, 0, 3 * page + 1).is_err());
         assert!(Pages::from_file(&file, 1, page).is_err());
         assert!(Pages::from_file(&file, 0, 0).is_err());
     }

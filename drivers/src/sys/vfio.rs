@@ -28,6 +28,13 @@ use crate::open::{OpenError, open_file};
 /// is ended as a whole.
 const TYPE1_V2: usize = 3;
 
+/// Where I/O virtual addresses begin. From here on are neither message interrupts nor
+/// what firmware keeps for itself; the kernel refuses whatever an IOMMU cannot do.
+const FIRST: u64 = 1 << 32;
+
+/// Bytes of a hugepage.
+const HUGE: u64 = 2 << 20;
+
 /// Regions of a PCI device: BAR 0 and configuration space.
 const BAR0: u64 = 0;
 const CONFIG: u64 = 7;
@@ -44,7 +51,6 @@ const MASTER: u16 = 1 << 2;
 
 /// One PCI function, and the IOMMU domain that it is alone in or shares with its
 /// group.
-#[derive(Debug)]
 pub(crate) struct Vfio {
     // Closed in this order: the kernel disables the device before it ends its domain.
     device: File,
@@ -52,7 +58,9 @@ pub(crate) struct Vfio {
     container: File,
     /// Where PCI COMMAND is in the device's file.
     command: u64,
-    space: Space,
+    /// The first I/O virtual address never given out. A stale one never meets other
+    /// memory, as none is used twice.
+    next: AtomicU64,
 }
 
 /// Says whether the kernel or the PCI bus has reported that the card is in trouble
@@ -76,10 +84,10 @@ impl Vfio {
         if !attach(&_group, &container).map_err(|source| OpenError::Iommu { pci, source })? {
             return Err(OpenError::GroupNotViable { pci, group });
         }
-        let parts = device(&_group, pci).map_err(|source| OpenError::Device { pci, source })?;
-        let (device, command, bar, alarm) = parts;
-        let space = Space::new();
-        Ok((Self { device, _group, container, command, space }, bar, alarm))
+        let (device, command, bar, alarm) =
+            device(&_group, pci).map_err(|source| OpenError::Device { pci, source })?;
+        let next = AtomicU64::new(FIRST);
+        Ok((Self { device, _group, container, command, next }, bar, alarm))
     }
 }
 
@@ -133,7 +141,7 @@ fn region(device: &File, index: u64) -> io::Result<[u64; 2]> {
 impl Iommu for Vfio {
     fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
         let (address, bytes) = (pages.address() as u64, pages.len() as u64);
-        let iova = self.space.take(bytes);
+        let iova = take(&self.next, bytes);
         let read_write = 1 | 2;
         // SAFETY: VFIO_IOMMU_MAP_DMA takes length, flags and three long words. The
         // device gets what is behind `pages`, which are there to be shared with one,
@@ -170,27 +178,11 @@ impl Function for Vfio {
     }
 }
 
-/// Which I/O virtual addresses a container has given out: from 4 GiB upwards, and none
-/// twice, so that a stale address never meets other memory.
-///
-/// Above 4 GiB are neither message interrupts nor what firmware keeps for itself, and
-/// the kernel refuses whatever an IOMMU cannot do.
-#[derive(Debug)]
-struct Space(AtomicU64);
-
-impl Space {
-    /// Addresses start at multiples of a hugepage, so that what is one in memory
-    /// becomes one in the IOMMU's tables.
-    const STEP: u64 = 2 << 20;
-
-    fn new() -> Self {
-        Self(AtomicU64::new(1 << 32))
-    }
-
-    /// The address for `bytes` bytes; a hole follows, so that an overrun is a fault.
-    fn take(&self, bytes: u64) -> u64 {
-        self.0.fetch_add((bytes / Self::STEP + 1) * Self::STEP, Ordering::Relaxed)
-    }
+/// Takes `bytes` bytes of I/O virtual addresses: a whole number of hugepages, so that
+/// what is one in memory becomes one in the IOMMU's tables, and at least a page more,
+/// so that an overrun is a fault.
+fn take(next: &AtomicU64, bytes: u64) -> u64 {
+    next.fetch_add((bytes / HUGE + 1) * HUGE, Ordering::Relaxed)
 }
 
 #[cfg(test)]
@@ -199,13 +191,13 @@ mod tests {
 
     #[test]
     fn no_two_mappings_touch_and_none_is_where_interrupts_are() {
-        let space = Space::new();
+        let next = AtomicU64::new(FIRST);
         let mut end = 0xFEF0_0000;
         for pages in (1..=1500).chain([1]) {
             let bytes = pages * 4096;
-            let first = space.take(bytes);
+            let first = take(&next, bytes);
             assert!(first > end, "{first:#x} after {end:#x}");
-            assert!(first.is_multiple_of(2 << 20));
+            assert!(first.is_multiple_of(HUGE));
             end = first + bytes;
         }
         assert!(end < 1 << 39, "within the narrowest IOMMU of VT-d");
