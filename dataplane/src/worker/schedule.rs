@@ -77,21 +77,13 @@ impl Schedule {
     pub(super) fn new(plan: &Plan, lanes: Vec<(usize, UpReader, Option<usize>)>) -> Self {
         // One quantum covers the longest frame, so that every turn sends something.
         let longest = usize::from(plan.mtu()) + 18;
-        let senders = lanes
-            .into_iter()
-            .filter_map(|(partition, up, tx)| {
-                let wanted = plan.partitions().get(partition)?;
-                Some(Sender {
-                    partition,
-                    up,
-                    tx,
-                    bucket: wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest)),
-                    deficit: 0,
-                    quantum: longest * usize::from(wanted.weight),
-                })
-            })
-            .collect();
-        Self { senders, turn: 0 }
+        let sender = |(partition, up, tx): (usize, UpReader, Option<usize>)| {
+            let wanted = plan.partitions().get(partition)?;
+            let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
+            let quantum = longest * usize::from(wanted.weight);
+            Some(Sender { partition, up, tx, bucket, deficit: 0, quantum })
+        };
+        Self { senders: lanes.into_iter().filter_map(sender).collect(), turn: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -105,10 +97,7 @@ impl Schedule {
 
     /// Ends the current lane's turn and begins the next one's.
     pub(super) fn advance(&mut self) {
-        self.turn += 1;
-        if self.turn >= self.senders.len() {
-            self.turn = 0;
-        }
+        self.turn = (self.turn + 1) % self.senders.len().max(1);
         if let Some(next) = self.senders.get_mut(self.turn) {
             next.deficit = next.deficit.saturating_add(next.quantum).min(2 * next.quantum);
         }

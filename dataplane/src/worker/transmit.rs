@@ -15,15 +15,6 @@ use super::{BURST, MIN_FRAME, Worker};
 /// of Ethernet with a tag, 60 of IPv4 with options, 4 of ports), and some.
 type Header = [u8; HEAD_BYTES];
 
-/// Why a turn ended.
-#[derive(PartialEq, Eq)]
-enum Turn {
-    /// The worker's burst is used up; the lane keeps its turn.
-    Budget,
-    /// The lane is empty, out of its share, or must wait.
-    Over,
-}
-
 impl Worker<'_> {
     /// Sends up to a burst in all, in the order of the schedule.
     pub(super) fn transmit(&mut self) -> usize {
@@ -33,7 +24,8 @@ impl Worker<'_> {
                 break;
             };
             let before = moved;
-            if self.exit.turn(sender, &mut moved) == Turn::Budget {
+            self.exit.turn(sender, &mut moved);
+            if moved >= BURST {
                 break;
             }
             barren = if moved == before { barren + 1 } else { 0 };
@@ -44,37 +36,35 @@ impl Worker<'_> {
 }
 
 impl Exit<'_> {
-    fn turn(&mut self, sender: &mut Sender, moved: &mut usize) -> Turn {
+    /// Sends from one lane until the worker's burst is used up, which leaves it its turn,
+    /// or it is empty, out of its share, or must wait.
+    fn turn(&mut self, sender: &mut Sender, moved: &mut usize) {
         if self.control.shut(sender.partition).is_some() {
-            return Turn::Over;
+            return;
         }
         if let Some(bucket) = &mut sender.bucket {
             bucket.refill(self.now_ns);
         }
         let mut header = [0; HEAD_BYTES];
         let before = *moved;
-        let ended = loop {
-            if *moved >= BURST {
-                break Turn::Budget;
-            }
+        while *moved < BURST {
             let Some(frame) = sender.up.head(&mut header) else {
                 self.control.note(sender.partition, sender.up.available().err());
                 sender.deficit = 0;
-                break Turn::Over;
+                break;
             };
             // Refused frames use up the share too, or a flood of them would hold the turn.
             let price = frame.len().max(MIN_FRAME);
             if sender.deficit < price || !self.step(sender, &mut header, &frame) {
-                break Turn::Over;
+                break;
             }
             sender.deficit -= price;
             sender.up.consume();
             *moved += 1;
-        };
+        }
         if *moved > before {
             sender.up.release();
         }
-        ended
     }
 
     /// Judges one frame and moves it if it may and can; `false` leaves it in the lane.
