@@ -15,9 +15,10 @@ use crate::{HashKind, HashKinds};
 /// The longest input in bytes: two IPv6 addresses and two ports.
 pub(crate) const MAX_BYTES: usize = 36;
 
-const ETHER_TYPE_IPV4: u16 = 0x0800;
-const ETHER_TYPE_IPV6: u16 = 0x86dd;
-const ETHER_TYPE_VLAN: u16 = 0x8100;
+/// EtherTypes.
+const IPV4: [u8; 2] = [0x08, 0x00];
+const IPV6: [u8; 2] = [0x86, 0xdd];
+const VLAN: [u8; 2] = [0x81, 0x00];
 const PROTOCOL_TCP: u8 = 6;
 const PROTOCOL_UDP: u8 = 17;
 
@@ -39,27 +40,22 @@ impl Input {
     /// The input for an IPv4 packet from `src` to `dst`; `ports` are source and
     /// destination, `kind` labels the hash and is taken as it comes.
     pub fn v4(src: Ipv4Addr, dst: Ipv4Addr, ports: Option<(u16, u16)>, kind: HashKind) -> Self {
-        let addresses = [src.octets(), dst.octets()];
-        Self::new(addresses.as_flattened(), ports.map(wire_order), kind)
+        Self::new([src.octets(), dst.octets()].as_flattened(), ports.map(wire_order), kind)
     }
 
     /// The input for an IPv6 packet, otherwise as [`Input::v4`].
     pub fn v6(src: Ipv6Addr, dst: Ipv6Addr, ports: Option<(u16, u16)>, kind: HashKind) -> Self {
-        let addresses = [src.octets(), dst.octets()];
-        Self::new(addresses.as_flattened(), ports.map(wire_order), kind)
+        Self::new([src.octets(), dst.octets()].as_flattened(), ports.map(wire_order), kind)
     }
 
     /// `addresses` is 8 or 32 bytes.
     fn new(addresses: &[u8], ports: Option<[u8; 4]>, kind: HashKind) -> Self {
         let mut bytes = [0; MAX_BYTES];
-        let mut len = addresses.len();
-        bytes[..len].copy_from_slice(addresses);
-        if let Some(ports) = ports {
-            bytes[len..len + 4].copy_from_slice(&ports);
-            len += 4;
-        }
-        let len = len as u8;
-        Self { bytes, len, kind }
+        let (start, rest) = bytes.split_at_mut(addresses.len());
+        start.copy_from_slice(addresses);
+        rest[..4].copy_from_slice(&ports.unwrap_or_default());
+        let len = addresses.len() + ports.map_or(0, |ports| ports.len());
+        Self { bytes, len: len as u8, kind }
     }
 
     /// The bytes to hash: 8, 12, 32 or 36.
@@ -77,26 +73,32 @@ fn wire_order((src, dst): (u16, u16)) -> [u8; 4] {
     (u32::from(src) << 16 | u32::from(dst)).to_be_bytes()
 }
 
+/// Addresses, protocol, and the four bytes where ports would be.
+type Fields<'p> = (&'p [u8], u8, Option<&'p [u8; 4]>);
+
 /// What is hashed of an Ethernet frame (without FCS) when `kinds` are enabled;
 /// `None` means no hash and queue 0.
 pub fn input(frame: &[u8], kinds: HashKinds) -> Option<Input> {
-    let (mut ether_type, mut packet) = split_u16(frame.get(12..)?)?;
-    if ether_type == ETHER_TYPE_VLAN {
-        (ether_type, packet) = split_u16(packet.get(2..)?)?;
+    let (mut ether_type, mut packet) = frame.get(12..)?.split_first_chunk()?;
+    if *ether_type == VLAN {
+        (ether_type, packet) = packet.get(2..)?.split_first_chunk()?;
     }
-    match ether_type {
-        ETHER_TYPE_IPV4 => ipv4(packet, kinds),
-        ETHER_TYPE_IPV6 => ipv6(packet, kinds),
-        _ => None,
-    }
+    let ((addresses, protocol, ports), [plain, tcp, udp]) = match *ether_type {
+        IPV4 => (ipv4(packet)?, [HashKind::Ipv4, HashKind::Ipv4Tcp, HashKind::Ipv4Udp]),
+        IPV6 => (ipv6(packet)?, [HashKind::Ipv6, HashKind::Ipv6Tcp, HashKind::Ipv6Udp]),
+        _ => return None,
+    };
+    let specific = match (protocol, ports) {
+        (PROTOCOL_TCP, Some(_)) => tcp,
+        (PROTOCOL_UDP, Some(_)) => udp,
+        _ => plain,
+    };
+    let kind = if kinds.contains(specific) { specific } else { plain };
+    let ports = ports.filter(|_| kind != plain).copied();
+    kinds.contains(kind).then(|| Input::new(addresses, ports, kind))
 }
 
-fn split_u16(bytes: &[u8]) -> Option<(u16, &[u8])> {
-    let (&word, rest) = bytes.split_first_chunk()?;
-    Some((u16::from_be_bytes(word), rest))
-}
-
-fn ipv4(packet: &[u8], kinds: HashKinds) -> Option<Input> {
+fn ipv4(packet: &[u8]) -> Option<Fields<'_>> {
     let header: &[u8; 20] = packet.first_chunk()?;
     let header_bytes = usize::from(header[0] & 15) * 4;
     if header[0] >> 4 != 4 || header_bytes < header.len() {
@@ -104,42 +106,13 @@ fn ipv4(packet: &[u8], kinds: HashKinds) -> Option<Input> {
     }
     let payload = packet.get(header_bytes..)?;
     let fragment = u16::from_be_bytes([header[6], header[7]]) & FRAGMENT_BITS != 0;
-    let transport = match header[9] {
-        _ if fragment => None,
-        PROTOCOL_TCP => Some(HashKind::Ipv4Tcp),
-        PROTOCOL_UDP => Some(HashKind::Ipv4Udp),
-        _ => None,
-    };
-    most_specific(&header[12..], transport, payload, HashKind::Ipv4, kinds)
+    // The first fragment has ports, but they must hash as the others do.
+    Some((&header[12..], header[9], payload.first_chunk().filter(|_| !fragment)))
 }
 
-fn ipv6(packet: &[u8], kinds: HashKinds) -> Option<Input> {
+fn ipv6(packet: &[u8]) -> Option<Fields<'_>> {
     let (header, payload) = packet.split_first_chunk::<40>()?;
-    if header[0] >> 4 != 6 {
-        return None;
-    }
-    let transport = match header[6] {
-        PROTOCOL_TCP => Some(HashKind::Ipv6Tcp),
-        PROTOCOL_UDP => Some(HashKind::Ipv6Udp),
-        _ => None,
-    };
-    most_specific(&header[8..], transport, payload, HashKind::Ipv6, kinds)
-}
-
-/// Ports as well when the transport is enabled and they are there, else addresses.
-fn most_specific(
-    addresses: &[u8],
-    transport: Option<HashKind>,
-    payload: &[u8],
-    plain: HashKind,
-    kinds: HashKinds,
-) -> Option<Input> {
-    let transport = transport.filter(|&kind| kinds.contains(kind));
-    match (transport, payload.first_chunk()) {
-        (Some(kind), Some(&ports)) => Some(Input::new(addresses, Some(ports), kind)),
-        _ if kinds.contains(plain) => Some(Input::new(addresses, None, plain)),
-        _ => None,
-    }
+    (header[0] >> 4 == 6).then(|| (&header[8..], header[6], payload.first_chunk()))
 }
 
 #[cfg(test)]

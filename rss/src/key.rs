@@ -6,8 +6,6 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::input::MAX_BYTES;
-
 /// A hash key of 320 bits, enough for the longest input and the 32 bits of hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; Self::BYTES]);
@@ -25,15 +23,11 @@ impl Key {
     ]);
 
     /// 0x6d5a repeated: both directions of a connection hash alike.
-    pub const SYMMETRIC: Self = {
-        let mut bytes = [0x6d; Self::BYTES];
-        let mut i = 1;
-        while i < bytes.len() {
-            bytes[i] = 0x5a;
-            i += 2;
-        }
-        Self(bytes)
-    };
+    pub const SYMMETRIC: Self = Self([
+        0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d,
+        0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+        0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a, 0x6d, 0x5a,
+    ]);
 
     /// The key made of `bytes`.
     pub const fn new(bytes: [u8; Self::BYTES]) -> Self {
@@ -43,18 +37,6 @@ impl Key {
     /// The bytes in the order of the algorithm.
     pub const fn bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
-    }
-
-    /// The 32 key bits from bit `bit` on, counted from the top of byte 0.
-    ///
-    /// `bit` is below 8 × [`MAX_BYTES`].
-    pub(crate) fn window(&self, bit: usize) -> u32 {
-        debug_assert!(bit < 8 * MAX_BYTES, "no input bit meets key bit {bit}");
-        let mut window = u64::from(self.0[bit / 8]);
-        for next in 1..5 {
-            window = window << 8 | u64::from(self.0[bit / 8 + next]);
-        }
-        (window >> (8 - bit % 8)) as u32
     }
 }
 
@@ -131,14 +113,5 @@ mod tests {
         let mistyped = MICROSOFT_HEX.replacen("56", "é6", 1);
         let expected = KeyError::Digit { position: 5, found: 'é' };
         assert_eq!(mistyped.parse::<Key>(), Err(expected));
-    }
-
-    #[test]
-    fn window_slides_over_the_key_bit_by_bit_to_its_very_end() {
-        assert_eq!(Key::MICROSOFT.window(0), 0x6d5a_56da);
-        assert_eq!(Key::MICROSOFT.window(4), 0xd5a5_6da2);
-        assert_eq!(Key::MICROSOFT.window(8), 0x5a56_da25);
-        assert_eq!(Key::MICROSOFT.window(280), 0x3bbe_ac01);
-        assert_eq!(Key::MICROSOFT.window(287), 0xdf56_00fd);
     }
 }

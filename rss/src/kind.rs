@@ -23,6 +23,9 @@ pub enum HashKind {
     Ipv6Udp,
 }
 
+/// By code.
+const NAMES: [&str; 6] = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+
 impl HashKind {
     /// Every kind, in the order of their codes.
     pub const ALL: [Self; 6] =
@@ -30,28 +33,12 @@ impl HashKind {
 
     /// The name in a policy file, such as `"ipv4-tcp"`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ipv4 => "ipv4",
-            Self::Ipv4Tcp => "ipv4-tcp",
-            Self::Ipv4Udp => "ipv4-udp",
-            Self::Ipv6 => "ipv6",
-            Self::Ipv6Tcp => "ipv6-tcp",
-            Self::Ipv6Udp => "ipv6-udp",
-        }
+        NAMES[self as usize]
     }
 
     /// A number from 1 to 6, so that 0 is free to mean "no hash".
     pub const fn code(self) -> u8 {
         self as u8 + 1
-    }
-
-    /// The kind with this code; `None` if there is none.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
-    }
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
     }
 }
 
@@ -70,8 +57,7 @@ impl FromStr for HashKind {
     type Err = UnknownHashKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownHashKind> {
-        let mut kinds = Self::ALL.into_iter();
-        kinds.find(|kind| kind.name() == text).ok_or(UnknownHashKind)
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(UnknownHashKind)
     }
 }
 
@@ -89,28 +75,17 @@ impl HashKinds {
     /// This set and `kind`.
     #[must_use]
     pub const fn with(self, kind: HashKind) -> Self {
-        Self(self.0 | kind.bit())
+        Self(self.0 | 1 << kind as u8)
     }
 
     /// Whether `kind` is in the set.
     pub const fn contains(self, kind: HashKind) -> bool {
-        self.0 & kind.bit() != 0
-    }
-
-    /// Whether no kind is in the set.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
+        self.0 >> kind as u8 & 1 != 0
     }
 
     /// The kinds of the set, in the order of their codes.
     pub fn iter(self) -> impl Iterator<Item = HashKind> {
         HashKind::ALL.into_iter().filter(move |&kind| self.contains(kind))
-    }
-}
-
-impl FromIterator<HashKind> for HashKinds {
-    fn from_iter<I: IntoIterator<Item = HashKind>>(kinds: I) -> Self {
-        kinds.into_iter().fold(Self::NONE, Self::with)
     }
 }
 
@@ -128,14 +103,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_found_by_its_name_and_its_code() {
-        for kind in HashKind::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
-            assert_eq!(HashKind::from_code(kind.code()), Some(kind));
+    fn every_kind_has_its_name_and_its_code() {
+        let names = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+        for ((kind, name), code) in HashKind::ALL.into_iter().zip(names).zip(1..) {
+            assert_eq!((kind.name(), kind.code()), (name, code));
+            assert_eq!(name.parse(), Ok(kind));
         }
+        let kind = HashKind::Ipv6Tcp;
+        assert_eq!((kind.name(), kind.code()), ("ipv6-tcp", 5));
         assert_eq!("ipv4-sctp".parse::<HashKind>(), Err(UnknownHashKind));
-        assert_eq!(HashKind::from_code(0), None);
-        assert_eq!(HashKind::from_code(7), None);
     }
 
     #[test]
@@ -143,9 +119,8 @@ mod tests {
         let set = HashKinds::NONE.with(HashKind::Ipv6Udp).with(HashKind::Ipv4);
         assert!(set.iter().eq([HashKind::Ipv4, HashKind::Ipv6Udp]));
         assert!(!set.contains(HashKind::Ipv6));
-        assert!(!set.is_empty());
-        assert!(HashKinds::NONE.is_empty());
         assert_eq!(HashKinds::NONE.iter().count(), 0);
-        assert_eq!(HashKind::ALL.into_iter().collect::<HashKinds>(), HashKinds::ALL);
+        let all = HashKind::ALL.into_iter().fold(HashKinds::NONE, HashKinds::with);
+        assert_eq!(all, HashKinds::ALL);
     }
 }

@@ -22,12 +22,8 @@ impl Table {
     pub fn round_robin(size: usize, queues: u8) -> Self {
         assert!(size.is_power_of_two() && size <= Self::MAX, "a table of {size} entries");
         assert!(queues > 0, "a table for no queue");
-        let mut entries = [0; Self::MAX];
-        for (i, entry) in entries[..size].iter_mut().enumerate() {
-            *entry = (i % usize::from(queues)) as u8;
-        }
-        let mask = (size - 1) as u32;
-        Self { entries, mask }
+        let entries = core::array::from_fn(|i| (i % usize::from(queues)) as u8);
+        Self { entries, mask: (size - 1) as u32 }
     }
 
     /// The queue of a packet with this hash.

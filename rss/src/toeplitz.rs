@@ -6,15 +6,19 @@
 //! whole key takes 4.5 KiB; whole-byte tables would halve the look-ups but fill
 //! the first-level cache with one partition's key.
 
+use core::array;
+
 use crate::input::{Input, MAX_BYTES};
 use crate::{Hash, Key};
 
 /// Hashes `data` under `key`, bit by bit; only the first 36 bytes count.
 pub fn toeplitz(key: &Key, data: &[u8]) -> u32 {
     let mut hash = 0;
-    for (at, &byte) in data.iter().take(MAX_BYTES).enumerate() {
+    // Each byte meets 40 bits of the key, each of its bits the 32 from its place on.
+    for (byte, window) in data.iter().zip(key.bytes().windows(5)) {
+        let window = window.iter().fold(0, |bits, &next| bits << 8 | u64::from(next));
         for bit in (0..8).filter(|bit| byte & (0x80 >> bit) != 0) {
-            hash ^= key.window(8 * at + bit);
+            hash ^= (window >> (8 - bit)) as u32;
         }
     }
     hash
@@ -31,17 +35,13 @@ pub struct Toeplitz {
 impl Toeplitz {
     /// Prepares `key`.
     pub fn new(key: &Key) -> Self {
-        let mut halves = [[[0; 16]; 2]; MAX_BYTES];
-        for (at, rows) in halves.iter_mut().enumerate() {
-            for value in 0..16 {
-                let mut data = [0; MAX_BYTES];
-                data[at] = value << 4;
-                rows[0][usize::from(value)] = toeplitz(key, &data);
-                data[at] = value;
-                rows[1][usize::from(value)] = toeplitz(key, &data);
-            }
-        }
-        Self { halves }
+        let contribution = |at: usize, value: usize| {
+            let mut data = [0; MAX_BYTES];
+            data[at] = value as u8;
+            toeplitz(key, &data)
+        };
+        let row = |at, shift| array::from_fn(|half| contribution(at, half << shift));
+        Self { halves: array::from_fn(|at| [row(at, 4), row(at, 0)]) }
     }
 
     /// Hashes `data`; only the first 36 bytes count.
@@ -115,6 +115,21 @@ mod tests {
             assert_both_hash(&Input::v6(src, dst, None, HashKind::Ipv6), addresses);
             let ports = Some((src_port, dst_port));
             assert_both_hash(&Input::v6(src, dst, ports, HashKind::Ipv6Tcp), with_ports);
+        }
+    }
+
+    #[test]
+    fn bit_of_the_input_meets_the_32_bits_of_the_key_from_its_place_on() {
+        for (bit, expected) in [
+            (0, 0x6d5a_56da),
+            (4, 0xd5a5_6da2),
+            (8, 0x5a56_da25),
+            (280, 0x3bbe_ac01),
+            (287, 0xdf56_00fd),
+        ] {
+            let mut data = [0; MAX_BYTES];
+            data[bit / 8] = 0x80 >> (bit % 8);
+            assert_eq!(toeplitz(&Key::MICROSOFT, &data), expected, "bit {bit}");
         }
     }
 
