@@ -11,7 +11,6 @@
 //! Not here: who may send what to whom (`lockgate-vmdq`), how the files reach the
 //! other process, and what the endpoint speaks.
 
-mod copy;
 mod core;
 mod endpoint;
 mod layout;
@@ -20,7 +19,6 @@ mod memory;
 mod meta;
 mod ring;
 
-pub use crate::copy::copy_frame;
 pub use crate::core::{DownWriter, HEAD_BYTES, Lane, LaneFiles, UpFrame, UpReader};
 pub use crate::endpoint::{AttachError, DownReader, Endpoint, UpWriter};
 pub use crate::layout::{Geometry, GeometryError};

@@ -5,15 +5,12 @@
 //! processor, single bytes move atomically. A copy is some mixture of old and new,
 //! and nothing may be concluded from the source afterwards.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::asm;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Copies `len` bytes of which either end may be shared with a hostile process.
 ///
-/// The end is covered by a block that overlaps the one before; never is more than
-/// `len` touched.
+/// Blocks at the end overlap what was copied before; never is more than `len` touched.
 ///
 /// # Safety
 /// `from` is valid for reading and `to` for writing `len` bytes, and they do not
@@ -23,118 +20,58 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(super) unsafe fn racing_copy(from: *const u8, to: *mut u8, len: usize) {
     let mut at = 0;
     while at + 64 < len {
-        // SAFETY: the 64 bytes at `at` are among the `len` bytes of both sides.
-        unsafe { racing_block::<64>(from, to, at) };
+        // SAFETY: the 64 bytes at `at` are among the `len`.
+        unsafe { move_four::<16>(from, to, at, at + 32) };
         at += 64;
     }
     match len {
         // SAFETY: every byte is.
-        0..16 => (0..len).for_each(|at| unsafe { move_1(from, to, at) }),
+        0..16 => (0..len).for_each(|at| unsafe { move_byte(from, to, at) }),
         // SAFETY: `len` bytes hold the first 16 and the last 16.
-        16..32 => unsafe { racing_ends::<16>(from, to, len) },
-        // SAFETY: `len` bytes hold the first 32 and the last 32.
-        32..=64 => unsafe { racing_ends::<32>(from, to, len) },
-        // SAFETY: `len` bytes hold the last 64.
-        _ => unsafe { racing_block::<64>(from, to, len - 64) },
+        16..32 => unsafe { move_four::<0>(from, to, 0, len - 16) },
+        // SAFETY: `len` bytes hold the last 64 or, if less, the first 32 and the last 32.
+        _ => unsafe { move_four::<16>(from, to, len.saturating_sub(64), len - 32) },
     }
 }
 
-/// Copies the first and the last `N` of `len` bytes.
-///
-/// # Safety
-/// As for [`racing_copy`], and `len` is at least `N`.
-#[inline]
-unsafe fn racing_ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: `N` bytes exist, says the caller.
-    unsafe { racing_block::<N>(from, to, 0) };
-    // SAFETY: as above.
-    unsafe { racing_block::<N>(from, to, len - N) };
-}
-
-/// Copies the `N` bytes at `offset`; `N` is 16, 32 or 64.
-///
-/// # Safety
-/// As for [`racing_copy`], for the bytes from `offset` to `offset + N`.
-#[inline]
-unsafe fn racing_block<const N: usize>(from: *const u8, to: *mut u8, offset: usize) {
-    let step = N.min(32);
-    for at in (offset..offset + N).step_by(step) {
-        // SAFETY: the byte is one of the `N`.
-        let from = unsafe { from.add(at) };
-        // SAFETY: as above.
-        let to = unsafe { to.add(at) };
-        match step {
-            // SAFETY: the 32 bytes at `at` are among the `N`.
-            32 => unsafe { move_32(from, to) },
-            // SAFETY: the 16 bytes at `at` are.
-            _ => unsafe { move_16(from, to) },
-        }
-    }
-}
-
-/// Copies 32 bytes.
+/// Copies 16 bytes four times: at `first`, `first + GAP`, `second` and `second + GAP`.
 ///
 /// # Safety
 /// As for [`racing_copy`], for those bytes.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn move_32(from: *const u8, to: *mut u8) {
-    // SAFETY: as in `move_16`.
-    unsafe {
-        asm!(
-            "movdqu {low}, [{from}]",
-            "movdqu {high}, [{from} + 16]",
-            "movdqu [{to}], {low}",
-            "movdqu [{to} + 16], {high}",
-            from = in(reg) from,
-            to = in(reg) to,
-            low = out(xmm_reg) _,
-            high = out(xmm_reg) _,
-            options(nostack, preserves_flags),
-        );
-    }
-}
-
-/// Copies 16 bytes.
-///
-/// # Safety
-/// As for [`racing_copy`], for those bytes.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-unsafe fn move_16(from: *const u8, to: *mut u8) {
+unsafe fn move_four<const GAP: usize>(from: *const u8, to: *mut u8, first: usize, second: usize) {
     // SAFETY: the caller vouches for the bytes. The compiler sees neither load nor
-    // store, so a concurrent write is no data race to it; to the processor it is two
+    // store, so a concurrent write is no data race to it; to the processor it is
     // moves that may see any mixture.
     unsafe {
-        asm!(
-            "movdqu {block}, [{from}]",
-            "movdqu [{to}], {block}",
-            from = in(reg) from,
-            to = in(reg) to,
-            block = out(xmm_reg) _,
+        std::arch::asm!(
+            "movdqu {a}, [{from} + {first}]",
+            "movdqu {b}, [{from} + {first} + {gap}]",
+            "movdqu {c}, [{from} + {second}]",
+            "movdqu {d}, [{from} + {second} + {gap}]",
+            "movdqu [{to} + {first}], {a}",
+            "movdqu [{to} + {first} + {gap}], {b}",
+            "movdqu [{to} + {second}], {c}",
+            "movdqu [{to} + {second} + {gap}], {d}",
+            from = in(reg) from, to = in(reg) to,
+            first = in(reg) first, second = in(reg) second, gap = const GAP,
+            a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
             options(nostack, preserves_flags),
         );
     }
 }
 
-/// Copies 32 bytes.
+/// Copies 16 bytes four times: at `first`, `first + GAP`, `second` and `second + GAP`.
 ///
 /// # Safety
 /// As for [`racing_copy`], for those bytes.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn move_32(from: *const u8, to: *mut u8) {
-    // SAFETY: each byte is one of the 32.
-    (0..32).for_each(|at| unsafe { move_1(from, to, at) });
-}
-
-/// Copies 16 bytes.
-///
-/// # Safety
-/// As for [`racing_copy`], for those bytes.
-#[cfg(not(target_arch = "x86_64"))]
-unsafe fn move_16(from: *const u8, to: *mut u8) {
-    // SAFETY: each byte is one of the 16.
-    (0..16).for_each(|at| unsafe { move_1(from, to, at) });
+unsafe fn move_four<const GAP: usize>(from: *const u8, to: *mut u8, first: usize, second: usize) {
+    let blocks = [first, first + GAP, second, second + GAP];
+    let bytes = blocks.into_iter().flat_map(|block| block..block + 16);
+    // SAFETY: the caller vouches for each byte.
+    bytes.for_each(|at| unsafe { move_byte(from, to, at) });
 }
 
 /// Copies the byte at `offset`.
@@ -142,7 +79,7 @@ unsafe fn move_16(from: *const u8, to: *mut u8) {
 /// # Safety
 /// As for [`racing_copy`], for that byte.
 #[inline]
-unsafe fn move_1(from: *const u8, to: *mut u8, offset: usize) {
+unsafe fn move_byte(from: *const u8, to: *mut u8, offset: usize) {
     // SAFETY: the byte exists, says the caller.
     let from = unsafe { from.add(offset) };
     // SAFETY: as above.
