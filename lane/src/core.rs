@@ -8,10 +8,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use crate::layout::Geometry;
-use crate::memory::{self, Down, OwnSlots, Slots, TheirIndex};
+use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, UP};
+use crate::memory;
 use crate::meta::Meta;
-use crate::ring::{Closed, End};
+use crate::ring::End;
 
 /// How many bytes of a frame [`UpReader::head`] copies at most.
 pub const HEAD_BYTES: usize = 128;
@@ -42,75 +42,35 @@ impl Lane {
     /// # Errors
     /// An impossible geometry or name, or no memory or file left.
     pub fn create(name: &str, geometry: Geometry) -> io::Result<Self> {
-        geometry.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let (down_file, mut down) = Down::create(
-            &format!("lockgate-{name}-down"),
-            geometry.down_bytes(),
-            &geometry.header(),
-        )?;
-        let (up_file, up) = memory::create_up(&format!("lockgate-{name}-up"), geometry.up_bytes())?;
-        let writers = (0..geometry.rings).map(|ring| {
-            let ours = down.index(Geometry::down_index(ring));
-            let theirs = TheirIndex::new(&up, Geometry::down_index(ring));
-            Ok(DownWriter {
-                ring: End::filling("receive", ours, theirs, geometry.slots)?,
-                slots: down.slots(geometry.ring(ring), geometry),
-            })
-        });
-        let writers = writers.collect::<Result<_, Closed>>();
-        let ours = down.index(Geometry::up_index());
-        let theirs = TheirIndex::new(&up, Geometry::up_index());
-        let ring = End::emptying("transmit", ours, theirs, geometry.slots);
-        Ok(Self {
-            down: writers.map_err(io::Error::other)?,
-            up: UpReader {
-                ring: ring.map_err(io::Error::other)?,
-                slots: Slots::new(&up, geometry.ring(0), geometry),
-            },
-            files: LaneFiles { down: down_file, up: up_file },
-        })
+        geometry.check()?;
+        let (files, (down, up)) = memory::create(name, geometry)?;
+        let down = down.into_iter().map(End::new).collect::<Result<_, _>>();
+        let up = End::new(up).map_err(io::Error::other)?;
+        Ok(Self { down: down.map_err(io::Error::other)?, up, files })
     }
 }
 
 /// Fills one receive ring of a partition; one worker has it.
-#[derive(Debug)]
-pub struct DownWriter {
-    ring: End,
-    slots: OwnSlots,
-}
+pub type DownWriter = End<FILLS, DOWN>;
 
 impl DownWriter {
-    /// Free slots, after a look at how far the partition has read.
-    ///
-    /// # Errors
-    /// The partition claims to have read what it was never given; from then on always.
-    pub fn free(&mut self) -> Result<u32, Closed> {
-        self.ring.refresh()
-    }
-
     /// The next free slot, as long as the lane's longest frame and full of whatever
     /// was there; `None` if the ring is full or closed.
     #[inline]
     pub fn slot(&mut self) -> Option<&mut [u8]> {
-        let slot = self.ring.slot()?;
-        Some(self.slots.frame_mut(slot))
+        let slot = self.next_slot()?;
+        Some(self.view.frame_mut(slot))
     }
 
     /// Takes the slot that [`DownWriter::slot`] gave as filled with the frame that
     /// `meta` tells of. Without a free slot nothing happens.
     #[inline]
     pub fn commit(&mut self, meta: Meta) {
-        if let Some(slot) = self.ring.slot() {
-            debug_assert!(meta.len as usize <= self.slots.frame_bytes());
-            self.slots.set_meta(slot, meta.pack());
-            self.ring.advance();
+        if let Some(slot) = self.next_slot() {
+            debug_assert!(meta.len as usize <= self.view.frame_bytes());
+            self.view.set_meta(slot, meta);
+            self.advance();
         }
-    }
-
-    /// Shows the partition every frame committed so far, with one store.
-    #[inline]
-    pub fn publish(&mut self) {
-        self.ring.publish();
     }
 }
 
@@ -134,32 +94,18 @@ impl UpFrame {
 }
 
 /// Empties the transmit ring of a partition; one worker has it.
-#[derive(Debug)]
-pub struct UpReader {
-    ring: End,
-    slots: Slots,
-}
+pub type UpReader = End<EMPTIES, UP>;
 
 impl UpReader {
-    /// Frames that wait, after a look at how far the partition has written.
-    ///
-    /// # Errors
-    /// The partition claims more frames than it has slots; from then on always.
-    pub fn available(&mut self) -> Result<u32, Closed> {
-        self.ring.refresh()
-    }
-
     /// Copies the beginning of the next frame, up to [`HEAD_BYTES`], into `header`;
     /// the rest of `header` keeps what it had. `None` if no frame waits or the ring is
-    /// closed. The frame stays the next one until [`UpReader::consume`].
+    /// closed. The frame stays the next one until [`End::consume`].
     #[inline]
     pub fn head(&mut self, header: &mut [u8; HEAD_BYTES]) -> Option<UpFrame> {
-        let slot = self.ring.slot()?;
-        let limit = self.slots.frame_bytes() as u32;
-        let len = Meta::unpack(self.slots.meta(slot)).len.min(limit);
+        let slot = self.next_slot()?;
+        let len = self.view.meta(slot).len.min(self.view.frame_bytes() as u32);
         let frame = UpFrame { slot, len };
-        let head = frame.len().min(HEAD_BYTES);
-        self.slots.copy_out(slot, 0, &mut header[..head]);
+        self.view.copy_out(slot, 0, &mut header[..frame.len().min(HEAD_BYTES)]);
         Some(frame)
     }
 
@@ -168,18 +114,6 @@ impl UpReader {
     /// be in the copy, so check what is copied and not what was seen before.
     #[inline]
     pub fn copy(&self, frame: &UpFrame, from: usize, into: &mut [u8]) -> usize {
-        self.slots.copy_out(frame.slot, from, into)
-    }
-
-    /// Steps past the next frame. Its slot stays the core's until [`UpReader::release`].
-    #[inline]
-    pub fn consume(&mut self) {
-        self.ring.advance();
-    }
-
-    /// Gives the slots of all consumed frames back, with one store.
-    #[inline]
-    pub fn release(&mut self) {
-        self.ring.publish();
+        self.view.copy_out(frame.slot, from, into)
     }
 }

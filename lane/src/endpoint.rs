@@ -4,16 +4,14 @@
 //! files are what they should be: seals, size and header are checked first. A new
 //! endpoint goes on where the last one stopped.
 
-use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
-use rustix::io::Errno;
+use rustix::io::{Errno, pread};
 
 use crate::core::LaneFiles;
-use crate::layout::{Geometry, HEADER_BYTES};
-use crate::memory::{DOWN_SEALS, Mapping, OpenSlots, OurIndex, Slots, TheirIndex};
-use crate::memory::{TrustedSlots, UP_SEALS};
+use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, Header, UP};
+use crate::memory::{self, DOWN_SEALS, UP_SEALS};
 use crate::meta::Meta;
 use crate::ring::{Closed, End};
 
@@ -21,16 +19,14 @@ use crate::ring::{Closed, End};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum AttachError {
-    #[error("cannot use the lane's `{file}`: pass both files as the core made them")]
-    File { file: &'static str, source: io::Error },
+    #[error("cannot use the lane's files: pass both as the core made them")]
+    Files(#[from] Errno),
     #[error("the lane's `{file}` is not sealed: take lanes from Lockgate's core only")]
     Unsealed { file: &'static str },
     #[error("the lane's `down` has no valid header: use core and endpoint of one version")]
     Header,
-    #[error(
-        "the lane's `{file}` has {found} bytes instead of {expected}: pass the files of one lane"
-    )]
-    Size { file: &'static str, found: u64, expected: u64 },
+    #[error("the lane's `{file}` has {found} bytes, not {expected}: pass the files of one lane")]
+    Size { file: &'static str, found: usize, expected: usize },
     #[error("the lane was left in disorder: restart the partition with a new one")]
     Disorder(#[from] Closed),
 }
@@ -51,28 +47,9 @@ impl Endpoint {
     /// # Errors
     /// The files are not those of one lane, or cannot be mapped.
     pub fn attach(files: &LaneFiles) -> Result<Self, AttachError> {
-        let geometry = validate(files)?;
-        let [down_file, up_file] =
-            ["down", "up"].map(|file| move |source: io::Error| AttachError::File { file, source });
-        let down = Mapping::read_only(&files.down, geometry.down_bytes()).map_err(down_file)?;
-        let up = Mapping::writable(&files.up, geometry.up_bytes()).map_err(up_file)?;
-        let rings = (0..geometry.rings).map(|ring| {
-            let ours = OurIndex::new(&up, Geometry::down_index(ring));
-            let theirs = TheirIndex::new(&down, Geometry::down_index(ring));
-            let slots = Slots::new(&down, geometry.ring(ring), geometry);
-            Ok(DownReader {
-                ring: End::emptying("receive", ours, theirs, geometry.slots)?,
-                slots: TrustedSlots::new(slots),
-            })
-        });
-        let rings = rings.collect::<Result<_, Closed>>()?;
-        let ours = OurIndex::new(&up, Geometry::up_index());
-        let theirs = TheirIndex::new(&down, Geometry::up_index());
-        let up = UpWriter {
-            ring: End::filling("transmit", ours, theirs, geometry.slots)?,
-            slots: OpenSlots::new(Slots::new(&up, geometry.ring(0), geometry)),
-        };
-        Ok(Self { rings, up })
+        let (rings, up) = memory::attach(files, validate(files)?)?;
+        let rings = rings.into_iter().map(End::new).collect::<Result<_, _>>()?;
+        Ok(Self { rings, up: End::new(up)? })
     }
 }
 
@@ -80,119 +57,69 @@ impl Endpoint {
 fn validate(files: &LaneFiles) -> Result<Geometry, AttachError> {
     let down = sealed_size("down", &files.down, DOWN_SEALS)?;
     let up = sealed_size("up", &files.up, UP_SEALS)?;
-    let mut header = [0; HEADER_BYTES];
-    let geometry = match rustix::io::pread(&files.down, &mut header, 0) {
-        Ok(HEADER_BYTES) => Geometry::from_header(&header).ok_or(AttachError::Header)?,
-        _ => return Err(AttachError::Header),
-    };
-    expect_size("down", down, geometry.down_bytes() as u64)?;
-    expect_size("up", up, geometry.up_bytes() as u64)?;
-    Ok(geometry)
-}
-
-fn sealed_size(file: &'static str, handle: &OwnedFd, seals: SealFlags) -> Result<u64, AttachError> {
-    let failed = |error: Errno| AttachError::File { file, source: error.into() };
-    if !fcntl_get_seals(handle).map_err(failed)?.contains(seals) {
-        return Err(AttachError::Unsealed { file });
+    // What a short file lacks stays zero, which no header is.
+    let mut header = Header::default();
+    pread(&files.down, header.as_flattened_mut(), 0)?;
+    let geometry = Geometry::from_header(header).ok_or(AttachError::Header)?;
+    let sizes = [("down", down, geometry.down_bytes()), ("up", up, geometry.up_bytes())];
+    match sizes.into_iter().find(|(_, found, expected)| found != expected) {
+        Some((file, found, expected)) => Err(AttachError::Size { file, found, expected }),
+        None => Ok(geometry),
     }
-    Ok(fstat(handle).map_err(failed)?.st_size as u64)
 }
 
-fn expect_size(file: &'static str, found: u64, expected: u64) -> Result<(), AttachError> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(AttachError::Size { file, found, expected }),
+fn sealed_size(file: &'static str, fd: &OwnedFd, seals: SealFlags) -> Result<usize, AttachError> {
+    // A file of a kind that takes no seals has none either.
+    match fcntl_get_seals(fd).is_ok_and(|found| found.contains(seals)) {
+        true => Ok(fstat(fd)?.st_size as usize),
+        false => Err(AttachError::Unsealed { file }),
     }
 }
 
 /// Empties one receive ring.
-#[derive(Debug)]
-pub struct DownReader {
-    ring: End,
-    slots: TrustedSlots,
-}
+pub type DownReader = End<EMPTIES, DOWN>;
 
 impl DownReader {
-    /// Frames that wait, after a look at how far the core has written.
-    ///
-    /// # Errors
-    /// The core's index makes no sense.
-    pub fn available(&mut self) -> Result<u32, Closed> {
-        self.ring.refresh()
-    }
-
-    /// The next frame, which stays the next one until [`DownReader::consume`].
+    /// The next frame, which stays the next one until [`End::consume`].
     #[inline]
     #[expect(
         clippy::should_implement_trait,
         reason = "the frame is lent, which an iterator cannot do"
     )]
     pub fn next(&mut self) -> Option<(Meta, &[u8])> {
-        let slot = self.ring.slot()?;
-        let meta = Meta::unpack(self.slots.meta(slot));
-        Some((meta, self.slots.frame(slot, meta.len as usize)))
-    }
-
-    /// Steps past the next frame. Its slot is kept until [`DownReader::release`].
-    #[inline]
-    pub fn consume(&mut self) {
-        self.ring.advance();
-    }
-
-    /// Gives the slots of all consumed frames back to the core, with one store.
-    #[inline]
-    pub fn release(&mut self) {
-        self.ring.publish();
+        let slot = self.next_slot()?;
+        let meta = self.view.meta(slot);
+        Some((meta, self.view.frame(slot, meta.len as usize)))
     }
 }
 
 /// Fills the transmit ring.
-#[derive(Debug)]
-pub struct UpWriter {
-    ring: End,
-    slots: OpenSlots,
-}
+pub type UpWriter = End<FILLS, UP>;
 
 impl UpWriter {
     /// The longest frame that can be sent, in bytes.
     pub fn frame_bytes(&self) -> usize {
-        self.slots.frame_bytes()
-    }
-
-    /// Free slots, after a look at how far the core has read.
-    ///
-    /// # Errors
-    /// The core's index makes no sense.
-    pub fn free(&mut self) -> Result<u32, Closed> {
-        self.ring.refresh()
+        self.view.frame_bytes()
     }
 
     /// Puts `frame` into the next slot; false, and nothing done, if the ring is full
     /// or the frame is longer than [`UpWriter::frame_bytes`].
     #[inline]
     pub fn push(&mut self, frame: &[u8]) -> bool {
-        if frame.len() > self.frame_bytes() {
-            return false;
+        let slot = self.next_slot().filter(|_| frame.len() <= self.frame_bytes());
+        if let Some(slot) = slot {
+            self.view.copy_in(slot, frame);
+            self.view.set_meta(slot, Meta { len: frame.len() as u32, ..Meta::default() });
+            self.advance();
         }
-        let Some(slot) = self.ring.slot() else {
-            return false;
-        };
-        let meta = Meta { len: frame.len() as u32, ..Meta::default() };
-        self.slots.fill(slot, frame, meta.pack());
-        self.ring.advance();
-        true
-    }
-
-    /// Shows the core every frame pushed so far, with one store.
-    #[inline]
-    pub fn publish(&mut self) {
-        self.ring.publish();
+        slot.is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use rustix::fs::{MemfdFlags, fcntl_add_seals, ftruncate, memfd_create};
+    use rustix::io::pwrite;
 
     use super::*;
     use crate::Lane;
@@ -214,7 +141,7 @@ mod tests {
         assert!(matches!(error, AttachError::Unsealed { file: "down" }), "{error}");
         let null = std::fs::File::open("/dev/null").unwrap().into();
         let error = attach(&one.files.down, &null);
-        assert!(matches!(error, AttachError::File { file: "up", .. }), "{error}");
+        assert!(matches!(error, AttachError::Unsealed { file: "up" }), "{error}");
     }
 
     #[test]
@@ -223,7 +150,7 @@ mod tests {
         let forge = |header: &[u8], size: u64, seals: SealFlags| {
             let flags = MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC;
             let down = memfd_create("forged", flags).unwrap();
-            rustix::io::pwrite(&down, header, 0).unwrap();
+            pwrite(&down, header, 0).unwrap();
             ftruncate(&down, size).unwrap();
             fcntl_add_seals(&down, seals).unwrap();
             let up = one.files.up.try_clone().unwrap();
@@ -231,11 +158,12 @@ mod tests {
         };
         let size = SMALL.down_bytes() as u64;
         let header = SMALL.header();
-        assert!(forge(&header, size, DOWN_SEALS).is_ok());
+        let header = header.as_flattened();
+        assert!(forge(header, size, DOWN_SEALS).is_ok());
         let shrinkable = DOWN_SEALS.difference(SealFlags::SHRINK);
-        let error = forge(&header, size, shrinkable).unwrap_err();
+        let error = forge(header, size, shrinkable).unwrap_err();
         assert!(matches!(error, AttachError::Unsealed { file: "down" }), "{error}");
-        let error = forge(&header, size - 4096, DOWN_SEALS).unwrap_err();
+        let error = forge(header, size - 4096, DOWN_SEALS).unwrap_err();
         assert!(matches!(error, AttachError::Size { file: "down", .. }), "{error}");
         for header in [&[0xff; 24][..], &[]] {
             let error = forge(header, size, DOWN_SEALS).unwrap_err();

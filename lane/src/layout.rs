@@ -10,21 +10,30 @@
 //! number of lines long, because with an even stride the first lines of all frames
 //! would compete for a fraction of the cache's sets.
 
+use std::io;
+
 /// The cache line, and what frame areas are multiples of.
 pub(crate) const LINE: usize = 64;
 
 /// Bytes of metadata per slot.
 pub(crate) const META_BYTES: usize = 16;
 
+/// The files, by the way their frames travel; a parameter of types.
+pub(crate) const DOWN: bool = true;
+pub(crate) const UP: bool = false;
+
+/// The ends of a ring, by what they do to its slots; a parameter of types.
+pub(crate) const FILLS: bool = true;
+pub(crate) const EMPTIES: bool = false;
+
 /// Distance of the shared indices: two lines, since processors fetch lines in pairs.
 const INDEX_STRIDE: usize = 2 * LINE;
 
 const PAGE: usize = 4096;
-const MAGIC: [u8; 8] = *b"lockgate";
 const VERSION: u32 = 1;
 
-/// Bytes of the header at the start of `down`.
-pub(crate) const HEADER_BYTES: usize = 24;
+/// What `down` begins with: magic, version and geometry.
+pub(crate) type Header = [[u8; 4]; 6];
 
 /// The shape of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,50 +46,32 @@ pub struct Geometry {
     pub frame_bytes: u32,
 }
 
-/// Why a [`Geometry`] is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each message documents its variant")]
-pub enum GeometryError {
-    #[error("a lane cannot have {0} receive rings: use 1 to 1024")]
-    Rings(u16),
-    #[error("a lane's ring cannot have {0} slots: use a power of two from 2 to 65536")]
-    Slots(u32),
-    #[error("a lane's frames cannot be {0} bytes: use a multiple of 64 up to 16384")]
-    FrameBytes(u32),
-}
-
 impl Geometry {
     /// Refuses what the layout cannot hold.
     ///
     /// # Errors
-    /// The first field that is out of its range.
-    pub fn check(self) -> Result<(), GeometryError> {
-        let line = LINE as u32;
-        if !(1..=1024).contains(&self.rings) {
-            return Err(GeometryError::Rings(self.rings));
-        }
-        if !self.slots.is_power_of_two() || !(2..=65536).contains(&self.slots) {
-            return Err(GeometryError::Slots(self.slots));
-        }
-        if !(line..=16384).contains(&self.frame_bytes) || !self.frame_bytes.is_multiple_of(line) {
-            return Err(GeometryError::FrameBytes(self.frame_bytes));
-        }
-        Ok(())
+    /// [`io::ErrorKind::InvalidInput`], with the range of the first field outside its own.
+    pub(crate) fn check(self) -> io::Result<()> {
+        let range = match self {
+            Self { rings: 0 | 1025.., .. } => "a lane has 1 to 1024 receive rings",
+            Self { slots: 0 | 1 | 65537.., .. } => "a lane's rings have 2 to 65536 slots",
+            _ if !self.slots.is_power_of_two() => "a lane's rings have a power of two of slots",
+            Self { frame_bytes: 0 | 16385.., .. } => "a lane's frames have 64 to 16384 bytes",
+            _ if !self.frame_bytes.is_multiple_of(64) => "a lane's frames are n times 64 bytes",
+            _ => return Ok(()),
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidInput, range))
     }
 
-    /// Offset of the shared index of the ring in `up`, in either file.
-    pub(crate) fn up_index() -> usize {
-        INDEX_STRIDE
+    /// Offset of the shared index of ring `ring` of one file, in either; `up` has
+    /// ring 0 only.
+    pub(crate) fn index(file: bool, ring: u16) -> usize {
+        (1 + usize::from(file == DOWN) + usize::from(ring)) * INDEX_STRIDE
     }
 
-    /// Offset of the shared index of ring `ring` of `down`, in either file.
-    pub(crate) fn down_index(ring: u16) -> usize {
-        (2 + usize::from(ring)) * INDEX_STRIDE
-    }
-
-    /// Offset of ring `ring` in its file; `up` has ring 0 only.
+    /// Offset of ring `ring` in its file; of one more than the last, the file's size.
     pub(crate) fn ring(self, ring: u16) -> usize {
-        let indices = Self::down_index(self.rings).next_multiple_of(PAGE);
+        let indices = Self::index(DOWN, self.rings).next_multiple_of(PAGE);
         indices + usize::from(ring) * self.ring_bytes()
     }
 
@@ -104,38 +95,22 @@ impl Geometry {
         ((self.frame_bytes as usize / LINE) | 1) * LINE
     }
 
-    /// Size of one ring in bytes.
-    pub(crate) fn ring_bytes(self) -> usize {
+    fn ring_bytes(self) -> usize {
         (self.frames() + self.slots as usize * self.stride()).next_multiple_of(PAGE)
     }
 
     /// What `down` begins with; both sides run on one machine, so its byte order.
-    pub(crate) fn header(self) -> [u8; HEADER_BYTES] {
-        let mut header = [0; HEADER_BYTES];
-        header[..8].copy_from_slice(&MAGIC);
-        let words = [VERSION, u32::from(self.rings), self.slots, self.frame_bytes];
-        for (place, word) in header[8..].chunks_exact_mut(4).zip(words) {
-            place.copy_from_slice(&word.to_ne_bytes());
-        }
-        header
+    pub(crate) fn header(self) -> Header {
+        let words = [VERSION, self.rings.into(), self.slots, self.frame_bytes];
+        let [version, rings, slots, frame_bytes] = words.map(u32::to_ne_bytes);
+        [*b"lock", *b"gate", version, rings, slots, frame_bytes]
     }
 
     /// Reads what [`Geometry::header`] made; `None` if it is anything else.
-    pub(crate) fn from_header(header: &[u8; HEADER_BYTES]) -> Option<Self> {
-        let (magic, words) = header.split_first_chunk()?;
-        let (words, _) = words.as_chunks();
-        let [version, rings, slots, frame_bytes] = *words else {
-            return None;
-        };
-        if *magic != MAGIC || u32::from_ne_bytes(version) != VERSION {
-            return None;
-        }
-        let geometry = Self {
-            rings: u32::from_ne_bytes(rings).try_into().ok()?,
-            slots: u32::from_ne_bytes(slots),
-            frame_bytes: u32::from_ne_bytes(frame_bytes),
-        };
-        geometry.check().is_ok().then_some(geometry)
+    pub(crate) fn from_header(header: Header) -> Option<Self> {
+        let [.., rings, slots, frame_bytes] = header.map(u32::from_ne_bytes);
+        let geometry = Self { rings: rings.try_into().ok()?, slots, frame_bytes };
+        (geometry.header() == header && geometry.check().is_ok()).then_some(geometry)
     }
 }
 
@@ -147,9 +122,9 @@ mod tests {
 
     #[test]
     fn ring_of_ethernet_frames_lies_where_the_layout_says() {
-        assert_eq!(Geometry::up_index(), 128);
-        assert_eq!(Geometry::down_index(0), 256);
-        assert_eq!(Geometry::down_index(1), 384);
+        assert_eq!(Geometry::index(UP, 0), 128);
+        assert_eq!(Geometry::index(DOWN, 0), 256);
+        assert_eq!(Geometry::index(DOWN, 1), 384);
         assert_eq!(PLAIN.ring(0), 4096);
         assert_eq!(PLAIN.frames(), 8192);
         assert_eq!(PLAIN.stride(), 1600);
@@ -162,7 +137,7 @@ mod tests {
     fn indices_of_many_rings_never_reach_the_first_ring() {
         for rings in 1..=1024 {
             let geometry = Geometry { rings, ..PLAIN };
-            assert!(Geometry::down_index(rings - 1) + LINE <= geometry.ring(0));
+            assert!(Geometry::index(DOWN, rings - 1) + LINE <= geometry.ring(0));
         }
     }
 
@@ -178,31 +153,39 @@ mod tests {
 
     #[test]
     fn header_comes_back_as_the_geometry_it_was_made_of() {
-        assert_eq!(Geometry::from_header(&PLAIN.header()), Some(PLAIN));
+        assert_eq!(Geometry::from_header(PLAIN.header()), Some(PLAIN));
     }
 
     #[test]
     fn header_with_any_wrong_field_is_no_lane() {
         for at in [0, 7, 8, 13, 14, 16, 20] {
             let mut header = PLAIN.header();
-            header[at] ^= 0xff;
-            assert_eq!(Geometry::from_header(&header), None, "byte {at}");
+            header.as_flattened_mut()[at] ^= 0xff;
+            assert_eq!(Geometry::from_header(header), None, "byte {at}");
         }
     }
 
     #[test]
     fn geometry_out_of_range_is_refused_by_field() {
+        let refused = |wrong: Geometry, field: &str| {
+            let error = wrong.check().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(field), "{wrong:?}: {error}");
+        };
         for rings in [0, 1025] {
-            let wrong = Geometry { rings, ..PLAIN };
-            assert_eq!(wrong.check(), Err(GeometryError::Rings(rings)));
+            refused(Geometry { rings, ..PLAIN }, "receive rings");
         }
         for slots in [0, 1, 500, 131_072] {
-            let wrong = Geometry { slots, ..PLAIN };
-            assert_eq!(wrong.check(), Err(GeometryError::Slots(slots)));
+            refused(Geometry { slots, ..PLAIN }, "slots");
         }
         for frame_bytes in [0, 1518, 16448] {
-            let wrong = Geometry { frame_bytes, ..PLAIN };
-            assert_eq!(wrong.check(), Err(GeometryError::FrameBytes(frame_bytes)));
+            refused(Geometry { frame_bytes, ..PLAIN }, "frames");
+        }
+        for edge in [
+            Geometry { rings: 1, slots: 2, frame_bytes: 64 },
+            Geometry { rings: 1024, slots: 65536, frame_bytes: 16384 },
+        ] {
+            assert!(edge.check().is_ok(), "{edge:?}");
         }
     }
 }

@@ -21,6 +21,6 @@ mod ring;
 
 pub use crate::core::{DownWriter, HEAD_BYTES, Lane, LaneFiles, UpFrame, UpReader};
 pub use crate::endpoint::{AttachError, DownReader, Endpoint, UpWriter};
-pub use crate::layout::{Geometry, GeometryError};
+pub use crate::layout::Geometry;
 pub use crate::meta::Meta;
-pub use crate::ring::Closed;
+pub use crate::ring::{Closed, End};

@@ -16,25 +16,22 @@ pub struct Meta {
     pub stamp_ns: u64,
 }
 
-const QUEUE_MASK: u64 = 0xfff;
-const KIND_MASK: u64 = 0xf;
-
 impl Meta {
     /// Bits 15:0 length, 27:16 queue, 31:28 kind of hash (0 = none), 63:32 hash; then
     /// the time.
     pub(crate) fn pack(self) -> [u64; 2] {
         let (value, kind) = self.hash.unwrap_or_default();
-        let queue = u64::from(self.queue) & QUEUE_MASK;
-        let kind = u64::from(kind) & KIND_MASK;
+        let queue = u64::from(self.queue & 0xfff);
+        let kind = u64::from(kind & 0xf);
         let len = u64::from(self.len as u16);
         [len | queue << 16 | kind << 28 | u64::from(value) << 32, self.stamp_ns]
     }
 
     pub(crate) fn unpack([word, stamp_ns]: [u64; 2]) -> Self {
-        let kind = (word >> 28 & KIND_MASK) as u8;
+        let kind = (word >> 28) as u8 & 0xf;
         Self {
             len: u32::from(word as u16),
-            queue: (word >> 16 & QUEUE_MASK) as u16,
+            queue: (word >> 16) as u16 & 0xfff,
             hash: (kind != 0).then_some(((word >> 32) as u32, kind)),
             stamp_ns,
         }
@@ -56,7 +53,8 @@ mod tests {
 
     #[test]
     fn field_beyond_its_limit_does_not_reach_its_neighbour() {
-        let over = Meta { len: 0, queue: 4096, hash: Some((0, 16)), stamp_ns: 0 };
-        assert_eq!(Meta::unpack(over.pack()), Meta::default());
+        let over = Meta { len: 0, queue: 4096, hash: Some((0, 17)), stamp_ns: 0 };
+        let cut = Meta { hash: Some((0, 1)), ..Meta::default() };
+        assert_eq!(Meta::unpack(over.pack()), cut);
     }
 }

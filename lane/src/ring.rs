@@ -8,7 +8,10 @@
 //!
 //! Not here: what is in the slots.
 
-use crate::memory::{OurIndex, TheirIndex};
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use crate::layout::{DOWN, EMPTIES, FILLS};
+use crate::memory::View;
 
 /// The other side moved an index where no frame could have taken it: nothing more
 /// goes through this ring.
@@ -28,15 +31,14 @@ pub struct Closed {
     pub limit: u32,
 }
 
-/// One end of a ring.
+/// One end of a ring, which fills slots or empties them: `END`, of the file `FILE`.
+///
+/// The four that there are have names: [`DownWriter`](crate::DownWriter),
+/// [`DownReader`](crate::DownReader), [`UpWriter`](crate::UpWriter) and
+/// [`UpReader`](crate::UpReader).
 #[derive(Debug)]
-pub(crate) struct End {
-    name: &'static str,
-    ours: OurIndex,
-    theirs: TheirIndex,
-    slots: u32,
-    /// What the end may be ahead of the other side's index.
-    lead: u32,
+pub struct End<const END: bool, const FILE: bool> {
+    pub(crate) view: View<END, FILE>,
     /// Where this end must stop, as last seen.
     bound: u32,
     next: u32,
@@ -44,110 +46,99 @@ pub(crate) struct End {
     closed: Option<Closed>,
 }
 
-impl End {
-    /// The end that fills; goes on where the shared indices stand.
+impl<const END: bool, const FILE: bool> End<END, FILE> {
+    /// Goes on where the shared indices stand.
     ///
     /// # Errors
     /// If they are further apart than the ring is long.
-    pub(crate) fn filling(
-        name: &'static str,
-        ours: OurIndex,
-        theirs: TheirIndex,
-        slots: u32,
-    ) -> Result<Self, Closed> {
-        Self::new(name, ours, theirs, slots, slots)
-    }
-
-    /// The end that empties, otherwise as [`End::filling`].
-    pub(crate) fn emptying(
-        name: &'static str,
-        ours: OurIndex,
-        theirs: TheirIndex,
-        slots: u32,
-    ) -> Result<Self, Closed> {
-        Self::new(name, ours, theirs, slots, 0)
-    }
-
-    fn new(
-        name: &'static str,
-        ours: OurIndex,
-        theirs: TheirIndex,
-        slots: u32,
-        lead: u32,
-    ) -> Result<Self, Closed> {
-        let start = ours.load();
-        let mut end = Self {
-            name,
-            ours,
-            theirs,
-            slots,
-            lead,
-            bound: start,
-            next: start,
-            published: start,
-            closed: None,
-        };
+    pub(crate) fn new(view: View<END, FILE>) -> Result<Self, Closed> {
+        let start = view.ours().load(Acquire);
+        let mut end = Self { view, bound: start, next: start, published: start, closed: None };
         end.refresh()?;
         Ok(end)
     }
 
+    /// Why the ring is closed, if it is.
+    pub fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
+    }
+
     /// Slots that this end may take, after one look at the shared index.
-    ///
-    /// # Errors
-    /// The index went back, or further than the other side could have come; from then
-    /// on always.
-    pub(crate) fn refresh(&mut self) -> Result<u32, Closed> {
+    fn refresh(&mut self) -> Result<u32, Closed> {
         if let Some(closed) = self.closed {
             return Err(closed);
         }
-        let seen = self.theirs.load();
-        let bound = seen.wrapping_add(self.lead);
-        let limit = self.slots - self.bound.wrapping_sub(self.published);
+        let lead = if END == FILLS { self.view.slots() } else { 0 };
+        let to = self.view.theirs();
+        let bound = to.wrapping_add(lead);
+        let limit = self.view.slots() - self.bound.wrapping_sub(self.published);
         if bound.wrapping_sub(self.bound) > limit {
-            return Err(self.close(seen, limit));
+            let ring = if FILE == DOWN { "receive" } else { "transmit" };
+            let from = self.bound.wrapping_sub(lead);
+            // At its bound for ever, so that the fast path needs no check of its own.
+            self.next = self.bound;
+            return Err(*self.closed.insert(Closed { ring, from, to, limit }));
         }
         self.bound = bound;
         Ok(self.known())
     }
 
-    #[cold]
-    fn close(&mut self, to: u32, limit: u32) -> Closed {
-        let closed =
-            Closed { ring: self.name, from: self.bound.wrapping_sub(self.lead), to, limit };
-        self.closed = Some(closed);
-        // At its bound for ever, so that the fast path needs no check of its own.
-        self.next = self.bound;
-        closed
-    }
-
     /// The next slot; looks at the shared index only if there seems to be none.
-    #[inline]
-    pub(crate) fn slot(&mut self) -> Option<u32> {
-        if self.known() > 0 || self.refresh().is_ok_and(|slots| slots > 0) {
-            return Some(self.next);
-        }
-        None
+    pub(crate) fn next_slot(&mut self) -> Option<u32> {
+        let some = self.known() > 0 || self.refresh().is_ok_and(|slots| slots > 0);
+        some.then_some(self.next)
     }
 
-    /// Steps past the next slot, if one is known; the other side sees nothing yet.
-    #[inline]
+    /// Steps past the slot that [`End::next_slot`] gave; the other side sees nothing yet.
     pub(crate) fn advance(&mut self) {
-        if self.known() > 0 {
-            self.next = self.next.wrapping_add(1);
-        }
+        self.next = self.next.wrapping_add(1);
     }
 
     /// Shows the other side every slot passed so far.
-    #[inline]
-    pub(crate) fn publish(&mut self) {
+    fn show(&mut self) {
         if self.next != self.published && self.closed.is_none() {
             self.published = self.next;
-            self.ours.store(self.next);
+            self.view.ours().store(self.next, Release);
         }
     }
 
     fn known(&self) -> u32 {
         self.bound.wrapping_sub(self.next)
+    }
+}
+
+impl<const FILE: bool> End<FILLS, FILE> {
+    /// Free slots, after a look at how far the other side has read.
+    ///
+    /// # Errors
+    /// It claims to have read what it was never given; from then on always.
+    pub fn free(&mut self) -> Result<u32, Closed> {
+        self.refresh()
+    }
+
+    /// Shows the other side every frame put in so far, with one store.
+    pub fn publish(&mut self) {
+        self.show();
+    }
+}
+
+impl<const FILE: bool> End<EMPTIES, FILE> {
+    /// Frames that wait, after a look at how far the other side has written.
+    ///
+    /// # Errors
+    /// It claims more frames than there are slots; from then on always.
+    pub fn available(&mut self) -> Result<u32, Closed> {
+        self.refresh()
+    }
+
+    /// Steps past the next frame, if there is one. Its slot is kept until [`End::release`].
+    pub fn consume(&mut self) {
+        self.next = self.next.wrapping_add(u32::from(self.known() > 0));
+    }
+
+    /// Gives the slots of all consumed frames back, with one store.
+    pub fn release(&mut self) {
+        self.show();
     }
 }
 
@@ -158,57 +149,55 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::memory::{Mapping, create_up};
+    use crate::Geometry;
+    use crate::memory::{attach, create};
 
-    const FILLED: usize = 0;
-    const EMPTIED: usize = 64;
+    /// Two views of one receive ring of `slots`, whose shared indices are as given.
+    fn views([filled, emptied]: [u32; 2], slots: u32) -> (View<FILLS, DOWN>, View<EMPTIES, DOWN>) {
+        let geometry = Geometry { rings: 1, slots, frame_bytes: 64 };
+        let (files, (mut core, _)) = create("ring", geometry).unwrap();
+        let (mut endpoint, _) = attach(&files, geometry).unwrap();
+        let (core, endpoint) = (core.remove(0), endpoint.remove(0));
+        core.ours().store(filled, Release);
+        endpoint.ours().store(emptied, Release);
+        (core, endpoint)
+    }
 
     /// Both ends of a ring of `slots` whose indices start at `start`.
-    fn ring(start: u32, slots: u32) -> (End, End) {
-        let (file, _) = create_up("ring", 4096).unwrap();
-        let memory = Mapping::writable(&file, 4096).unwrap();
-        let ours = |offset| OurIndex::new(&memory, offset);
-        let theirs = |offset| TheirIndex::new(&memory, offset);
-        ours(FILLED).store(start);
-        ours(EMPTIED).store(start);
-        let fill_end = End::filling("receive", ours(FILLED), theirs(EMPTIED), slots).unwrap();
-        let empty_end = End::emptying("receive", ours(EMPTIED), theirs(FILLED), slots).unwrap();
-        (fill_end, empty_end)
+    fn ring(start: u32, slots: u32) -> (End<FILLS, DOWN>, End<EMPTIES, DOWN>) {
+        let (core, endpoint) = views([start; 2], slots);
+        (End::new(core).unwrap(), End::new(endpoint).unwrap())
     }
 
     #[test]
     fn ends_that_start_too_far_apart_are_refused() {
         for (filled, fits) in [(8, true), (9, false), (u32::MAX, false)] {
-            let (file, _) = create_up("apart", 4096).unwrap();
-            let memory = Mapping::writable(&file, 4096).unwrap();
-            let index = |offset| OurIndex::new(&memory, offset);
-            let seen = |offset| TheirIndex::new(&memory, offset);
-            index(FILLED).store(filled);
-            let fill_end = End::filling("receive", index(FILLED), seen(EMPTIED), 8);
-            assert_eq!(fill_end.is_ok(), fits);
-            let empty_end = End::emptying("receive", index(EMPTIED), seen(FILLED), 8);
-            assert_eq!(empty_end.is_ok(), fits);
+            let (core, endpoint) = views([filled, 0], 8);
+            assert_eq!(End::new(core).is_ok(), fits);
+            assert_eq!(End::new(endpoint).is_ok(), fits);
         }
     }
 
     #[test]
     fn ring_closes_for_good_on_either_end() {
         let (mut fill_end, mut empty_end) = ring(u32::MAX, 4);
-        assert_eq!(fill_end.slot(), Some(u32::MAX));
-        fill_end.ours.store(5);
-        empty_end.ours.store(0);
+        assert_eq!(fill_end.next_slot(), Some(u32::MAX));
+        assert_eq!((fill_end.closed(), empty_end.closed()), (None, None));
+        fill_end.view.ours().store(5, Release);
+        empty_end.view.ours().store(0, Release);
         let closed = fill_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 0, 0));
-        assert_eq!(fill_end.slot(), None);
-        fill_end.publish();
-        assert_eq!(fill_end.ours.load(), 5, "a closed ring shows nothing more");
+        assert_eq!(fill_end.next_slot(), None);
+        fill_end.show();
+        assert_eq!(fill_end.view.ours().load(Acquire), 5, "a closed ring shows nothing more");
         let closed = empty_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 5, 4));
-        assert_eq!(empty_end.slot(), None);
-        fill_end.ours.store(u32::MAX);
-        empty_end.ours.store(u32::MAX);
-        assert!(fill_end.refresh().is_err() && fill_end.slot().is_none());
-        assert!(empty_end.refresh().is_err() && empty_end.slot().is_none());
+        assert_eq!(empty_end.next_slot(), None);
+        fill_end.view.ours().store(u32::MAX, Release);
+        empty_end.view.ours().store(u32::MAX, Release);
+        assert_eq!(empty_end.closed(), Some(&closed));
+        assert!(fill_end.refresh().is_err() && fill_end.next_slot().is_none());
+        assert!(empty_end.refresh().is_err() && empty_end.next_slot().is_none());
     }
 
     proptest! {
@@ -226,7 +215,7 @@ mod tests {
             let (mut oracle, mut number) = (VecDeque::new(), 0_u32);
             for (fill, drain) in steps {
                 for _ in 0..fill {
-                    let slot = fill_end.slot();
+                    let slot = fill_end.next_slot();
                     prop_assert_eq!(slot.is_some(), oracle.len() < slots as usize);
                     if let Some(slot) = slot {
                         number += 1;
@@ -235,14 +224,14 @@ mod tests {
                         fill_end.advance();
                     }
                 }
-                fill_end.publish();
+                fill_end.show();
                 prop_assert_eq!(empty_end.refresh(), Ok(oracle.len() as u32));
                 for _ in 0..drain {
-                    let found = empty_end.slot().map(|slot| memory[place(slot)]);
+                    let found = empty_end.next_slot().map(|slot| memory[place(slot)]);
                     prop_assert_eq!(found, oracle.pop_front());
-                    empty_end.advance();
+                    empty_end.consume();
                 }
-                empty_end.publish();
+                empty_end.show();
                 prop_assert_eq!(fill_end.refresh(), Ok(slots - oracle.len() as u32));
             }
         }
