@@ -11,108 +11,114 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lockgate_regs::gigabit::Status;
-use lockgate_regs::{ClearsOnRead, Register, Stable};
+use lockgate_regs::{ClearsOnRead, Index, Register, Stable};
 
 use crate::device::Bar;
 use crate::error::Error;
 
+/// How many times a wait looks before its limit, at least.
+const LOOKS: u32 = 200;
+
+/// The longest that a wait does not look.
+const LONGEST_NAP: Duration = Duration::from_millis(5);
+
 /// The registers of one card.
-pub(crate) struct Registers(Arc<dyn Bar>);
+pub(crate) struct Registers(pub(crate) Arc<dyn Bar>);
+
+/// Where a register is, and what it is to hold.
+pub(crate) struct Setting(u32, u32);
+
+impl Setting {
+    pub(crate) fn new<R: Stable>(at: R::Index, value: R) -> Self {
+        Self(R::offset(at), value.into())
+    }
+}
 
 impl Registers {
-    pub(crate) fn new(bar: &Arc<dyn Bar>) -> Self {
-        Self(Arc::clone(bar))
+    /// Reads a register that reading does not change.
+    pub(crate) fn read<R: Stable>(&self, at: R::Index) -> Result<R, Error> {
+        self.load(R::offset(at)).map(R::from)
     }
 
-    /// Reads a register that reading does not change.
-    pub(crate) fn read<R: Stable>(&self, index: R::Index) -> Result<R, Error> {
-        self.load(index)
+    /// Reads a whole array of them.
+    pub(crate) fn read_all<R: Stable>(&self) -> Result<Vec<R>, Error> {
+        R::Index::all().map(|at| self.read(at)).collect()
     }
 
     /// Reads a register that the read clears.
-    pub(crate) fn take<R: ClearsOnRead>(&mut self, index: R::Index) -> Result<R, Error> {
-        self.load(index)
+    pub(crate) fn take<R: ClearsOnRead>(&mut self, at: R::Index) -> Result<R, Error> {
+        self.load(R::offset(at)).map(R::from)
     }
 
-    fn load<R: Register>(&self, index: R::Index) -> Result<R, Error> {
-        let value = self.0.read(R::offset(index));
+    /// Whether the register holds what it was set to.
+    pub(crate) fn holds(&self, &Setting(offset, value): &Setting) -> Result<bool, Error> {
+        Ok(self.load(offset)? == value)
+    }
+
+    fn load(&self, offset: u32) -> Result<u32, Error> {
+        let value = self.0.read(offset);
         // Some registers may hold all ones; STATUS never does.
         if value == u32::MAX && self.0.read(Status::offset(())) == u32::MAX {
             return Err(Error::Gone);
         }
-        Ok(value.into())
+        Ok(value)
     }
 
-    pub(crate) fn write<R: Register>(&self, index: R::Index, value: R) {
-        self.0.write(R::offset(index), value.into());
+    pub(crate) fn write<R: Register>(&self, at: R::Index, value: R) {
+        self.0.write(R::offset(at), value.into());
     }
 
-    /// Reads, changes and writes back.
-    pub(crate) fn modify<R: Stable>(
-        &self,
-        index: R::Index,
-        change: impl FnOnce(R) -> R,
-    ) -> Result<(), Error> {
-        let value = self.read::<R>(index)?;
-        self.write(index, change(value));
-        Ok(())
-    }
-
-    /// Returns once every earlier write has reached the card.
-    pub(crate) fn flush(&self) {
+    /// Writes, and waits until that has reached the card: a bridge may merge
+    /// writes to neighbours, and the card would see a half of an entry.
+    pub(crate) fn set(&self, &Setting(offset, value): &Setting) {
+        self.0.write(offset, value);
         self.0.flush();
     }
 
-    /// Waits until the register is as `done` wants it.
+    /// Reads, changes and writes back.
+    pub(crate) fn modify<R: Stable>(&self, at: R::Index, change: fn(R) -> R) -> Result<(), Error> {
+        self.write(at, change(self.read(at)?));
+        Ok(())
+    }
+
+    /// Waits until the register is as `done` wants it, and says what it holds.
     ///
     /// # Errors
-    /// [`Error::Timeout`] about `what` after `limit`; [`Error::Gone`].
+    /// [`Error::Timeout`] after `limit`; [`Error::Gone`].
     pub(crate) fn wait<R: Stable>(
         &self,
-        index: R::Index,
-        what: &'static str,
+        at: R::Index,
         limit: Duration,
-        done: impl Fn(R) -> bool,
-    ) -> Result<(), Error> {
-        wait(what, limit, || Ok(done(self.read::<R>(index)?)))
-    }
-}
-
-/// Asks `done` every 100 µs until it says so.
-///
-/// # Errors
-/// [`Error::Timeout`] about `what` after `limit`; those of `done`.
-pub(crate) fn wait(
-    what: &'static str,
-    limit: Duration,
-    mut done: impl FnMut() -> Result<bool, Error>,
-) -> Result<(), Error> {
-    let start = Instant::now();
-    loop {
-        // The clock is read first: a late wake-up must not pass for a timeout.
-        let waited = start.elapsed();
-        if done()? {
-            return Ok(());
+        done: impl Fn(&R) -> bool,
+    ) -> Result<R, Error> {
+        let start = Instant::now();
+        loop {
+            // The clock is read first: a late wake-up must not pass for a timeout.
+            let waited = start.elapsed();
+            let value = self.read(at)?;
+            if done(&value) {
+                return Ok(value);
+            }
+            if waited >= limit {
+                return Err(Error::Timeout { register: R::NAME, waited });
+            }
+            thread::sleep(LONGEST_NAP.min(limit / LOOKS));
         }
-        if waited >= limit {
-            return Err(Error::Timeout { what, waited });
-        }
-        thread::sleep(Duration::from_micros(100));
     }
 }
 
 /// Makes a wait soft: its timeout is no failure.
-pub(crate) fn or_go_on(waited: Result<(), Error>) -> Result<(), Error> {
+pub(crate) fn or_go_on<T>(waited: Result<T, Error>) -> Result<(), Error> {
     match waited {
         Err(Error::Timeout { .. }) => Ok(()),
-        other => other,
+        other => other.map(drop),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockgate_regs::gigabit::Gcr;
+    use lockgate_regs::gigabit::{Ctrl, Gcr};
 
     /// A card of which every register reads the same.
     struct Constant(u32);
@@ -128,8 +134,7 @@ mod tests {
     }
 
     fn registers(status: u32) -> Registers {
-        let bar: Arc<dyn Bar> = Arc::new(Constant(status));
-        Registers::new(&bar)
+        Registers(Arc::new(Constant(status)))
     }
 
     #[test]
@@ -142,16 +147,19 @@ mod tests {
     #[test]
     fn a_wait_ends_at_its_deadline_and_names_what_it_waited_for() {
         let limit = Duration::from_millis(3);
-        let waited = wait("RXDCTL.ENABLE", limit, || Ok(false));
-        let error = waited.unwrap_err();
-        assert!(error.to_string().contains("RXDCTL.ENABLE"));
-        assert!(or_go_on(Err(error)).is_ok());
-        let gone = wait("RXDCTL.ENABLE", limit, || Err(Error::Gone));
+        let never = |_: &Ctrl| false;
+        let start = Instant::now();
+        let error = registers(0x80).wait((), limit, never).unwrap_err();
+        assert!(start.elapsed() >= limit);
+        assert!(error.to_string().contains("CTRL"));
+        assert!(or_go_on::<()>(Err(error)).is_ok());
+        let gone = registers(u32::MAX).wait((), limit, never);
         assert!(matches!(or_go_on(gone), Err(Error::Gone)));
     }
 
     #[test]
     fn what_is_so_already_needs_no_time() {
-        assert!(wait("STATUS", Duration::ZERO, || Ok(true)).is_ok());
+        let link_up = registers(0x82).wait((), Duration::ZERO, Status::link_up);
+        assert_eq!(link_up.map(u32::from).unwrap(), 0x82);
     }
 }

@@ -15,8 +15,8 @@ pub enum Error {
     Gone,
     #[error("no driver for {id}: use one of the cards that `lockgate nic list` names")]
     Unsupported { id: DeviceId },
-    #[error("{what} did not happen within {waited:?}: reset the card and start again")]
-    Timeout { what: &'static str, waited: Duration },
+    #[error("{register} did not confirm within {waited:?}: reset the card and start again")]
+    Timeout { register: &'static str, waited: Duration },
     #[error("cannot find {bytes} bytes of memory for DMA: free some, or use smaller rings")]
     NoMemory { bytes: usize, source: io::Error },
     #[error("cannot pin {bytes} bytes for DMA: raise the locked-memory limit (`ulimit -l`)")]

@@ -30,8 +30,6 @@ pub struct Link {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "named by the datasheet's words")]
 pub struct Statistics {
-    /// Every frame that arrived, filtered or not (TPR).
-    pub rx_total: u64,
     /// Good frames that passed the filters (GPRC).
     pub rx_good: u64,
     pub rx_octets: u64,
@@ -53,9 +51,6 @@ pub struct Statistics {
 
 /// A card under control of its driver. Dropping it stops the card.
 pub trait Nic: Send {
-    /// What the card can do.
-    fn capabilities(&self) -> &'static Capabilities;
-
     /// Resets the card and sets it up as `plan` says: what arrives once the link
     /// is up goes to the queues.
     ///

@@ -1,133 +1,118 @@
 //! Filters, pools and RSS: who gets which frames, and who may send.
 //!
-//! The rule: everything is cleared before anything is set, so a card holds what
-//! this plan says and nothing of what it held before. Receiving is still off.
+//! The rule: a plan says what is in every one of these registers, so a card holds
+//! what the plan says and nothing of what it held before. Each function here has
+//! its inverse in [`super::readback`] or beside it.
 //!
 //! Source: 82576 datasheet, chapter 7 (pool selection, RSS) and chapter 8 (registers).
 
-use lockgate_regs::igb::{
-    Dtxswc, HashKeyWord, Mrqc, Mta, MultipleQueues, Pool, Qde, Rah, Ral, RarIndex, Reta, RetaWord,
-    Rfctl, Rlpml, Rplolr, Rssrk, Rxcsum, Uta, Vfre, Vfta, Vfte, Vlvf, VlvfIndex, Vmolr, Vmvir,
-    VtCtl,
-};
+use lockgate_regs::igb::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_rss::{HashKind, HashKinds};
-use lockgate_vmdq::{HardwarePlan, PoolPlan};
+use lockgate_vmdq::{HardwarePlan, Mac, MacFilter, PoolPlan, RssPlan, VlanFilter};
 
-use super::Igb;
-use crate::error::Error;
+use crate::access::Setting;
 
-/// Longest frame the MAC may take, check sequence included (reset value of RLPML);
-/// each pool has a limit of its own below it.
-const LONGEST: u32 = 0x2600;
+/// What the registers hold under `plan`, in the order in which they are set, which
+/// is before anything is received.
+pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    set_tables(plan, &mut settings);
+    set_pools(&plan.pools, &mut settings);
+    set_rss(plan.rss.as_ref(), &mut settings);
+    settings
+}
 
-/// Bit 3 of a RETA entry picks the second queue of the pool.
-const SECOND_QUEUE: u8 = 1 << 3;
-
-impl Igb {
-    /// Lets nothing through. MTA is written whole later on, and counts for no pool
-    /// until then.
-    pub(super) fn clear_filters(&self) {
-        let registers = &self.registers;
-        for word in TableWord::all() {
-            registers.write(word, Vfta::new(0));
-            registers.write(word, Uta::new(0));
-        }
-        for index in VlvfIndex::all() {
-            registers.write(index, Vlvf::new());
-        }
-        for index in RarIndex::all() {
-            registers.write(index, Rah::new());
-            registers.flush();
-            registers.write(index, Ral::new());
-        }
+/// Address and VLAN filters; those that the plan does not use are zero.
+fn set_tables(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+    let mut macs = plan.macs.iter();
+    for at in RarIndex::all() {
+        let (low, high) = macs.next().map(address).unwrap_or_default();
+        // The half that makes the address count comes second.
+        settings.extend([Setting::new(at, low), Setting::new(at, high)]);
     }
-
-    /// Sets address and VLAN filters.
-    pub(super) fn set_filters(&self, plan: &HardwarePlan) -> Result<(), Error> {
-        let registers = &self.registers;
-        for (index, filter) in RarIndex::all().zip(&plan.macs) {
-            let [a, b, c, d, e, f] = filter.mac.octets();
-            registers.write(index, Ral::from(u32::from_le_bytes([a, b, c, d])));
-            // A bridge may merge the two writes, and the card would take the new
-            // upper half with the old lower one.
-            registers.flush();
-            let rah = Rah::new()
-                .with_octets(u16::from_le_bytes([e, f]))
-                .with_pools(filter.pools as u8)
-                .with_valid(true);
-            registers.write(index, rah);
-            registers.flush();
-        }
-        for (word, bits) in TableWord::all().zip(plan.multicast.iter()) {
-            registers.write(word, Mta::new(*bits));
-        }
-        for (index, filter) in VlvfIndex::all().zip(&plan.vlans) {
-            let vlvf =
-                Vlvf::new().with_vid(filter.vid).with_pools(filter.pools as u8).with_enable(true);
-            registers.write(index, vlvf);
-            registers.modify::<Vfta>(TableWord::of_bit(filter.vid), |word| {
-                Vfta::new(word.get() | 1 << (filter.vid & 31))
-            })?;
-        }
-        Ok(())
+    for (at, &multicast) in TableWord::all().zip(plan.multicast.iter()) {
+        let vlans = plan.vlans.iter().filter(|vlan| TableWord::of_bit(vlan.vid) == at);
+        let vlans = vlans.fold(0, |word, vlan| word | 1 << (vlan.vid & 31));
+        settings
+            .extend([Setting::new(at, Mta::new(multicast)), Setting::new(at, Vfta::new(vlans))]);
+        settings.push(Setting::new(at, Uta::new(0)));
     }
-
-    /// Sets what each pool takes and may send, and that the card switches nothing
-    /// between them.
-    pub(super) fn set_pools(&mut self, plan: &HardwarePlan) -> Result<(), Error> {
-        let registers = &self.registers;
-        let (mut receive, mut transmit, mut anti_spoof) = (0, 0, 0);
-        for (pool, plan) in Pool::all().zip(&plan.pools) {
-            registers.write(pool, vmolr(plan));
-            registers.write(pool, Vmvir::new());
-            receive |= u32::from(pool.bit()) * u32::from(plan.receive);
-            transmit |= u32::from(pool.bit()) * u32::from(plan.transmit);
-            anti_spoof |= pool.bit() * u8::from(plan.anti_spoof);
-        }
-        registers.write((), Vfre::new(receive));
-        registers.write((), Vfte::new(transmit));
-        let switch = Dtxswc::new().with_mac_anti_spoof(anti_spoof).with_vlan_anti_spoof(anti_spoof);
-        registers.write((), switch);
-        registers.write((), Rplolr::new().with_strip_crc(true));
-        registers.write((), Rlpml::new(LONGEST));
-        // One full pool must not hold up the frames of another.
-        registers.write((), Qde::new(0xFFFF));
-        let replicate = VtCtl::new().with_replicate(true);
-        registers.write((), replicate.with_no_default_pool(true));
-        self.rates = std::array::from_fn(|pool| plan.pools.get(pool).and_then(|pool| pool.rate));
-        Ok(())
-    }
-
-    /// Sets key, table and mode of RSS. The mode comes last: it must not change
-    /// on a card that receives (82599 datasheet, 7.1.2.8; taken to hold here too).
-    pub(super) fn set_rss(&self, plan: &HardwarePlan) -> Result<(), Error> {
-        let registers = &self.registers;
-        let mut mrqc = Mrqc::new().with_mode(MultipleQueues::Vmdq);
-        if let Some(rss) = &plan.rss {
-            let key = rss.key.bytes().as_chunks::<4>().0;
-            for (word, bytes) in HashKeyWord::all().zip(key) {
-                registers.write(word, Rssrk::new(u32::from_le_bytes(*bytes)));
-            }
-            let entry = |queue: u8| if queue & 1 == 1 { SECOND_QUEUE } else { 0 };
-            for (word, entries) in RetaWord::all().zip(rss.table.as_chunks::<4>().0) {
-                let word_value = u32::from_le_bytes(entries.map(entry));
-                registers.write(word, Reta::from(word_value));
-            }
-            mrqc = hash_fields(rss.kinds).with_mode(MultipleQueues::VmdqRss);
-        }
-        // The hash takes the place of the fragment checksum in the descriptor.
-        registers.write((), Rxcsum::new().with_hash_in_descriptor(true));
-        // Walking extension headers can hang the parser (82576 specification update).
-        let parser = Rfctl::new().with_no_ipv6_extensions(true);
-        registers.write((), parser.with_no_nfs_write(true).with_no_nfs_read(true));
-        registers.write((), mrqc);
-        Ok(())
+    let mut vlans = plan.vlans.iter();
+    for at in VlvfIndex::all() {
+        settings.push(Setting::new(at, vlans.next().map(vlvf).unwrap_or_default()));
     }
 }
 
+/// What each pool takes and may send, and that the card switches nothing between them.
+fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
+    for (at, pool) in Pool::all().zip(pools) {
+        settings.extend([Setting::new(at, vmolr(pool)), Setting::new(at, Vmvir::new())]);
+    }
+    let bits = |does: fn(&PoolPlan) -> bool| {
+        let pools = Pool::all().zip(pools).filter(|(_, pool)| does(pool));
+        pools.fold(0, |bits, (at, _)| bits | at.bit())
+    };
+    let honest = bits(|pool| pool.anti_spoof);
+    let apart = Dtxswc::new().with_mac_anti_spoof(honest).with_vlan_anti_spoof(honest);
+    settings.extend([
+        Setting::new((), Vfre::new(bits(|pool| pool.receive).into())),
+        Setting::new((), Vfte::new(bits(|pool| pool.transmit).into())),
+        Setting::new((), apart),
+        Setting::new((), Rplolr::new().with_strip_crc(true)),
+        // Its value after reset: each pool has a limit of its own below it.
+        Setting::new((), Rlpml::new(0x2600)),
+        // One full pool must not hold up the frames of another.
+        Setting::new((), Qde::new(0xFFFF)),
+        Setting::new((), VtCtl::new().with_replicate(true).with_no_default_pool(true)),
+    ]);
+}
+
+/// Key, table and mode of RSS. The mode comes last: it must not change on a card
+/// that receives (82599 datasheet, 7.1.2.8; taken to hold here too).
+fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<Setting>) {
+    let mut mode = Mrqc::new().with_mode(MultipleQueues::Vmdq);
+    if let Some(rss) = rss {
+        for (at, bytes) in HashKeyWord::all().zip(rss.key.bytes().as_chunks().0) {
+            settings.push(Setting::new(at, Rssrk::new(u32::from_le_bytes(*bytes))));
+        }
+        for (at, queues) in RetaWord::all().zip(rss.table.as_chunks().0) {
+            // Bit 3 of an entry picks the second queue of the pool.
+            let entries = queues.map(|queue| (queue & 1) << 3);
+            settings.push(Setting::new(at, Reta::from(u32::from_le_bytes(entries))));
+        }
+        mode = hash_fields(rss.kinds).with_mode(MultipleQueues::VmdqRss);
+    }
+    // Walking extension headers can hang the parser (82576 specification update).
+    let parser = Rfctl::new().with_no_ipv6_extensions(true);
+    settings.extend([
+        // The hash takes the place of the fragment checksum in the descriptor.
+        Setting::new((), Rxcsum::new().with_hash_in_descriptor(true)),
+        Setting::new((), parser.with_no_nfs_write(true).with_no_nfs_read(true)),
+        Setting::new((), mode),
+    ]);
+}
+
+/// The two halves of an address filter.
+fn address(filter: &MacFilter) -> (Ral, Rah) {
+    let [a, b, c, d, e, f] = filter.mac.octets();
+    let high = Rah::new().with_octets(u16::from_le_bytes([e, f]));
+    let low = Ral::from(u32::from_le_bytes([a, b, c, d]));
+    (low, high.with_pools(filter.pools as u8).with_valid(true))
+}
+
+/// The address filter of the two halves.
+pub(super) fn mac_filter((low, high): (Ral, Rah)) -> MacFilter {
+    let ([a, b, c, d], [e, f]) = (low.octets().to_le_bytes(), high.octets().to_le_bytes());
+    MacFilter { mac: Mac::new([a, b, c, d, e, f]), pools: high.pools().into() }
+}
+
+fn vlvf(filter: &VlanFilter) -> Vlvf {
+    Vlvf::new().with_vid(filter.vid).with_pools(filter.pools as u8).with_enable(true)
+}
+
 /// What a pool takes. Tags stay in the frame, its check sequence does not.
-pub(super) fn vmolr(pool: &PoolPlan) -> Vmolr {
+fn vmolr(pool: &PoolPlan) -> Vmolr {
     let off = Vmolr::new().with_strip_crc(true);
     if !pool.receive {
         return off;
@@ -155,30 +140,11 @@ fn hash_fields(kinds: HashKinds) -> Mrqc {
         .with_udp_ipv6(on(HashKind::Ipv6Udp))
 }
 
-/// The kinds that `mrqc` hashes; `None` where its fields are no set of kinds.
-pub(super) fn hash_kinds(mrqc: Mrqc) -> Option<HashKinds> {
-    let on = [
-        (mrqc.ipv4(), HashKind::Ipv4),
-        (mrqc.tcp_ipv4(), HashKind::Ipv4Tcp),
-        (mrqc.udp_ipv4(), HashKind::Ipv4Udp),
-        (mrqc.ipv6(), HashKind::Ipv6),
-        (mrqc.tcp_ipv6(), HashKind::Ipv6Tcp),
-        (mrqc.udp_ipv6(), HashKind::Ipv6Udp),
-    ];
-    let on = on.into_iter().filter(|(on, _)| *on);
-    let kinds = on.fold(HashKinds::NONE, |kinds, (_, kind)| kinds.with(kind));
-    let same = u32::from(hash_fields(kinds).with_mode(mrqc.mode())) == u32::from(mrqc);
-    same.then_some(kinds)
-}
-
-/// The queue within the pool that a RETA entry picks; 128 and up for entries that
-/// no plan makes.
-pub(super) fn reta_queue(entry: u8) -> u8 {
-    match entry {
-        0 => 0,
-        SECOND_QUEUE => 1,
-        other => other | 0x80,
-    }
+/// The kinds whose fields are all in `mrqc`.
+pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
+    let fields = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
+    let kinds = HashKind::ALL.into_iter().filter(|&kind| !u32::from(mrqc) & fields(kind) == 0);
+    kinds.fold(HashKinds::NONE, HashKinds::with)
 }
 
 #[cfg(test)]
@@ -193,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn kinds_survive_the_register_and_other_fields_are_no_kinds() {
+    fn kinds_survive_the_register() {
         for kind in HashKind::ALL {
             let kinds = HashKinds::NONE.with(kind);
-            assert_eq!(hash_kinds(hash_fields(kinds)), Some(kinds));
+            assert_eq!(hash_kinds(hash_fields(kinds)), kinds);
         }
-        let odd = hash_fields(HashKinds::ALL).with_ipv6_ex(true);
-        assert_eq!(hash_kinds(odd), None);
+        let half = hash_fields(HashKinds::ALL).with_tcp_ipv6(false);
+        assert!(!hash_kinds(half).contains(HashKind::Ipv6Tcp), "one of its two fields");
     }
 
     #[test]

@@ -3,15 +3,10 @@
 //! Source: 82576 datasheet, chapter 4 (link), chapter 8 (MDIC, rate limits); IEEE
 //! 802.3, 22.2.4 and 28B (PHY registers, pause advertisement).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lockgate_regs::Index;
-use lockgate_regs::igb::{
-    Ctrl, CtrlExt, Mdic, Pool, Rttbcnrc, Rttbcnrm, Rttdqsel, Status, mdic_op,
-};
-use lockgate_regs::phy;
+use lockgate_regs::igb::*;
+use lockgate_regs::{Index, phy};
 use lockgate_vmdq::BitRate;
 
 use super::Igb;
@@ -20,9 +15,6 @@ use crate::nic::Link;
 
 /// How long the PHY may take to answer; MDIO takes 64 bits at 2.5 MHz.
 const MDIC_LIMIT: Duration = Duration::from_millis(10);
-
-/// How often the link is looked at while waiting for it.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// PAUSE and ASM_DIR of the advertisement (IEEE 802.3, 28B.3).
 const ADVERTISE_PAUSE: u16 = 0x0C00;
@@ -37,20 +29,16 @@ impl Igb {
             return Err(Error::LinkMode);
         }
         self.limited_at = None;
-        self.registers.modify::<Ctrl>((), |ctrl| {
-            ctrl.with_set_link_up(true).with_force_speed(false).with_force_duplex(false)
-        })?;
-        self.refuse_flow_control()?;
+        self.negotiate_all_but_pauses()?;
         let offer = self.phy(mdic_op::READ, phy::register::ADVERTISEMENT, 0)?;
         let offer = offer & !ADVERTISE_PAUSE;
         self.phy(mdic_op::WRITE, phy::register::ADVERTISEMENT, offer)?;
         let restart = phy::Control::new().with_autonegotiate(true).with_restart(true);
-        self.phy(mdic_op::WRITE, phy::register::CONTROL, restart.into())?;
-        Ok(())
+        self.phy(mdic_op::WRITE, phy::register::CONTROL, restart.into()).map(drop)
     }
 
-    pub(super) fn read_link(&mut self) -> Result<Link, Error> {
-        let status = self.registers.read::<Status>(())?;
+    /// The link that `status` tells of; what depends on it is set to it.
+    pub(super) fn follow_link(&mut self, status: Status) -> Result<Link, Error> {
         if !status.link_up() {
             return Ok(Link::default());
         }
@@ -59,7 +47,8 @@ impl Igb {
             1 => 100,
             _ => 1000,
         };
-        self.refuse_flow_control()?;
+        // Negotiation may have turned flow control on, whatever was offered.
+        self.negotiate_all_but_pauses()?;
         if self.limited_at != Some(mbit) {
             self.set_rates(mbit);
             self.limited_at = Some(mbit);
@@ -67,43 +56,21 @@ impl Igb {
         Ok(Link { up: true, mbit })
     }
 
-    pub(super) fn await_link(&mut self, limit: Duration, stop: &AtomicBool) -> Result<Link, Error> {
-        let start = Instant::now();
-        loop {
-            let late = start.elapsed() >= limit;
-            let link = self.read_link()?;
-            if link.up || stop.load(Ordering::Relaxed) {
-                return Ok(link);
-            }
-            if late {
-                return Err(Error::NoLink { waited: limit });
-            }
-            thread::sleep(LOOK);
-        }
-    }
-
-    /// Negotiation may have turned flow control on, whatever was offered.
-    fn refuse_flow_control(&self) -> Result<(), Error> {
-        let ctrl = self.registers.read::<Ctrl>(())?;
-        if ctrl.receive_flow_control() || ctrl.transmit_flow_control() {
-            let off = ctrl.with_receive_flow_control(false);
-            self.registers.write((), off.with_transmit_flow_control(false));
-        }
-        Ok(())
+    /// Speed and duplex are the PHY's to find, flow control is off.
+    fn negotiate_all_but_pauses(&self) -> Result<(), Error> {
+        self.registers.modify((), |ctrl: Ctrl| {
+            let ctrl = ctrl.with_set_link_up(true).with_force_speed(false).with_force_duplex(false);
+            ctrl.with_receive_flow_control(false).with_transmit_flow_control(false)
+        })
     }
 
     /// Reads or writes a PHY register, and says what it holds.
     fn phy(&self, op: u8, register: u8, data: u16) -> Result<u16, Error> {
-        let command =
-            Mdic::new().with_phy(phy::INTERNAL).with_register(register).with_op(op).with_data(data);
-        self.registers.write((), command);
-        let ready = |mdic: Mdic| mdic.ready() || mdic.error();
-        self.registers.wait::<Mdic>((), "MDIC.READY", MDIC_LIMIT, ready)?;
-        let answer = self.registers.read::<Mdic>(())?;
-        if answer.error() {
-            return Err(Error::Phy);
-        }
-        Ok(answer.data())
+        let command = Mdic::new().with_phy(phy::INTERNAL).with_register(register);
+        self.registers.write((), command.with_op(op).with_data(data));
+        let ready = |mdic: &Mdic| mdic.ready() || mdic.error();
+        let answer = self.registers.wait((), MDIC_LIMIT, ready)?;
+        (!answer.error()).then_some(answer.data()).ok_or(Error::Phy)
     }
 
     /// Sets every pool's limiter for a link of `mbit`.
@@ -117,7 +84,6 @@ impl Igb {
                 registers.write((), limit);
             }
         }
-        registers.flush();
     }
 }
 

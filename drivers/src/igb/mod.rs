@@ -17,18 +17,27 @@ mod stats;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lockgate_regs::Index;
-use lockgate_regs::igb::{Pool, RarIndex, RetaWord, VlvfIndex};
-use lockgate_vmdq::{BitRate, Capabilities, HardwarePlan, Mode, Plan};
+use lockgate_regs::igb::{Pool, RarIndex, Rctl, RetaWord, Status, VlvfIndex};
+use lockgate_vmdq::{BitRate, HardwarePlan, Mode, Plan};
 
 use crate::access::Registers;
 use crate::device::Card;
 use crate::error::Error;
 use crate::nic::{Link, Nic, Statistics};
 use crate::ring::{Lease, Queues, RingSizes};
+
+/// What the receiver does while it is on; pools narrow it down.
+const RECEIVING: Rctl = Rctl::new()
+    .with_enable(true)
+    .with_long_packets(true)
+    .with_broadcast(true)
+    .with_vlan_filter(true)
+    .with_discard_pause(true)
+    .with_strip_crc(true);
 
 /// An 82576.
 pub(crate) struct Igb {
@@ -47,7 +56,7 @@ pub(crate) struct Igb {
 impl Igb {
     pub(crate) fn new(card: Card) -> Self {
         Self {
-            registers: Registers::new(&card.bar),
+            registers: Registers(Arc::clone(&card.bar)),
             card,
             lease: Lease::default(),
             started: false,
@@ -59,12 +68,11 @@ impl Igb {
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        self.clear_filters();
-        self.set_filters(hardware)?;
-        self.set_pools(hardware)?;
-        self.set_rss(hardware)?;
+        filter::settings(hardware).iter().for_each(|setting| self.registers.set(setting));
+        self.rates = std::array::from_fn(|at| hardware.pools.get(at).and_then(|pool| pool.rate));
         let queues = self.queues(plan, sizes)?;
-        self.discard_statistics()?;
+        // What was counted before the start is nobody's.
+        self.take_statistics()?;
         self.enable(hardware, &queues)?;
         self.start_link()?;
         Ok(queues)
@@ -72,10 +80,6 @@ impl Igb {
 }
 
 impl Nic for Igb {
-    fn capabilities(&self) -> &'static Capabilities {
-        &Capabilities::I82576
-    }
-
     fn start(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         check(plan.hardware())?;
         self.stop()?;
@@ -92,11 +96,15 @@ impl Nic for Igb {
     }
 
     fn link(&mut self) -> Result<Link, Error> {
-        self.read_link()
+        self.registers.read(()).and_then(|status| self.follow_link(status))
     }
 
     fn wait_link(&mut self, limit: Duration, stop: &AtomicBool) -> Result<Link, Error> {
-        self.await_link(limit, stop)
+        let over = |status: &Status| status.link_up() || stop.load(Ordering::Relaxed);
+        match self.registers.wait((), limit, over) {
+            Err(Error::Timeout { waited, .. }) => Err(Error::NoLink { waited }),
+            other => self.follow_link(other?),
+        }
     }
 
     fn statistics(&mut self) -> Result<Statistics, Error> {
@@ -128,18 +136,15 @@ impl Drop for Igb {
 
 /// Refuses a plan that was not made for this card; `Policy::check` makes none.
 fn check(plan: &HardwarePlan) -> Result<(), Error> {
-    let all = |bits: u64| bits < 1 << Pool::COUNT;
-    let fits = |why, fits: bool| fits.then_some(()).ok_or(Error::Plan { why });
-    fits("it has no pools", plan.mode == Mode::Pools)?;
-    fits("number of pools", plan.pools.len() == Pool::COUNT as usize)?;
-    fits("MACs", plan.macs.len() <= RarIndex::COUNT as usize)?;
-    fits("VLANs", plan.vlans.len() <= VlvfIndex::COUNT as usize)?;
-    fits("pools of a MAC", plan.macs.iter().all(|mac| all(mac.pools)))?;
-    fits("pools of a VLAN", plan.vlans.iter().all(|vlan| all(vlan.pools)))?;
-    let entries = plan.rss.as_ref().map_or(0, |rss| rss.table.len());
-    let table = 4 * RetaWord::COUNT as usize;
-    fits("RSS table", plan.rss.is_none() || entries == table)?;
-    let rss_needed = plan.pools.iter().any(|pool| pool.queues > 1);
-    fits("RSS", plan.rss.is_some() || !rss_needed)?;
-    fits("queues", plan.pools.iter().all(|pool| pool.queues <= 2))
+    let known = |pools: u64| pools < 1 << Pool::COUNT;
+    let entries = 4 * RetaWord::COUNT as usize;
+    let fits = plan.mode == Mode::Pools
+        && plan.pools.len() == Pool::COUNT as usize
+        && plan.macs.len() <= RarIndex::COUNT as usize
+        && plan.vlans.len() <= VlvfIndex::COUNT as usize
+        && plan.macs.iter().all(|mac| known(mac.pools))
+        && plan.vlans.iter().all(|vlan| known(vlan.pools))
+        && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries)
+        && plan.pools.iter().all(|pool| pool.queues < 2 || pool.queues == 2 && plan.rss.is_some());
+    fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82576" })
 }

@@ -3,54 +3,41 @@
 //!
 //! Source: 82576 datasheet, chapter 8 (statistics).
 
-use lockgate_regs::Index;
-use lockgate_regs::igb::{
-    Crcerrs, Gorch, Gorcl, Gotch, Gotcl, Gprc, Gptc, Mpc, Pool, Rfc, Rjc, Roc, Rqdpc, Ruc, Ssvpc,
-    Tpr,
-};
+use lockgate_regs::igb::*;
+use lockgate_regs::{ClearsOnRead, Index};
 
 use super::Igb;
 use crate::error::Error;
 use crate::nic::Statistics;
 
 /// Valid bits of RQDPC.
-const RQDPC_MASK: u32 = 0xFFF;
+const RQDPC_MASK: u64 = 0xFFF;
 
 impl Igb {
     pub(super) fn take_statistics(&mut self) -> Result<Statistics, Error> {
-        let registers = &mut self.registers;
         let mut rx_no_descriptor = Vec::new();
-        for pool in Pool::all() {
-            let mut dropped = 0;
-            for queue in pool.rx_queues() {
-                dropped += u64::from(registers.take::<Rqdpc>(queue)?.get() & RQDPC_MASK);
-            }
-            rx_no_descriptor.push(dropped);
+        for [first, second] in Pool::all().map(Pool::rx_queues) {
+            let dropped = self.count::<Rqdpc>(first)? & RQDPC_MASK;
+            rx_no_descriptor.push(dropped + (self.count::<Rqdpc>(second)? & RQDPC_MASK));
         }
-        // The low half first: reading the high one clears both.
-        let received = registers.read::<Gorcl>(())?.get();
-        let received_high = registers.take::<Gorch>(())?.get();
-        let sent = registers.read::<Gotcl>(())?.get();
-        let sent_high = registers.take::<Gotch>(())?.get();
-        let undersize = registers.take::<Ruc>(())?.get();
-        let oversize = registers.take::<Roc>(())?.get();
+        // The low halves first: reading a high one clears both.
+        let received = u64::from(self.registers.read::<Gorcl>(())?.get());
+        let sent = u64::from(self.registers.read::<Gotcl>(())?.get());
         Ok(Statistics {
-            rx_total: registers.take::<Tpr>(())?.get().into(),
-            rx_good: registers.take::<Gprc>(())?.get().into(),
-            rx_octets: u64::from(received_high) << 32 | u64::from(received),
-            tx_good: registers.take::<Gptc>(())?.get().into(),
-            tx_octets: u64::from(sent_high) << 32 | u64::from(sent),
-            rx_missed: registers.take::<Mpc>(())?.get().into(),
+            rx_good: self.count::<Gprc>(())?,
+            rx_octets: received | self.count::<Gorch>(())? << 32,
+            tx_good: self.count::<Gptc>(())?,
+            tx_octets: sent | self.count::<Gotch>(())? << 32,
+            rx_missed: self.count::<Mpc>(())?,
             rx_no_descriptor,
-            rx_crc_errors: registers.take::<Crcerrs>(())?.get().into(),
-            rx_undersize: u64::from(undersize) + u64::from(registers.take::<Rfc>(())?.get()),
-            rx_oversize: u64::from(oversize) + u64::from(registers.take::<Rjc>(())?.get()),
-            tx_spoofed: registers.take::<Ssvpc>(())?.get().into(),
+            rx_crc_errors: self.count::<Crcerrs>(())?,
+            rx_undersize: self.count::<Ruc>(())? + self.count::<Rfc>(())?,
+            rx_oversize: self.count::<Roc>(())? + self.count::<Rjc>(())?,
+            tx_spoofed: self.count::<Ssvpc>(())?,
         })
     }
 
-    /// What was counted before the start is nobody's.
-    pub(super) fn discard_statistics(&mut self) -> Result<(), Error> {
-        self.take_statistics().map(drop)
+    fn count<R: ClearsOnRead>(&mut self, at: R::Index) -> Result<u64, Error> {
+        Ok(u64::from(self.registers.take::<R>(at)?.into()))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Mutex;
 
-use lockgate_vmdq::{Machine, Policy};
+use lockgate_vmdq::{Capabilities, Machine, Policy};
 
 use super::*;
 use crate::device::{Bar, DeviceId, Function, Iommu, Iova};
@@ -181,7 +181,7 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     }
     let paper = Arc::new(Paper::default());
     let mut nic = paper.nic();
-    nic.registers = Registers::new(&(Arc::new(Stuck(paper)) as Arc<dyn Bar>));
+    nic.registers = Registers(Arc::new(Stuck(paper)));
     let started = nic.start(&plan(), RingSizes::default());
     let error = started.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");

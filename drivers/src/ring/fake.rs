@@ -3,8 +3,15 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use super::{Lease, Ring, layout};
 use crate::device::{Bar, Card, DeviceId, Function, Iommu, Iova};
 use crate::sys::Pages;
+
+/// A ring of `slots` with buffers of `buffer_bytes` that `fake` reaches.
+pub(super) fn ring(fake: &Arc<Fake>, slots: u16, buffer_bytes: usize) -> Ring {
+    let layout = layout(slots, buffer_bytes).unwrap();
+    Ring::new(&fake.card(), layout, 0xC018, Lease::default()).unwrap()
+}
 
 /// Remembers register writes and mapped pages.
 #[derive(Default)]

@@ -6,7 +6,8 @@
 //! on the way of a frame allocates, locks or can panic.
 //!
 //! The families share this code: their rings differ in the place of the tail
-//! register and in a few descriptor bits ([`RxFormat`], [`TxFormat`]).
+//! register and in a few descriptor bits. Slots are counted on and on; where one
+//! lies is the count modulo the size of the ring, a power of two.
 //!
 //! Not here: setting a queue up in the card's registers (the families).
 
@@ -17,17 +18,19 @@ mod rx;
 mod tests;
 mod tx;
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-pub(crate) use rx::RxFormat;
 pub use rx::{BadDescriptor, RxFrame, RxQueue};
-pub(crate) use tx::TxFormat;
 pub use tx::TxQueue;
+
+use lockgate_regs::descriptor;
 
 use crate::device::{Bar, Card, Iova};
 use crate::dma::DmaRegion;
 use crate::error::Error;
-use crate::sys::{Descriptor, Layout, Pages, RingMemory};
+use crate::sys::{Layout, RingMemory};
 
 /// Alignment that every supported card accepts for a ring, in bytes (82576
 /// datasheet, chapter 8, RDBAL: 128).
@@ -62,56 +65,77 @@ pub struct Queues {
 pub(crate) type Lease = Arc<()>;
 
 /// Memory of a ring, reachable by the NIC, and the doorbell of its queue.
-struct Ring {
+pub(crate) struct Ring {
     // The NIC loses its reach before the memory goes: fields drop in this order.
     region: DmaRegion,
-    memory: RingMemory,
+    pub(crate) memory: RingMemory,
     bar: Arc<dyn Bar>,
     tail: u32,
     _lease: Lease,
 }
 
 impl Ring {
-    fn new(card: &Card, layout: Layout, tail: u32, lease: &Lease) -> Result<Self, Error> {
+    /// A ring whose descriptors are all zero; `tail` is the offset of its RDT or TDT.
+    pub(crate) fn new(card: &Card, layout: Layout, tail: u32, lease: Lease) -> Result<Self, Error> {
         let bytes = layout.bytes();
         let no_memory = |source| Error::NoMemory { bytes, source };
-        let pages: Pages = card.iommu.allocate(bytes).map_err(no_memory)?;
+        let pages = card.iommu.allocate(bytes).map_err(no_memory)?;
         let memory = RingMemory::new(pages, layout).map_err(no_memory)?;
         let region = DmaRegion::new(&card.iommu, memory.pages())?;
         if !region.iova().get().is_multiple_of(ALIGNMENT) {
             let source = std::io::ErrorKind::InvalidData.into();
             return Err(Error::MapMemory { bytes, source });
         }
-        Ok(Self { region, memory, bar: Arc::clone(&card.bar), tail, _lease: Arc::clone(lease) })
+        Ok(Self { region, memory, bar: Arc::clone(&card.bar), tail, _lease: lease })
     }
 
-    fn base(&self) -> Iova {
+    /// Where the NIC sees the first descriptor.
+    pub(crate) fn base(&self) -> Iova {
         self.region.iova()
     }
 
-    #[inline]
-    fn descriptor(&self, slot: usize) -> &Descriptor {
-        self.memory.descriptor(slot)
+    /// Bytes of the descriptors.
+    pub(crate) fn bytes(&self) -> u32 {
+        (self.memory.slots() * descriptor::BYTES) as u32
     }
 
+    /// How many slots may be the NIC's at a time. One stays back: equal head and
+    /// tail would mean an empty ring.
     #[inline]
-    fn buffer_iova(&self, slot: usize) -> u64 {
-        self.memory.buffer_iova(self.base(), slot).get()
+    fn room(&self) -> usize {
+        self.memory.slots() - 1
+    }
+
+    /// The second half of descriptor `slot`, which the NIC writes last.
+    #[inline]
+    fn status(&self, slot: usize) -> u64 {
+        let [_, status] = self.memory.descriptor(slot);
+        status.load(Acquire)
+    }
+
+    /// Writes descriptor `slot`: its own buffer, and what to do with it.
+    #[inline]
+    fn put(&self, slot: usize, command: u64) {
+        let [buffer, status] = self.memory.descriptor(slot);
+        buffer.store(self.memory.buffer_iova(self.base(), slot).get(), Relaxed);
+        status.store(command, Relaxed);
     }
 
     /// Tells the NIC that everything before `slot` is its own.
     #[inline]
     fn ring_doorbell(&self, slot: usize) {
-        let slot = slot & (self.memory.slots() - 1);
-        self.bar.write(self.tail, slot as u32);
+        self.bar.write(self.tail, (slot & (self.memory.slots() - 1)) as u32);
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ring({:?})", self.memory)
     }
 }
 
 /// The layout of a ring of `slots` with buffers of `buffer_bytes` bytes.
 pub(crate) fn layout(slots: u16, buffer_bytes: usize) -> Result<Layout, Error> {
-    (64..=4096)
-        .contains(&slots)
-        .then(|| Layout::new(slots.into(), buffer_bytes))
-        .flatten()
-        .ok_or(Error::RingSize { slots })
+    let layout = Layout::new(slots.into(), buffer_bytes);
+    layout.filter(|_| (64..=4096).contains(&slots)).ok_or(Error::RingSize { slots })
 }

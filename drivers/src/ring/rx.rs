@@ -7,23 +7,12 @@
 //!
 //! Not here: whose frame it is (`lockgate-vmdq`).
 
-use std::fmt;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use lockgate_regs::descriptor::{RssType, RxInfo, RxStatus};
 use lockgate_rss::{Hash, HashKind};
 
-use super::{Lease, Ring};
-use crate::device::{Card, Iova};
-use crate::error::Error;
-use crate::sys::Layout;
-
-/// What receive descriptors of a family say differently.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RxFormat {
-    /// Error bits ([`RxStatus::errors`]) of frames that must not be used.
-    pub(crate) fatal_errors: u16,
-}
+use super::Ring;
 
 /// A receive descriptor that does not describe one frame in one buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +38,11 @@ pub struct RxFrame<'q> {
 }
 
 /// One receive queue.
+#[derive(Debug)]
 pub struct RxQueue {
     ring: Ring,
-    format: RxFormat,
+    /// Error bits ([`RxStatus::errors`]) of frames that must not be used.
+    fatal_errors: u16,
     pool: u8,
     queue: u8,
     /// The oldest slot that is not armed, or is the next to be written.
@@ -63,34 +54,16 @@ pub struct RxQueue {
 }
 
 impl RxQueue {
-    /// A queue whose slots are all armed; silent until [`RxQueue::begin`].
-    ///
-    /// `tail` is the offset of its RDT register.
-    pub(crate) fn new(
-        card: &Card,
-        layout: Layout,
-        format: RxFormat,
-        (pool, queue): (u8, u8),
-        tail: u32,
-        lease: &Lease,
-    ) -> Result<Self, Error> {
-        let ring = Ring::new(card, layout, tail, lease)?;
-        let queue = Self { ring, format, pool, queue, oldest: 0, shown: 0, open: false };
-        for slot in 0..queue.slots() {
-            queue.arm(slot);
-        }
-        Ok(queue)
-    }
-
-    /// Where the NIC sees the first descriptor.
-    pub(crate) fn base(&self) -> Iova {
-        self.ring.base()
+    /// Queue `queue` of pool `pool`, its slots all armed; silent until
+    /// [`RxQueue::begin`]. Frames with one of `fatal_errors` are refused.
+    pub(crate) fn new(ring: Ring, fatal_errors: u16, (pool, queue): (u8, u8)) -> Self {
+        (0..=ring.room()).for_each(|slot| ring.put(slot, 0));
+        Self { ring, fatal_errors, pool, queue, oldest: 0, shown: 0, open: false }
     }
 
     /// Rings the first doorbell; the card's queue must be enabled by then.
     pub(crate) fn begin(&self) {
-        // One slot stays back: equal head and tail would mean an empty ring.
-        self.ring.ring_doorbell(self.slots() - 1);
+        self.ring.ring_doorbell(self.ring.room());
     }
 
     /// Its pool: the index of its partition in the plan.
@@ -103,22 +76,13 @@ impl RxQueue {
         self.queue
     }
 
-    /// Number of descriptors.
-    pub fn slots(&self) -> usize {
-        self.ring.memory.slots()
-    }
-
     /// Looks for completed descriptors until `limit` are shown; says how many are,
     /// counted from the oldest not rearmed.
     #[inline]
     pub fn poll(&mut self, limit: usize) -> usize {
-        let limit = limit.min(self.slots() - 1);
-        while self.shown < limit {
-            let slot = self.oldest + self.shown;
-            if !self.status(slot).done() {
-                break;
-            }
-            self.ring.memory.prefetch(slot);
+        let limit = limit.min(self.ring.room());
+        while self.shown < limit && self.status(self.shown).done() {
+            self.ring.memory.prefetch(self.oldest + self.shown);
             self.shown += 1;
         }
         self.shown
@@ -133,23 +97,20 @@ impl RxQueue {
         if index >= self.shown {
             return Err(BadDescriptor::NotShown);
         }
-        let slot = self.oldest + index;
-        let status = self.status(slot);
-        let length = usize::from(status.length());
-        if !status.end_of_packet() || self.continues(index) {
-            return Err(BadDescriptor::Spanning);
+        let status = self.status(index);
+        let memory = &self.ring.memory;
+        match usize::from(status.length()) {
+            _ if !status.end_of_packet() || self.continues(index) => Err(BadDescriptor::Spanning),
+            0 => Err(BadDescriptor::Length),
+            length if length > memory.buffer_bytes() => Err(BadDescriptor::Length),
+            _ if status.errors() & self.fatal_errors != 0 => Err(BadDescriptor::Error),
+            length => {
+                let slot = self.oldest + index;
+                let [info, _] = memory.descriptor(slot);
+                let hash = hash(RxInfo::from(info.load(Relaxed)));
+                Ok(RxFrame { bytes: memory.buffer(slot, length), hash })
+            }
         }
-        if length == 0 || length > self.ring.memory.buffer_bytes() {
-            return Err(BadDescriptor::Length);
-        }
-        if status.errors() & self.format.fatal_errors != 0 {
-            return Err(BadDescriptor::Error);
-        }
-        let [info, _] = self.ring.descriptor(slot);
-        Ok(RxFrame {
-            bytes: self.ring.memory.buffer(slot, length),
-            hash: hash(RxInfo::from(info.load(Relaxed))),
-        })
     }
 
     /// Gives the oldest `count` shown descriptors back to the NIC, with one doorbell.
@@ -159,41 +120,23 @@ impl RxQueue {
         if count == 0 {
             return;
         }
-        self.open = !self.status(self.oldest + count - 1).end_of_packet();
-        for slot in self.oldest..self.oldest + count {
-            self.arm(slot);
-        }
-        self.oldest = (self.oldest + count) & (self.slots() - 1);
+        self.open = self.continues(count);
+        (self.oldest..self.oldest + count).for_each(|slot| self.ring.put(slot, 0));
+        self.oldest += count;
         self.shown -= count;
-        self.ring.ring_doorbell(self.oldest + self.slots() - 1);
+        self.ring.ring_doorbell(self.oldest + self.ring.room());
     }
 
-    /// Whether the frame in shown descriptor `index` began in an earlier one.
+    /// Whether a frame that began before descriptor `index` goes on there.
     #[inline]
     fn continues(&self, index: usize) -> bool {
-        match index.checked_sub(1) {
-            None => self.open,
-            Some(before) => !self.status(self.oldest + before).end_of_packet(),
-        }
+        index.checked_sub(1).map_or(self.open, |before| !self.status(before).end_of_packet())
     }
 
+    /// What descriptor `index` says, counted as for [`RxQueue::frame`].
     #[inline]
-    fn status(&self, slot: usize) -> RxStatus {
-        let [_, status] = self.ring.descriptor(slot);
-        RxStatus::from(status.load(Acquire))
-    }
-
-    #[inline]
-    fn arm(&self, slot: usize) {
-        let [buffer, status] = self.ring.descriptor(slot);
-        buffer.store(self.ring.buffer_iova(slot), Relaxed);
-        status.store(0, Relaxed);
-    }
-}
-
-impl fmt::Debug for RxQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RxQueue(pool {}, queue {})", self.pool, self.queue)
+    fn status(&self, index: usize) -> RxStatus {
+        self.ring.status(self.oldest + index).into()
     }
 }
 
@@ -217,16 +160,14 @@ fn hash(info: RxInfo) -> Option<Hash> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{fake::Fake, layout};
+    use super::super::fake::{Fake, ring};
     use super::*;
 
     const SLOTS: u16 = 64;
     const RXE: u16 = 1 << 11;
 
     fn queue(fake: &Arc<Fake>) -> RxQueue {
-        let format = RxFormat { fatal_errors: RXE };
-        let layout = layout(SLOTS, 2048).unwrap();
-        RxQueue::new(&fake.card(), layout, format, (3, 1), 0xC018, &Lease::default()).unwrap()
+        RxQueue::new(ring(fake, SLOTS, 2048), RXE, (3, 1))
     }
 
     /// Plays the NIC: writes `frame` where descriptor `slot` points and completes it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lockgate_regs::descriptor::{RxStatus, TxData};
 
-use super::fake::Fake;
+use super::fake::{Fake, ring};
 use super::*;
 
 const SLOTS: usize = 64;
@@ -22,16 +22,10 @@ impl Random {
     }
 }
 
-fn small() -> Layout {
-    layout(SLOTS as u16, 1024).unwrap()
-}
-
 #[test]
 fn a_receive_ring_gives_each_frame_once_and_in_order_whatever_comes() {
     let fake = Arc::new(Fake::default());
-    let format = RxFormat { fatal_errors: 0 };
-    let lease = Lease::default();
-    let mut queue = RxQueue::new(&fake.card(), small(), format, (0, 0), 0, &lease).unwrap();
+    let mut queue = RxQueue::new(ring(&fake, SLOTS as u16, 1024), 0, (0, 0));
     queue.begin();
     let pages = fake.pages();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
@@ -70,10 +64,8 @@ fn a_receive_ring_gives_each_frame_once_and_in_order_whatever_comes() {
 #[test]
 fn a_transmit_ring_sends_each_frame_once_and_lends_no_buffer_in_flight() {
     let fake = Arc::new(Fake::default());
-    let command = TxData::new().with_end_of_packet(true);
-    let format = TxFormat { command, payload_length: false };
-    let lease = Lease::default();
-    let mut queue = TxQueue::new(&fake.card(), small(), format, 0, 0, &lease).unwrap();
+    let send = |length| TxData::new().with_end_of_packet(true).with_length(length);
+    let mut queue = TxQueue::new(ring(&fake, SLOTS as u16, 1024), send, 0);
     let pages = fake.pages();
     let mut random = Random(0xD1B5_4A32_D192_ED03);
     let (mut head, mut tail) = (0, 0);

@@ -7,68 +7,38 @@
 //!
 //! Not here: whether a frame may be sent (`lockgate-vmdq`, the worker).
 
-use std::fmt;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
 
-use super::{Lease, Ring};
-use crate::device::{Card, Iova};
-use crate::error::Error;
-use crate::sys::Layout;
-
-/// What transmit descriptors of a family say differently.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TxFormat {
-    /// What every descriptor says: one buffer, one frame, FCS by the card.
-    pub(crate) command: TxData,
-    /// Whether the frame's length is given a second time, as PAYLEN.
-    pub(crate) payload_length: bool,
-}
+use super::Ring;
 
 /// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
 const SHORTEST: usize = 17;
 
 /// One transmit queue.
+#[derive(Debug)]
 pub struct TxQueue {
     ring: Ring,
-    format: TxFormat,
+    /// The descriptor that sends a frame of so many bytes.
+    send: fn(u16) -> TxData,
     pool: u8,
-    /// For the first slot of each burst in flight: the slot that reports.
-    reports: Box<[u16]>,
+    /// For each burst in flight the slot after its last, which reports.
+    bursts: VecDeque<usize>,
     /// The oldest slot in flight.
     oldest: usize,
-    /// Slots in flight, from there on.
-    flying: usize,
-    /// Slots pushed, after those.
-    pushed: usize,
+    /// The slot after the last in flight; those from there to `next` are pushed.
+    announced: usize,
+    /// The next slot to push.
+    next: usize,
 }
 
 impl TxQueue {
-    /// An empty queue; `tail` is the offset of its TDT register.
-    pub(crate) fn new(
-        card: &Card,
-        layout: Layout,
-        format: TxFormat,
-        pool: u8,
-        tail: u32,
-        lease: &Lease,
-    ) -> Result<Self, Error> {
-        let ring = Ring::new(card, layout, tail, lease)?;
-        Ok(Self {
-            reports: vec![0; ring.memory.slots()].into(),
-            ring,
-            format,
-            pool,
-            oldest: 0,
-            flying: 0,
-            pushed: 0,
-        })
-    }
-
-    /// Where the NIC sees the first descriptor.
-    pub(crate) fn base(&self) -> Iova {
-        self.ring.base()
+    /// An empty queue of `pool`; `send` says what a family's descriptors say.
+    pub(crate) fn new(ring: Ring, send: fn(u16) -> TxData, pool: u8) -> Self {
+        // There are never more bursts than slots, so this allocates once.
+        let bursts = VecDeque::with_capacity(ring.room());
+        Self { ring, send, pool, bursts, oldest: 0, announced: 0, next: 0 }
     }
 
     /// Its pool: the index of its partition in the plan.
@@ -76,32 +46,21 @@ impl TxQueue {
         self.pool
     }
 
-    /// Number of descriptors.
-    pub fn slots(&self) -> usize {
-        self.ring.memory.slots()
-    }
-
     /// Frames pushed or in flight, as far as [`TxQueue::free`] has looked.
+    #[inline]
     pub fn pending(&self) -> usize {
-        self.flying + self.pushed
+        self.next - self.oldest
     }
 
     /// Takes back the buffers of completed bursts; says how many frames can be
     /// pushed now.
     #[inline]
     pub fn free(&mut self) -> usize {
-        while self.flying > 0 {
-            // A slot number of our own making; `get` spares a panic path.
-            let Some(&report) = self.reports.get(self.oldest) else {
-                break;
-            };
-            let [_, status] = self.ring.descriptor(report.into());
-            if !TxData::from(status.load(Acquire)).done() {
-                break;
-            }
-            let burst = self.wrap(usize::from(report) + 1 + self.slots() - self.oldest);
-            self.oldest = self.wrap(self.oldest + burst);
-            self.flying -= burst.min(self.flying);
+        while let Some(&end) = self.bursts.front()
+            && TxData::from(self.ring.status(end - 1)).done()
+        {
+            self.bursts.pop_front();
+            self.oldest = end;
         }
         self.room()
     }
@@ -113,8 +72,7 @@ impl TxQueue {
         if self.room() == 0 && self.free() == 0 {
             return None;
         }
-        let slot = self.next();
-        Some(self.ring.memory.buffer_mut(slot))
+        Some(self.ring.memory.buffer_mut(self.next))
     }
 
     /// Queues the first `len` bytes of the next buffer as a frame, to leave with
@@ -123,63 +81,30 @@ impl TxQueue {
     #[inline]
     pub fn push(&mut self, len: usize) -> bool {
         let fits = (SHORTEST..=self.ring.memory.buffer_bytes()).contains(&len);
-        let Ok(length) = u16::try_from(len) else {
+        let Some(len) = u16::try_from(len).ok().filter(|_| fits && self.room() > 0) else {
             return false;
         };
-        if !fits || self.room() == 0 {
-            return false;
-        }
-        let slot = self.next();
-        let mut command = self.format.command.with_length(length);
-        if self.format.payload_length {
-            command.set_payload_length(length.into());
-        }
-        let [buffer, status] = self.ring.descriptor(slot);
-        buffer.store(self.ring.buffer_iova(slot), Relaxed);
-        status.store(command.into(), Relaxed);
-        self.pushed += 1;
+        self.ring.put(self.next, (self.send)(len).into());
+        self.next += 1;
         true
     }
 
     /// Hands what was pushed to the NIC, with one doorbell.
     #[inline]
     pub fn flush(&mut self) {
-        if self.pushed == 0 {
+        if self.announced == self.next {
             return;
         }
-        let first = self.wrap(self.oldest + self.flying);
-        let last = self.wrap(first + self.pushed - 1);
-        let [_, status] = self.ring.descriptor(last);
-        let command = TxData::from(status.load(Relaxed)).with_report_status(true);
-        status.store(command.into(), Relaxed);
-        if let Some(report) = self.reports.get_mut(first) {
-            *report = last as u16;
-        }
-        self.flying += self.pushed;
-        self.pushed = 0;
-        self.ring.ring_doorbell(last + 1);
+        let last = TxData::from(self.ring.status(self.next - 1));
+        self.ring.put(self.next - 1, last.with_report_status(true).into());
+        self.bursts.push_back(self.next);
+        self.announced = self.next;
+        self.ring.ring_doorbell(self.next);
     }
 
-    /// Slots that can be pushed; one stays back, as for the receive ring.
     #[inline]
     fn room(&self) -> usize {
-        self.slots() - 1 - self.flying - self.pushed
-    }
-
-    #[inline]
-    fn next(&self) -> usize {
-        self.wrap(self.oldest + self.flying + self.pushed)
-    }
-
-    #[inline]
-    fn wrap(&self, slot: usize) -> usize {
-        slot & (self.slots() - 1)
-    }
-}
-
-impl fmt::Debug for TxQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TxQueue(pool {})", self.pool)
+        self.ring.room() - self.pending()
     }
 }
 
@@ -187,16 +112,15 @@ impl fmt::Debug for TxQueue {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{fake::Fake, layout};
+    use super::super::fake::{Fake, ring};
     use super::*;
 
     fn queue(fake: &Arc<Fake>) -> TxQueue {
-        let format = TxFormat {
-            command: TxData::new().with_end_of_packet(true).with_insert_fcs(true),
-            payload_length: true,
+        let send = |length: u16| {
+            let data = TxData::new().with_end_of_packet(true).with_insert_fcs(true);
+            data.with_length(length).with_payload_length(length.into())
         };
-        let layout = layout(64, 2048).unwrap();
-        TxQueue::new(&fake.card(), layout, format, 2, 0xE018, &Lease::default()).unwrap()
+        TxQueue::new(ring(fake, 64, 2048), send, 2)
     }
 
     fn push(queue: &mut TxQueue, number: u32) -> bool {
