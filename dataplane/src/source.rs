@@ -11,12 +11,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use lockgate_vmdq::PolicyError;
+use lockgate_vmdq::{Place, PolicyError};
 
 use crate::error::Failure;
 
-/// More than any policy needs, and little enough to read in one go.
-const MAX_BYTES: u64 = 4 << 20;
+/// More than any policy needs; the time that a check takes grows with the square.
+const MAX_BYTES: u64 = 256 << 10;
 
 /// A policy file that has been read.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Source {
             .map_err(|error| cannot_read(path, &error))?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Failure::usage(
-                format!("{shown} is longer than 4 MiB: it is not a policy"),
+                format!("{shown} is longer than 256 KiB: it is not a policy"),
                 "name the policy file",
             ));
         }
@@ -69,23 +69,26 @@ impl Source {
 
     /// `error`, which is about this file, in words for its author.
     pub fn refuse(&self, error: &PolicyError) -> Failure {
-        let PolicyError { line, column, .. } = error;
-        let message = format!("{}:{line}:{column}: {error}", self.path.display());
-        let mut excerpt = self.excerpt(*line, *column, "");
+        let place = |offset| Place::of(&self.text, offset);
+        let Place { line, column } = place(error.at);
+        let mut excerpt = self.excerpt(place(error.at), "");
         if let Some(other) = error.also {
-            excerpt += &self.excerpt(other.line, other.column, " the other side");
+            excerpt += &self.excerpt(place(other), " the other side");
         }
-        Failure::usage(message, error.help()).with_excerpt(excerpt)
+        // The cause may quote the policy, and with it a colon; the remedy has none.
+        let text = error.to_string();
+        let (cause, remedy) = text.rsplit_once(": ").unwrap_or((&text, ""));
+        let message = format!("{}:{line}:{column}: {cause}", self.path.display());
+        Failure::usage(message, remedy).with_excerpt(excerpt)
     }
 
-    /// Line `line` and a caret under its `column`; nothing past the end of the file.
-    fn excerpt(&self, line: u32, column: u32, note: &str) -> String {
+    /// The line of a place and a caret under its column; nothing past the end of the file.
+    fn excerpt(&self, Place { line, column }: Place, note: &str) -> String {
         let mut excerpt = String::new();
-        let index = (line as usize).saturating_sub(1);
-        if let Some(text) = self.text.lines().nth(index) {
+        if let Some(text) = self.text.lines().nth(line.saturating_sub(1)) {
             // Tabs stay tabs and the rest become spaces, so that the caret stands
             // under its character whatever a tab is worth.
-            let before = (column as usize).saturating_sub(1);
+            let before = column.saturating_sub(1);
             let blank = |c| if c == '\t' { '\t' } else { ' ' };
             let indent: String = text.chars().take(before).map(blank).collect();
             let shown: String = text.chars().map(harmless).collect();
@@ -130,19 +133,34 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_column_counted_in_characters() {
         let source = source("[nic]\n\tné = \"x\"\n");
-        assert_eq!(source.excerpt(2, 4, ""), "     2 | \tné = \"x\"\n       | \t  ^\n");
+        assert_eq!(
+            source.excerpt(Place { line: 2, column: 4 }, ""),
+            "     2 | \tné = \"x\"\n       | \t  ^\n"
+        );
     }
 
     #[test]
     fn a_place_past_the_end_has_no_excerpt() {
-        assert_eq!(source("").excerpt(1, 1, ""), "");
-        assert_eq!(source("a\n").excerpt(9, 1, ""), "");
-        assert_eq!(source("a").excerpt(0, 0, ""), "     0 | a\n       | ^\n");
+        let excerpt = |text, line, column| source(text).excerpt(Place { line, column }, "");
+        assert_eq!(excerpt("", 1, 1), "");
+        assert_eq!(excerpt("a\n", 9, 1), "");
+        assert_eq!(excerpt("a", 0, 0), "     0 | a\n       | ^\n");
+    }
+
+    #[test]
+    fn a_colon_that_the_policy_wrote_is_part_of_the_cause() {
+        let text = "[nic]\ndevice = 'model:82576'\n[[partition]]\nname = 'a: b'\n";
+        let machine = lockgate_vmdq::Machine { cores: vec![0] };
+        let policy = lockgate_vmdq::Policy::parse(text).unwrap();
+        let error = policy.check(&lockgate_vmdq::Capabilities::I82576, &machine).unwrap_err();
+        let failure = source(text).refuse(&error);
+        assert!(failure.message().starts_with("p.toml:4:8: \"a: b\" is no name"), "{failure}");
+        assert!(failure.help().unwrap().starts_with("use letters"), "{failure}");
     }
 
     #[test]
     fn an_escape_sequence_in_a_policy_does_not_reach_the_terminal() {
-        assert!(!source("a\x1b[2Jb").excerpt(1, 1, "").contains('\x1b'));
+        assert!(!source("a\x1b[2Jb").excerpt(Place { line: 1, column: 1 }, "").contains('\x1b'));
     }
 
     #[test]
@@ -154,7 +172,7 @@ mod tests {
             (folder.path(), "is a folder"),
             (&folder.path().join("no.toml"), "there is no policy"),
             (&latin1, "byte 8 is not UTF-8"),
-            (Path::new("/dev/zero"), "longer than 4 MiB"),
+            (Path::new("/dev/zero"), "longer than 256 KiB"),
         ] {
             let failure = Source::read(path).unwrap_err();
             assert_eq!(failure.status(), 2);

@@ -2,10 +2,9 @@
 //!
 //! Not here: what the card can do (`capabilities`) and opening it (`drivers`).
 
+use alloc::string::ToString;
 use core::fmt;
 use core::str::FromStr;
-
-use crate::mac::hex;
 
 /// Address of a PCI function, `0000:03:00.0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,17 +36,14 @@ impl FromStr for PciAddress {
 
     fn from_str(text: &str) -> Result<Self, NotADevice> {
         let read = || {
-            let (rest, function) = text.rsplit_once('.')?;
-            let mut parts = rest.split(':');
-            let (domain, bus, device) = (parts.next()?, parts.next()?, parts.next()?);
-            let address = Self {
-                domain: (4..=8).contains(&domain.len()).then(|| hex(domain, domain.len()))??,
-                bus: hex(bus, 2)? as u8,
-                device: hex(device, 2)? as u8,
-                function: hex(function, 1)? as u8,
-            };
-            let fits = address.device < 32 && address.function < 8 && parts.next().is_none();
-            fits.then_some(address)
+            let mut parts = text.split([':', '.']);
+            let domain = u32::from_str_radix(parts.next()?, 16).ok()?;
+            let mut number = || u8::from_str_radix(parts.next()?, 16).ok();
+            let (bus, device, function) = (number()?, number()?, number()?);
+            let address = Self { domain, bus, device, function };
+            // Printed again it shows signs, other separators and digits too many or too few.
+            let same = address.to_string() == text.to_ascii_lowercase();
+            (same && device < 32 && function < 8).then_some(address)
         };
         read().ok_or(NotADevice)
     }
@@ -93,7 +89,6 @@ impl FromStr for Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
 
     #[test]
     fn devices_print_as_they_are_written() {

@@ -8,13 +8,13 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::capabilities::{Capabilities, Machine, PoolLayout};
-use crate::check::pairs;
-use crate::error::{Checked, PolicyErrorKind as Kind};
-use crate::policy::{At, Partition, Policy};
-use crate::rate::BitRate;
+use crate::error::Checked;
+use crate::{
+    At, BitRate, Capabilities, Machine, Partition, Policy, PolicyErrorKind as Kind, PoolLayout,
+};
 
 /// A policy's place on a card and a machine that can hold it.
 pub(crate) struct Fit<'a> {
@@ -38,13 +38,23 @@ impl<'a> Fit<'a> {
             return Err(Kind::MtuTooLarge(*mtu, card.card, card.max_mtu).at(mtu.at));
         }
         let layout = layout(all, card)?;
-        if layout.is_some() && !card.rss_per_pool {
-            pairs(policy, |a, b| shared_rss(&all[a], &all[b], card))?;
+        if layout.is_some() {
+            shared_rss(all, card)?;
         }
         filters(all, card)?;
         all.iter().try_for_each(|partition| rate(partition, card))?;
         let workers = cores(policy, machine)?;
         Ok(Self { card, machine, layout, workers })
+    }
+
+    /// The cores that the policy names, else those without a worker, else all.
+    pub(crate) fn endpoint_cores(&self, partition: &Partition) -> Vec<u16> {
+        if let Some(cores) = &partition.cores {
+            return cores.iter().map(|core| core.value).collect();
+        }
+        let mut free = self.machine.cores.clone();
+        free.retain(|core| !self.workers.contains(core));
+        if free.is_empty() { self.machine.cores.clone() } else { free }
     }
 }
 
@@ -63,23 +73,28 @@ fn layout(all: &[Partition], card: &Capabilities) -> Checked<Option<PoolLayout>>
 }
 
 /// Pools that spread over queues must agree in what the card has once.
-fn shared_rss(a: &Partition, b: &Partition, card: &Capabilities) -> Checked {
-    if [a, b].iter().any(|p| *p.queues == 1 || !p.wire.receives()) {
-        return Ok(());
-    }
-    let (few, many) = (a.queues.value.min(*b.queues), a.queues.value.max(*b.queues));
-    let what = if a.rss.key != b.rss.key {
-        "`rss.key`"
-    } else if a.rss.hash != b.rss.hash {
-        "`rss.hash`"
-    // The smaller pool reads the low bits of the larger one's table.
-    } else if few != many && !(few.is_power_of_two() && many.is_multiple_of(few)) {
-        "`queues`"
-    } else {
+fn shared_rss(all: &[Partition], card: &Capabilities) -> Checked {
+    let spread = || all.iter().filter(|p| p.spreads());
+    let Some(widest) = spread().max_by_key(|p| *p.queues) else {
         return Ok(());
     };
-    let kind = Kind::SharedRss(name(a), name(b), what, card.card);
-    Err(kind.at(b.queues.at).and(a.queues.at))
+    for other in spread() {
+        let (few, many) = (*other.queues, *widest.queues);
+        // The smaller pool reads the low bits of the larger one's table.
+        let fits = few == many || few.is_power_of_two() && many.is_multiple_of(few);
+        let differs = [
+            ("`rss.key`", other.rss.key != widest.rss.key),
+            ("`rss.hash`", other.rss.hash != widest.rss.hash),
+            ("`queues`", !fits),
+        ];
+        if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
+            let earlier = other.queues.at < widest.queues.at;
+            let (a, b) = if earlier { (other, widest) } else { (widest, other) };
+            let kind = Kind::SharedRss(name(a), name(b), what, card.card);
+            return Err(kind.at(b.queues.at).and(a.queues.at));
+        }
+    }
+    Ok(())
 }
 
 /// Address and VLAN filters; only pools that receive need any.
@@ -110,33 +125,31 @@ fn rate(partition: &Partition, card: &Capabilities) -> Checked {
         return Ok(());
     };
     let link = BitRate::new(u64::from(card.link_mbit) * 1_000_000);
-    let (low, high) = (card.min_rate.filter(|low| *rate < *low), link.filter(|high| *rate > *high));
-    let kind = match (low, high) {
-        (Some(low), _) => Kind::RateTooSlow(name(partition), *rate, card.card, low),
-        (_, Some(high)) => Kind::RateTooFast(name(partition), *rate, card.card, high),
-        (None, None) => return Ok(()),
-    };
-    Err(kind.at(rate.at))
+    if let Some(low) = card.min_rate.filter(|low| *rate < *low) {
+        return Err(Kind::RateTooSlow(name(partition), *rate, card.card, low).at(rate.at));
+    }
+    if let Some(high) = link.filter(|high| *rate > *high) {
+        return Err(Kind::RateTooFast(name(partition), *rate, card.card, high).at(rate.at));
+    }
+    Ok(())
 }
 
 /// Checks that every named core exists; returns the cores of the workers.
 fn cores(policy: &Policy, machine: &Machine) -> Checked<Vec<u16>> {
-    let exists = |user: &str, core: &At<u16>| {
-        let kind = || Kind::NoSuchCore(user.into(), **core, machine.cores.clone());
-        let found = machine.cores.contains(core);
-        found.then_some(**core).ok_or_else(|| kind().at(core.at))
-    };
+    let value = machine.cores.first().copied().unwrap_or(0);
+    let first = [At { value, at: policy.nic.device.at }];
+    let workers = policy.nic.workers.as_ref().map_or(&first[..], |cores| &cores.value);
+    let mut users = vec![(String::from("a worker"), workers)];
     for partition in &policy.partitions {
-        let user = format!("partition `{}`", *partition.name);
-        for core in partition.cores.iter().flat_map(|cores| cores.iter()) {
-            exists(&user, core)?;
+        let cores = partition.cores.iter().map(|cores| &cores.value[..]);
+        users.extend(cores.map(|cores| (format!("partition `{}`", *partition.name), cores)));
+    }
+    for (user, cores) in users {
+        if let Some(core) = cores.iter().find(|core| !machine.cores.contains(core)) {
+            return Err(Kind::NoSuchCore(user, **core, machine.cores.clone()).at(core.at));
         }
     }
-    let (value, at) = (machine.cores.first().copied().unwrap_or(0), policy.nic.device.at);
-    let first = [At { value, at }];
-    let named = policy.nic.workers.as_ref().map(|cores| cores.iter());
-    let workers = named.unwrap_or(first.iter());
-    workers.map(|core| exists("a worker", core)).collect()
+    Ok(workers.iter().map(|core| core.value).collect())
 }
 
 fn name(partition: &Partition) -> String {

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::mac::Mac;
+use crate::Mac;
 
 /// Ethernet header without a tag, in bytes.
 pub const HEADER: usize = 14;
@@ -66,18 +66,13 @@ impl FrameHeader {
     /// padding. `None` under 14 bytes.
     #[inline]
     pub fn parse(frame: &[u8]) -> Option<Self> {
-        match frame.first_chunk::<{ HEADER + TAG }>() {
-            Some(bytes) => Some(Self::read(bytes)),
-            None => Self::parse_short(frame),
+        if let Some(bytes) = frame.first_chunk() {
+            return Some(Self::read(bytes));
         }
-    }
-
-    #[cold]
-    fn parse_short(frame: &[u8]) -> Option<Self> {
         frame.first_chunk::<HEADER>()?;
-        let mut bytes = [0; HEADER + TAG];
-        bytes.iter_mut().zip(frame).for_each(|(to, from)| *to = *from);
-        Some(Self::read(&bytes))
+        let mut padded = [0; HEADER + TAG];
+        padded.iter_mut().zip(frame).for_each(|(to, from)| *to = *from);
+        Some(Self::read(&padded))
     }
 
     #[inline]

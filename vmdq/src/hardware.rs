@@ -5,32 +5,25 @@
 //! allows; where a card can only say it coarsely (multicast by hash) the worker's
 //! check is the exact one. Not here: registers (`regs`, `drivers`).
 
+mod e1000e;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use lockgate_rss::{HashKinds, Key, Table};
 
-use crate::capabilities::Capabilities;
 use crate::fit::Fit;
-use crate::frame::{FCS, HEADER, Segment, TAG};
-use crate::mac::Mac;
-use crate::partition::Multicast;
-use crate::plan::PartitionPlan;
-use crate::policy::Rss;
-use crate::rate::BitRate;
+use crate::frame::{FCS, HEADER, TAG};
+use crate::{BitRate, Capabilities, Mac, Multicast, Partition, Policy, Rss, Segment};
 
-/// How frames find their partition.
+/// Who finds the partition of a frame from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The worker looks it up; the card spreads over `queues` with RSS. The plan
-    /// has one pool, which is the whole card.
-    Software {
-        /// Receive queues in use, one per worker as far as they go.
-        queues: u8,
-    },
-    /// The card's pools, pool `p` for partition `p`.
+pub enum SteeringMode {
+    /// The worker, by look-up. The plan has one pool, which is the whole card, with a
+    /// queue per worker as far as they go.
+    Software,
+    /// The card, by pool, pool `p` for partition `p`; the worker checks.
     Pools,
 }
 
@@ -44,24 +37,6 @@ pub struct RssPlan {
     /// Queue within the pool for each table entry; a pool with fewer queues uses
     /// the low bits.
     pub table: Vec<u8>,
-}
-
-/// One exact address filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MacFilter {
-    /// The destination address.
-    pub mac: Mac,
-    /// The pools it selects, bit `p` for pool `p`.
-    pub pools: u64,
-}
-
-/// One VLAN filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VlanFilter {
-    /// The VID; 0 lets priority-tagged frames into pools of the untagged segment.
-    pub vid: u16,
-    /// The pools that are on it, bit `p` for pool `p`.
-    pub pools: u64,
 }
 
 /// One pool.
@@ -95,13 +70,14 @@ pub struct PoolPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HardwarePlan {
     /// Who steers.
-    pub mode: Mode,
+    pub mode: SteeringMode,
     /// RSS; `None` where every pool has one queue.
     pub rss: Option<RssPlan>,
-    /// Unicast filters, by address.
-    pub macs: Vec<MacFilter>,
-    /// VLAN filters, by VID.
-    pub vlans: Vec<VlanFilter>,
+    /// The pools that each unicast address selects, bit `p` for pool `p`.
+    pub macs: BTreeMap<Mac, u64>,
+    /// The pools on each VLAN, by VID; VID 0 lets priority-tagged frames into pools
+    /// of the untagged segment.
+    pub vlans: BTreeMap<u16, u64>,
     /// Multicast hash table: bit `i & 31` of word `i >> 5`, where `i` is address
     /// bits 47:36 in Intel's count (last octet and upper half of the one before).
     pub multicast: Box<[u32; 128]>,
@@ -116,107 +92,75 @@ pub fn multicast_index(mac: Mac) -> usize {
 }
 
 impl HardwarePlan {
-    /// What the card is told; without pools it is a single one that takes whatever
-    /// some partition may get.
-    pub(crate) fn new(partitions: &[PartitionPlan], fit: &Fit, mtu: u16) -> Self {
-        let pools = partitions.iter().map(|p| PoolPlan::new(p, fit.card, mtu));
+    /// What the card is told.
+    pub(crate) fn new(policy: &Policy, fit: &Fit) -> Self {
         let mut plan = Self {
-            mode: Mode::Pools,
+            mode: SteeringMode::Pools,
             rss: None,
-            macs: Vec::new(),
-            vlans: Vec::new(),
+            macs: BTreeMap::new(),
+            vlans: BTreeMap::new(),
             multicast: Box::new([0; 128]),
-            pools: pools.collect(),
+            pools: Vec::new(),
         };
-        if let Some(layout) = fit.layout {
-            plan.filter(partitions, |p| 1 << p);
-            plan.pools.resize(layout.pools.into(), PoolPlan::default());
-            let spread = partitions.iter().filter(|p| p.wire.receives() && p.queues > 1);
-            let widest = spread.max_by_key(|p| p.queues);
-            plan.rss = widest.map(|p| RssPlan::new(p.rss, &p.table));
-        } else {
-            plan.filter(partitions, |_| 1);
-            let queues = fit.workers.len().min(fit.card.rx_queues.into()) as u8;
-            let table = Table::round_robin(fit.card.reta.into(), queues);
-            plan.mode = Mode::Software { queues };
-            plan.rss = (queues > 1).then(|| RssPlan::new(Rss::default(), &table));
-            plan.pools = vec![PoolPlan::whole(&plan.pools, queues)];
+        for (p, partition) in policy.partitions.iter().enumerate() {
+            plan.pools.push(PoolPlan::new(partition, fit.card, *policy.nic.mtu));
+            if partition.wire.receives() {
+                plan.filter(partition, fit.layout.map_or(1, |_| 1 << p));
+            }
         }
+        let Some(layout) = fit.layout else {
+            return plan.without_pools(fit);
+        };
+        plan.pools.resize(layout.pools.into(), PoolPlan::default());
+        let spread = policy.partitions.iter().filter(|p| p.spreads());
+        let widest = spread.max_by_key(|p| *p.queues);
+        plan.rss = widest.map(|p| RssPlan::new(p.rss, *p.queues, fit.card));
         plan
     }
 
-    /// Fills the filters with what `partitions` receive; `bit` is a partition's pool.
-    fn filter(&mut self, partitions: &[PartitionPlan], bit: impl Fn(usize) -> u64) {
-        let (mut macs, mut vlans) = (BTreeMap::new(), BTreeMap::new());
-        let receives = |(_, p): &(usize, &PartitionPlan)| p.wire.receives();
-        for (p, partition) in partitions.iter().enumerate().filter(receives) {
-            for mac in &partition.macs {
-                *macs.entry(*mac).or_default() |= bit(p);
-            }
-            for segment in &partition.vlans {
-                *vlans.entry(segment.vid()).or_default() |= bit(p);
-            }
-            match &partition.multicast {
-                Multicast::All => *self.multicast = [u32::MAX; 128],
-                Multicast::List(macs) => {
-                    for index in macs.iter().copied().map(multicast_index) {
-                        self.multicast[index >> 5] |= 1 << (index & 31);
-                    }
-                }
-            }
+    /// Adds what `partition` receives; `pool` is the bit of its pool.
+    fn filter(&mut self, partition: &Partition, pool: u64) {
+        for mac in &partition.macs {
+            *self.macs.entry(mac.value).or_default() |= pool;
         }
-        let mac = |(mac, pools)| MacFilter { mac, pools };
-        self.macs = macs.into_iter().map(mac).collect();
-        let vlan = |(vid, pools)| VlanFilter { vid, pools };
-        self.vlans = vlans.into_iter().map(vlan).collect();
+        for segment in partition.segments() {
+            *self.vlans.entry(segment.vid()).or_default() |= pool;
+        }
+        for index in partition.multicast.listed().iter().map(|mac| multicast_index(mac.value)) {
+            self.multicast[index >> 5] |= 1 << (index & 31);
+        }
+        if partition.multicast == Multicast::All {
+            *self.multicast = [u32::MAX; 128];
+        }
     }
 }
 
 impl RssPlan {
-    fn new(Rss { key, hash: kinds }: Rss, table: &Table) -> Self {
-        let table = table.entries().to_vec();
+    fn new(Rss { key, hash: kinds }: Rss, queues: u8, card: &Capabilities) -> Self {
+        let table = Table::round_robin(card.reta.into(), queues).entries().to_vec();
         Self { key, kinds, table }
     }
 }
 
 impl PoolPlan {
-    fn new(partition: &PartitionPlan, card: &Capabilities, mtu: u16) -> Self {
+    fn new(partition: &Partition, card: &Capabilities, mtu: u16) -> Self {
         let transmit = partition.wire.sends();
-        let limited = transmit && card.min_rate.is_some();
-        let rate = partition.rate.filter(|_| limited);
-        let off = Self::default();
+        let rate = partition.tx.rate.filter(|_| transmit && card.min_rate.is_some());
+        let off = Self { transmit, rate: rate.map(|rate| rate.value), ..Self::default() };
         if !partition.wire.receives() {
-            return Self { transmit, rate, ..off };
+            return off;
         }
         Self {
             receive: true,
-            transmit,
             broadcast: partition.broadcast,
-            untagged: partition.vlans.contains(&Segment::UNTAGGED),
-            multicast: partition.multicast != Multicast::List(Vec::new()),
-            rss: partition.queues > 1,
-            queues: partition.queues,
+            untagged: partition.segments().any(|on| on.value == Segment::UNTAGGED),
+            multicast: partition.multicast != Multicast::default(),
+            rss: partition.spreads(),
+            queues: *partition.queues,
             anti_spoof: transmit,
             // A priority tag can come on any segment, so there is always room for one.
             max_frame: mtu + (HEADER + TAG + FCS) as u16,
-            rate,
-        }
-    }
-
-    /// The pool that is a whole card and does what any of `pools` does.
-    fn whole(pools: &[Self], queues: u8) -> Self {
-        let any = |does: fn(&Self) -> bool| pools.iter().any(does);
-        let receive = any(|pool| pool.receive);
-        Self {
-            receive,
-            transmit: any(|pool| pool.transmit),
-            broadcast: any(|pool| pool.broadcast),
-            untagged: any(|pool| pool.untagged),
-            multicast: any(|pool| pool.multicast),
-            rss: receive && queues > 1,
-            queues: if receive { queues } else { 0 },
-            max_frame: pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0),
-            ..Self::default()
+            ..off
         }
     }
 }

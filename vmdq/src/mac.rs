@@ -3,6 +3,7 @@
 //! Six octets in wire order, compared as one number. Not here: who owns an
 //! address (`check`) and which frames carry it (`frame`).
 
+use alloc::string::ToString;
 use core::fmt;
 use core::str::FromStr;
 
@@ -58,25 +59,18 @@ impl FromStr for Mac {
 
     fn from_str(text: &str) -> Result<Self, NotAMac> {
         let mut octets = [0; 6];
-        let mut parts = text.split(':');
-        for octet in &mut octets {
-            let part = parts.next().ok_or(NotAMac)?;
-            *octet = hex(part, 2).ok_or(NotAMac)? as u8;
+        for (octet, part) in octets.iter_mut().zip(text.split(':')) {
+            *octet = u8::from_str_radix(part, 16).map_err(|_| NotAMac)?;
         }
-        parts.next().is_none().then_some(Self(octets)).ok_or(NotAMac)
+        // Printed again it shows a sign, and parts too many, too few or too short.
+        let same = Self(octets).to_string() == text.to_ascii_lowercase();
+        same.then_some(Self(octets)).ok_or(NotAMac)
     }
-}
-
-/// Reads exactly `digits` hex digits; `from_str_radix` alone would take a sign.
-pub(crate) fn hex(text: &str, digits: usize) -> Option<u32> {
-    let plain = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
-    plain.then(|| u32::from_str_radix(text, 16).ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
 
     #[test]
     fn an_address_prints_as_lower_case_whatever_case_it_was_written_in() {

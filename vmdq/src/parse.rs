@@ -10,19 +10,14 @@ use core::fmt::{self, Display};
 use core::str::FromStr;
 
 use lockgate_rss::{HashKind, HashKinds};
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::device::Device;
-use crate::error::{PolicyError, PolicyErrorKind as Kind};
-use crate::frame::Segment;
-use crate::mac::Mac;
-use crate::partition::Multicast;
-use crate::policy::{At, Place, Policy};
-use crate::rate::BitRate;
-
-/// Longest policy, in bytes; finding the place of an error scans the text.
-const LONGEST: usize = 256 * 1024;
+use crate::{
+    At, BitRate, Device, Mac, Multicast, Policy, PolicyError, PolicyErrorKind as Kind, Segment,
+};
 
 impl Policy {
     /// Reads a policy file.
@@ -30,51 +25,22 @@ impl Policy {
     /// # Errors
     /// The first item that is not TOML, not known or not well formed.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        if text.len() > LONGEST {
-            return Err(Kind::TooLong(LONGEST).at(0).in_text(""));
-        }
-        let mut policy: Self = toml::from_str(text).map_err(|error| {
+        toml::from_str(text).map_err(|error| {
             let message = error.message().replacen("field", "key", 1);
-            let span = error.span().unwrap_or(0..0);
-            let at = span.start + item(text.get(span).unwrap_or(""), &message);
-            let kind = match message.starts_with("unknown key") {
-                true => Kind::UnknownKey,
-                false => Kind::Toml,
-            };
-            kind(message).at(at).in_text(text)
-        })?;
-        policy.text = text.into();
-        Ok(policy)
+            Kind::Toml(message).at(error.span().map_or(0, |span| span.start))
+        })
     }
 }
 
-/// Where in `list` the value stands that `message` calls wrong: serde knows only
-/// the place of the list.
-fn item(list: &str, message: &str) -> usize {
-    let Some((value, _)) = message.split_once(" is not ") else {
-        return 0;
-    };
-    let value = value.trim_matches('"');
-    let goes_on = |c: char| c == ':' || c.is_alphanumeric();
-    let whole = |at: &usize| !list[at + value.len()..].starts_with(goes_on);
-    let found = list.match_indices(value).map(|(at, _)| at).find(whole);
-    found.map_or(0, |at| at - usize::from(list[..at].ends_with(['"', '\''])))
-}
-
-impl Place {
-    /// The place of byte `offset` of `text`.
-    pub(crate) fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.split('\n').count() as u32;
-        let last = before.rsplit('\n').next().unwrap_or("");
-        Self { line, column: last.chars().count() as u32 + 1 }
-    }
-}
+/// An item of a list. The reader of TOML gives an error inside a tuple struct the
+/// place of the item, and else that of the list.
+#[derive(Deserialize)]
+struct Item<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let read = Spanned::<T>::deserialize(from)?;
-        Ok(Self { at: read.span().start, value: read.into_inner() })
+        let read = Spanned::<Item<T>>::deserialize(from)?;
+        Ok(Self { at: read.span().start, value: read.into_inner().0 })
     }
 }
 
@@ -122,11 +88,11 @@ impl<'de> Deserialize<'de> for Segment {
 
 /// A list of the names of hash kinds.
 pub(crate) fn hash<'de, D: Deserializer<'de>>(from: D) -> Result<HashKinds, D::Error> {
-    let names = Vec::<String>::deserialize(from)?;
-    names.iter().try_fold(HashKinds::NONE, |all, name| {
-        let wrong = |right| D::Error::custom(format!("{name:?} is not right: {right}"));
-        Ok(all.with(name.parse::<HashKind>().map_err(wrong)?))
-    })
+    #[derive(Deserialize)]
+    struct Name(#[serde(deserialize_with = "word")] HashKind);
+
+    let names = Vec::<Name>::deserialize(from)?;
+    Ok(names.iter().fold(HashKinds::NONE, |all, Name(kind)| all.with(*kind)))
 }
 
 impl<'de> Deserialize<'de> for Multicast {
@@ -142,15 +108,11 @@ impl<'de> Deserialize<'de> for Multicast {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Multicast, E> {
                 let all = (text == "all").then_some(Multicast::All);
-                all.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+                all.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Multicast, A::Error> {
-                let mut macs = Vec::new();
-                while let Some(mac) = list.next_element()? {
-                    macs.push(mac);
-                }
-                Ok(Multicast::List(macs))
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Multicast, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Multicast::List)
             }
         }
 

@@ -7,30 +7,16 @@ use alloc::vec::Vec;
 
 use serde::Deserialize;
 
-use crate::mac::Mac;
-use crate::policy::At;
+use crate::{At, Mac};
 
 /// The most partitions one plan holds: the pools of the largest card.
 pub const MAX_PARTITIONS: usize = 64;
 
 /// A set of partitions by number, 0 to 63.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct PartitionSet(u64);
+pub struct PartitionSet(pub(crate) u64);
 
 impl PartitionSet {
-    /// No partition.
-    pub const EMPTY: Self = Self(0);
-
-    /// The set whose member `p` is bit `p`.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// The set as bits, bit `p` for partition `p`.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
     /// Adds `partition`; a number past 63 is no partition and adds nothing.
     pub const fn insert(&mut self, partition: usize) {
         self.0 |= Self::bit(partition);
@@ -96,29 +82,26 @@ impl Wire {
     pub const fn sends(self) -> bool {
         matches!(self, Self::Out | Self::Both)
     }
-
-    /// The word of the policy file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::In => "in",
-            Self::Out => "out",
-            Self::Both => "both",
-        }
-    }
 }
 
 /// Which multicast addresses a partition takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Multicast<M = At<Mac>> {
+pub enum Multicast {
     /// These, perhaps none.
-    List(Vec<M>),
+    List(Vec<At<Mac>>),
     /// Every one.
     All,
 }
 
-/// [`Multicast`] as a plan has it, places left behind.
-pub type MulticastPlan = Multicast<Mac>;
+impl Multicast {
+    /// Those that are listed.
+    pub fn listed(&self) -> &[At<Mac>] {
+        match self {
+            Self::List(macs) => macs,
+            Self::All => &[],
+        }
+    }
+}
 
 impl Default for Multicast {
     fn default() -> Self {
@@ -150,4 +133,15 @@ pub enum Attach {
         /// Interface name, at most 15 characters.
         name: String,
     },
+}
+
+impl Attach {
+    /// Where the peer is found; a second partition there would be the first.
+    pub(crate) fn peer(&self) -> Option<&str> {
+        match self {
+            Self::Pcap { .. } => None,
+            Self::Memif { socket: peer } | Self::VhostUser { socket: peer } => Some(peer),
+            Self::Tap { name } => Some(name),
+        }
+    }
 }

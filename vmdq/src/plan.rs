@@ -9,25 +9,11 @@ use alloc::vec::Vec;
 use lockgate_rss::Table;
 
 use crate::fit::Fit;
-use crate::frame::Segment;
-use crate::hardware::HardwarePlan;
-use crate::levels::{Edges, Segments};
-use crate::mac::Mac;
-use crate::partition::{Attach, Multicast, MulticastPlan, Wire};
-use crate::policy::{At, Partition, Policy, Rss};
-use crate::rate::BitRate;
-use crate::residual;
 use crate::rules::Rules;
-use crate::verdict::{SendVerdict, WireVerdict};
-
-/// Who finds the partition of a frame from the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SteeringMode {
-    /// The card, by pool; the worker checks.
-    Pools,
-    /// The worker, by look-up.
-    Software,
-}
+use crate::{
+    BitRate, HardwarePlan, Mac, Partition, Policy, Rss, Segment, SendVerdict, SteeringMode,
+    WireVerdict,
+};
 
 /// One partition of the plan.
 #[derive(Debug, Clone)]
@@ -48,12 +34,6 @@ pub struct PartitionPlan {
     pub macs: Vec<Mac>,
     /// Its segments.
     pub vlans: Vec<Segment>,
-    /// Which ways of the wire it has.
-    pub wire: Wire,
-    /// Whether it takes broadcast.
-    pub broadcast: bool,
-    /// Which multicast it takes.
-    pub multicast: MulticastPlan,
     /// Key and kinds of its hash.
     pub rss: Rss,
     /// Hash to receive queue.
@@ -62,8 +42,6 @@ pub struct PartitionPlan {
     pub weight: u16,
     /// Limit on transmit.
     pub rate: Option<BitRate>,
-    /// What its endpoint joins it to.
-    pub attach: Attach,
 }
 
 impl PartitionPlan {
@@ -74,40 +52,18 @@ impl PartitionPlan {
         Self {
             name: partition.name.value.clone(),
             level: partition.level.as_ref().map(|level| level.value.clone()),
-            cores: endpoint_cores(partition, fit),
+            cores: fit.endpoint_cores(partition),
             queues,
             queue_workers: (0..queues).map(worker).collect(),
             worker: worker(0),
-            macs: values(&partition.macs),
+            macs: partition.macs.iter().map(|mac| mac.value).collect(),
             vlans: partition.segments().map(|on| on.value).collect(),
-            wire: partition.wire,
-            broadcast: partition.broadcast,
-            multicast: match &partition.multicast {
-                Multicast::List(macs) => Multicast::List(values(macs)),
-                Multicast::All => Multicast::All,
-            },
             rss: partition.rss,
             table: Table::round_robin(fit.card.reta.into(), queues),
             weight: *partition.tx.weight,
             rate: partition.tx.rate.map(|rate| rate.value),
-            attach: partition.attach.value.clone(),
         }
     }
-}
-
-/// The cores that the policy names, else those without a worker, else all.
-fn endpoint_cores(partition: &Partition, fit: &Fit) -> Vec<u16> {
-    let all = &fit.machine.cores;
-    let free = || all.iter().copied().filter(|core| !fit.workers.contains(core));
-    match &partition.cores {
-        Some(cores) => values(cores),
-        None if free().next().is_none() => all.clone(),
-        None => free().collect(),
-    }
-}
-
-fn values<T: Copy>(items: &[At<T>]) -> Vec<T> {
-    items.iter().map(|item| item.value).collect()
 }
 
 /// A checked policy on one card.
@@ -116,34 +72,29 @@ pub struct Plan {
     partitions: Vec<PartitionPlan>,
     workers: Vec<u16>,
     mtu: u16,
-    steering: SteeringMode,
     hardware: HardwarePlan,
     rules: Rules,
-    residual: Vec<String>,
-    notes: Vec<String>,
 }
 
 impl Plan {
     /// The plan of a policy that has passed every check.
-    pub(crate) fn new(policy: &Policy, fit: &Fit, edges: &Edges, segments: &Segments) -> Self {
-        let (mut first, mut partitions) = (0, Vec::new());
-        for partition in &policy.partitions {
-            partitions.push(PartitionPlan::new(partition, fit, first));
+    pub(crate) fn new(
+        policy: &Policy,
+        fit: &Fit,
+        flows: impl Iterator<Item = (usize, usize)>,
+    ) -> Self {
+        let mut first = 0;
+        let partitions = policy.partitions.iter().map(|partition| {
+            let queue = first;
             first += usize::from(*partition.queues);
-        }
-        let mtu = *policy.nic.mtu;
+            PartitionPlan::new(partition, fit, queue)
+        });
         Self {
-            hardware: HardwarePlan::new(&partitions, fit, mtu),
-            rules: Rules::new(&partitions, mtu, edges.keys().copied()),
-            residual: residual::channels(&partitions, fit),
-            notes: residual::notes(policy, &partitions, fit, edges, segments),
-            partitions,
+            partitions: partitions.collect(),
             workers: fit.workers.clone(),
-            mtu,
-            steering: match fit.layout {
-                Some(_) => SteeringMode::Pools,
-                None => SteeringMode::Software,
-            },
+            mtu: *policy.nic.mtu,
+            hardware: HardwarePlan::new(policy, fit),
+            rules: Rules::new(policy, flows),
         }
     }
 
@@ -164,7 +115,7 @@ impl Plan {
 
     /// Who steers.
     pub fn steering(&self) -> SteeringMode {
-        self.steering
+        self.hardware.mode
     }
 
     /// What the card is told.
@@ -172,33 +123,23 @@ impl Plan {
         &self.hardware
     }
 
-    /// What one level can modulate and another observe, a sentence each.
-    pub fn residual_channels(&self) -> &[String] {
-        &self.residual
-    }
-
-    /// What is allowed but may not be meant, a sentence each.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
     /// What becomes of a frame from the wire. `header` is its start, at least 18
     /// bytes if it has them; `len` its length before padding.
     #[inline]
     pub fn from_wire(&self, header: &[u8], len: usize) -> WireVerdict {
-        self.rules.arriving(header, len)
+        self.rules.arriving(header, len).map_or_else(WireVerdict::Drop, WireVerdict::Deliver)
     }
 
     /// What becomes of a frame that partition `from` sends; arguments as for
     /// [`Plan::from_wire`].
     #[inline]
     pub fn from_partition(&self, from: usize, header: &[u8], len: usize) -> SendVerdict {
-        self.rules.sent(from, header, len)
+        self.rules.sent(from, header, len).unwrap_or_else(SendVerdict::Refuse)
     }
 
     /// Whether `partition` gets this frame from the wire.
     #[inline]
     pub fn accepts(&self, partition: usize, header: &[u8], len: usize) -> bool {
-        self.rules.accepts(partition, header, len)
+        self.rules.arriving(header, len).is_ok_and(|to| to.contains(partition))
     }
 }

@@ -10,21 +10,8 @@ use core::ops::Deref;
 use lockgate_rss::{HashKinds, Key};
 use serde::Deserialize;
 
-use crate::device::Device;
-use crate::frame::Segment;
-use crate::mac::Mac;
 use crate::parse::{hash, within, word};
-use crate::partition::{Attach, Multicast, Wire};
-use crate::rate::BitRate;
-
-/// A place in the policy text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Line, from 1.
-    pub line: u32,
-    /// Column in characters, from 1.
-    pub column: u32,
-}
+use crate::{Attach, BitRate, Device, Mac, Multicast, Segment, Wire};
 
 /// A value and where it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +54,6 @@ pub struct Policy {
     /// `[[flow]]`, in the order of the file.
     #[serde(default, rename = "flow")]
     pub flows: Vec<Flow>,
-    /// The text, to turn offsets into places.
-    #[serde(skip)]
-    pub(crate) text: String,
 }
 
 /// `[nic]`: the card and who drives it.
@@ -91,14 +75,6 @@ pub struct Nic {
 pub struct Levels {
     /// Their names, lowest first.
     pub order: Vec<At<String>>,
-}
-
-impl Deref for Levels {
-    type Target = [At<String>];
-
-    fn deref(&self) -> &[At<String>] {
-        &self.order
-    }
 }
 
 /// `[wire]`: what arrives at a model.
@@ -149,8 +125,13 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// Whether RSS has to spread over its queues.
+    pub(crate) fn spreads(&self) -> bool {
+        *self.queues > 1 && self.wire.receives()
+    }
+
     /// Its segments; the untagged one has the place of the name when none is listed.
-    pub(crate) fn segments(&self) -> impl Iterator<Item = At<Segment>> {
+    pub fn segments(&self) -> impl Iterator<Item = At<Segment>> {
         let untagged = At { value: Segment::UNTAGGED, at: self.name.at };
         let default = self.vlans.is_empty().then_some(untagged);
         self.vlans.iter().copied().chain(default)

@@ -3,6 +3,7 @@
 //! A rate is a whole number of bits per second, so no rounding hides in it.
 //! Not here: which rates a card can hold (`check`).
 
+use alloc::format;
 use core::fmt;
 use core::str::FromStr;
 
@@ -53,22 +54,11 @@ impl FromStr for BitRate {
 /// `number` times `scale`, where every decimal place must be worth whole bits.
 fn scaled(number: &str, scale: u64) -> Option<u64> {
     let (whole, places) = number.split_once('.').unwrap_or((number, "0"));
-    let mut total = decimal(whole)?.checked_mul(scale)?;
-    decimal(places)?;
-    let mut worth = scale;
-    for digit in places.bytes().map(|b| u64::from(b - b'0')) {
-        if digit != 0 && !worth.is_multiple_of(10) {
-            return None;
-        }
-        worth /= 10;
-        total = total.checked_add(digit * worth)?;
-    }
-    Some(total)
-}
-
-fn decimal(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let digits = (plain(whole) && plain(places)).then(|| format!("{whole}{places}"))?;
+    let worth = 10_u64.checked_pow(places.len() as u32)?;
+    let bits = digits.parse::<u64>().ok()?.checked_mul(scale)?;
+    bits.is_multiple_of(worth).then_some(bits / worth)
 }
 
 #[cfg(test)]

@@ -11,11 +11,14 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::frame::{FrameHeader, HEADER, MAC_CONTROL, TAG};
-use crate::mac::Mac;
-use crate::partition::{MAX_PARTITIONS, Multicast, PartitionSet};
-use crate::plan::PartitionPlan;
-use crate::verdict::{Reason, SendVerdict, WireVerdict};
+use crate::frame::{HEADER, MAC_CONTROL, TAG};
+use crate::{
+    FrameHeader, MAX_PARTITIONS, Mac, Multicast, Partition, PartitionSet, Policy, Reason,
+    SendVerdict,
+};
+
+/// What a frame gets, or why it gets nothing.
+type Judged<T> = Result<T, Reason>;
 
 /// The tables behind the verdicts; sets of partitions are bit masks.
 #[derive(Debug, Clone)]
@@ -24,9 +27,8 @@ pub(crate) struct Rules {
     longest: usize,
     /// Who is on each segment, by VID. VID 4095 stays empty.
     members: Box<[u64; 4096]>,
-    /// Who takes each address: owners of unicast, listeners of multicast.
+    /// Who takes each address: owners of unicast, listeners of multicast, broadcast too.
     takers: AddressTable,
-    broadcast: u64,
     all_multicast: u64,
     receives: u64,
     sends: u64,
@@ -35,30 +37,29 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The tables of `partitions`; `flows` are pairs (from, to) of their numbers.
-    pub(crate) fn new(
-        partitions: &[PartitionPlan],
-        mtu: u16,
-        flows: impl Iterator<Item = (usize, usize)>,
-    ) -> Self {
+    /// The tables of a policy; `flows` are pairs (from, to) of numbers of partitions.
+    pub(crate) fn new(policy: &Policy, flows: impl Iterator<Item = (usize, usize)>) -> Self {
+        let addresses = |p: &Partition| p.macs.len() + p.multicast.listed().len();
         let mut rules = Self {
-            longest: usize::from(mtu) + HEADER,
+            longest: usize::from(*policy.nic.mtu) + HEADER,
             members: Box::new([0; 4096]),
-            takers: AddressTable::new(addresses(partitions)),
-            broadcast: 0,
+            takers: AddressTable::new(1 + policy.partitions.iter().map(addresses).sum::<usize>()),
             all_multicast: 0,
             receives: 0,
             sends: 0,
             flows: [0; MAX_PARTITIONS],
         };
-        for (p, partition) in partitions.iter().enumerate() {
+        for (p, partition) in policy.partitions.iter().enumerate() {
             let when = |yes: bool| u64::from(yes) << p;
-            rules.broadcast |= when(partition.broadcast);
+            rules.takers.insert(Mac::BROADCAST, when(partition.broadcast));
             rules.all_multicast |= when(partition.multicast == Multicast::All);
             rules.receives |= when(partition.wire.receives());
             rules.sends |= when(partition.wire.sends());
-            for segment in &partition.vlans {
+            for segment in partition.segments() {
                 rules.members[usize::from(segment.vid())] |= when(true);
+            }
+            for mac in partition.macs.iter().chain(partition.multicast.listed()) {
+                rules.takers.insert(mac.value, when(true));
             }
         }
         for (from, to) in flows {
@@ -67,46 +68,25 @@ impl Rules {
         rules
     }
 
-    /// What becomes of a frame from the wire.
+    /// Who gets a frame from the wire.
     #[inline]
-    pub(crate) fn arriving(&self, header: &[u8], len: usize) -> WireVerdict {
-        let frame = match self.admit(header, len) {
-            Ok(frame) => frame,
-            Err(reason) => return WireVerdict::Drop(reason),
-        };
-        let members = self.members_of(&frame);
-        if members == 0 {
-            return WireVerdict::Drop(Reason::UnknownVlan);
-        }
-        let takers = members & self.takers_of(frame.dst);
-        if takers == 0 {
-            return WireVerdict::Drop(Reason::UnknownMac);
-        }
-        match takers & self.receives {
-            0 => WireVerdict::Drop(Reason::NotPermitted),
-            to => WireVerdict::Deliver(PartitionSet::from_bits(to)),
-        }
-    }
-
-    /// Whether `partition` gets this frame from the wire.
-    #[inline]
-    pub(crate) fn accepts(&self, partition: usize, header: &[u8], len: usize) -> bool {
-        self.admit(header, len).is_ok_and(|frame| {
-            let to = self.receives & self.members_of(&frame) & self.takers_of(frame.dst);
-            PartitionSet::from_bits(to).contains(partition)
-        })
-    }
-
-    /// What becomes of a frame that partition `from` sends.
-    #[inline]
-    pub(crate) fn sent(&self, from: usize, header: &[u8], len: usize) -> SendVerdict {
-        self.send(from, header, len).unwrap_or_else(SendVerdict::Refuse)
-    }
-
-    #[inline]
-    fn send(&self, from: usize, header: &[u8], len: usize) -> Result<SendVerdict, Reason> {
+    pub(crate) fn arriving(&self, header: &[u8], len: usize) -> Judged<PartitionSet> {
         let frame = self.admit(header, len)?;
-        let sender = |set: u64| PartitionSet::from_bits(set).contains(from);
+        let members = self.members_of(&frame);
+        let takers = members & self.takers_of(frame.dst);
+        match takers & self.receives {
+            0 if members == 0 => Err(Reason::UnknownVlan),
+            0 if takers == 0 => Err(Reason::UnknownMac),
+            0 => Err(Reason::NotPermitted),
+            to => Ok(PartitionSet(to)),
+        }
+    }
+
+    /// Where a frame goes that partition `from` sends.
+    #[inline]
+    pub(crate) fn sent(&self, from: usize, header: &[u8], len: usize) -> Judged<SendVerdict> {
+        let frame = self.admit(header, len)?;
+        let sender = |set: u64| PartitionSet(set).contains(from);
         if is_bridge_control(frame.dst) {
             return Err(Reason::ControlFrame);
         }
@@ -122,16 +102,13 @@ impl Rules {
         let to = takers & self.flows.get(from).copied().unwrap_or(0);
         let local = takers != 0 && !frame.dst.is_multicast();
         let wire = !local && sender(self.sends);
-        if to == 0 && !wire {
-            return Err(Reason::FlowDenied);
-        }
-        let to = PartitionSet::from_bits(to);
-        Ok(SendVerdict::Send { to, wire })
+        let send = SendVerdict::Send { to: PartitionSet(to), wire };
+        (to != 0 || wire).then_some(send).ok_or(Reason::FlowDenied)
     }
 
     /// The checks that both directions begin with.
     #[inline]
-    fn admit(&self, header: &[u8], len: usize) -> Result<FrameHeader, Reason> {
+    fn admit(&self, header: &[u8], len: usize) -> Judged<FrameHeader> {
         // Bytes past the frame's end may be stale, and padding counts as zeros.
         let own = header.get(..len).unwrap_or(header);
         let frame = FrameHeader::parse(own).ok_or(Reason::Runt)?;
@@ -152,10 +129,8 @@ impl Rules {
     /// Who takes frames to `dst`, on any segment.
     #[inline]
     fn takers_of(&self, dst: Mac) -> u64 {
-        if dst.is_broadcast() {
-            return self.broadcast;
-        }
-        let all = if dst.is_multicast() { self.all_multicast } else { 0 };
+        let group = dst.is_multicast() && !dst.is_broadcast();
+        let all = if group { self.all_multicast } else { 0 };
         all | self.takers.get(dst)
     }
 }
@@ -163,19 +138,6 @@ impl Rules {
 /// 01:80:c2:00:00:00 to 0f: addresses that no bridge forwards (IEEE 802.1Q, 8.6.3).
 const fn is_bridge_control(dst: Mac) -> bool {
     dst.as_u64() >> 4 == 0x0180_c200_0000 >> 4
-}
-
-/// Every address that some partition takes by name, with the partition's number.
-fn addresses(partitions: &[PartitionPlan]) -> Vec<(Mac, usize)> {
-    let mut all = Vec::new();
-    for (p, partition) in partitions.iter().enumerate() {
-        let listed: &[Mac] = match &partition.multicast {
-            Multicast::List(macs) => macs,
-            Multicast::All => &[],
-        };
-        all.extend(partition.macs.iter().chain(listed).map(|mac| (*mac, p)));
-    }
-    all
 }
 
 /// Addresses to sets of partitions: open addressing, at most a quarter full.
@@ -189,18 +151,18 @@ struct AddressTable {
 const FREE: u64 = u64::MAX;
 
 impl AddressTable {
-    fn new(entries: Vec<(Mac, usize)>) -> Self {
-        let size = (4 * entries.len()).next_power_of_two().max(4);
-        let shift = u64::BITS - size.trailing_zeros();
-        let mut table = Self { slots: vec![(FREE, 0); size], shift };
-        for (mac, partition) in entries {
-            let mut probe = table.probe(mac);
-            let fits = |at: &usize| [FREE, mac.as_u64()].contains(&table.slots[*at].0);
-            if let Some(at) = probe.find(fits) {
-                table.slots[at] = (mac.as_u64(), table.slots[at].1 | 1 << partition);
-            }
+    /// An empty table for up to `count` addresses.
+    fn new(count: usize) -> Self {
+        let size = (4 * count).next_power_of_two().max(4);
+        Self { slots: vec![(FREE, 0); size], shift: u64::BITS - size.trailing_zeros() }
+    }
+
+    /// Adds `partitions` to those of `mac`.
+    fn insert(&mut self, mac: Mac, partitions: u64) {
+        let fits = |at: &usize| [FREE, mac.as_u64()].contains(&self.slots[*at].0);
+        if let Some(at) = self.probe(mac).find(fits) {
+            self.slots[at] = (mac.as_u64(), self.slots[at].1 | partitions);
         }
-        table
     }
 
     #[inline]
@@ -245,7 +207,8 @@ mod tests {
             for (n, partition) in &entries {
                 *map.entry(mac(*n)).or_insert(0) |= 1_u64 << partition;
             }
-            let table = AddressTable::new(entries.iter().map(|(n, p)| (mac(*n), *p)).collect());
+            let mut table = AddressTable::new(entries.len());
+            entries.iter().for_each(|(n, partition)| table.insert(mac(*n), 1 << partition));
             for n in 0..400 {
                 prop_assert_eq!(table.get(mac(n)), map.get(&mac(n)).copied().unwrap_or(0));
             }
@@ -260,7 +223,8 @@ mod tests {
                 octets[octet] = n;
                 Mac::new(octets)
             };
-            let table = AddressTable::new((0..128).map(|n| (mac(n), 0)).collect());
+            let mut table = AddressTable::new(128);
+            (0..128).for_each(|n| table.insert(mac(n), 1));
             for n in 0..=255 {
                 let used = |at: &usize| table.slots[*at].0 != FREE;
                 assert!(table.probe(mac(n)).take_while(used).count() <= 8, "octet {octet}, {n}");

@@ -2,7 +2,7 @@
 //!
 //! Not here: which frame gets which verdict (`rules`).
 
-use crate::partition::PartitionSet;
+use crate::PartitionSet;
 
 /// Why a frame was dropped or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use lockgate_vmdq::{
-    Capabilities, HardwarePlan, Machine, Mode, Plan, Policy, Reason, SendVerdict, WireVerdict,
+    Capabilities, HardwarePlan, Machine, Plan, Policy, Reason, SendVerdict, SteeringMode,
+    WireVerdict,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -288,12 +289,12 @@ fn card_takes(hardware: &HardwarePlan, p: usize, frame: &[u8]) -> bool {
             let index = sixth * 16 + fifth / 16;
             pool.multicast && hardware.multicast[index / 32] >> (index % 32) & 1 == 1
         }
-        dst => hardware.macs.iter().any(|f| f.mac.as_u64() == dst && has(f.pools)),
+        dst => hardware.macs.iter().any(|(mac, pools)| mac.as_u64() == dst && has(*pools)),
     };
     let segment = match frame[12..14] {
         [0x81, 0x00] => {
             let vid = u16::from_be_bytes([frame[14], frame[15]]) & 0xfff;
-            hardware.vlans.iter().any(|f| f.vid == vid && has(f.pools))
+            hardware.vlans.get(&vid).is_some_and(|pools| has(*pools))
         }
         _ => pool.untagged,
     };
@@ -374,7 +375,9 @@ proptest! {
         frames in prop::collection::vec(frame(), 30),
     ) {
         let plan = case.plan(&Capabilities::I82574);
-        prop_assert_eq!(plan.hardware().mode, Mode::Software { queues: 2 });
+        prop_assert_eq!(plan.hardware().mode, SteeringMode::Software);
+        let whole = &plan.hardware().pools[0];
+        prop_assert_eq!(whole.queues, if whole.receive { 2 } else { 0 });
         prop_assert_eq!(plan.hardware().pools.len(), 1);
         for frame in frames {
             let expected = oracle::from_wire(&case, &frame);

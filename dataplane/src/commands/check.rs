@@ -4,7 +4,7 @@
 
 use lockgate_vmdq::Plan;
 
-use super::{describe, load};
+use super::{Loaded, describe, load, residual};
 use crate::cli::CheckArgs;
 use crate::error::Failure;
 use crate::table::{Align, Table};
@@ -20,10 +20,10 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     let facts = describe::facts(&loaded, &plan)?;
     let blocks = [
         ("", facts),
-        ("partitions", partitions(&plan)),
+        ("partitions", partitions(&loaded, &plan)),
         ("flows", describe::flows(&loaded.policy)),
-        ("residual channels", describe::list(plan.residual_channels())),
-        ("notes", describe::list(plan.notes())),
+        ("residual channels", describe::list(&residual::channels(&plan))),
+        ("notes", describe::list(&residual::notes(&loaded.policy, &plan))),
     ];
     for (heading, lines) in blocks {
         describe::push_block(&mut text, heading, &lines);
@@ -31,10 +31,10 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn partitions(plan: &Plan) -> Vec<String> {
+fn partitions(loaded: &Loaded, plan: &Plan) -> Vec<String> {
     let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
-    for partition in plan.partitions() {
+    for (partition, policy) in plan.partitions().iter().zip(&loaded.policy.partitions) {
         let segments: Vec<_> =
             partition.vlans.iter().map(|segment| describe::segment(*segment)).collect();
         let addresses: Vec<_> = partition.macs.iter().map(ToString::to_string).collect();
@@ -42,7 +42,7 @@ fn partitions(plan: &Plan) -> Vec<String> {
             partition.name.as_str(),
             partition.level.as_deref().unwrap_or("-"),
             &segments.join(" "),
-            partition.wire.name(),
+            describe::wire(policy.wire),
             &partition.queues.to_string(),
             &addresses.join(" "),
         ]);

@@ -2,7 +2,7 @@
 //!
 //! Not here: which of them a command prints.
 
-use lockgate_vmdq::{Plan, Policy, Segment, SteeringMode};
+use lockgate_vmdq::{Plan, Policy, Segment, SteeringMode, Wire};
 
 use super::Loaded;
 use crate::error::Failure;
@@ -68,6 +68,16 @@ pub(super) fn segment(segment: Segment) -> String {
     match segment.vid() {
         0 => "untagged".to_owned(),
         vid => format!("vlan{vid}"),
+    }
+}
+
+/// A partition's ways of the wire, in the word of the policy file.
+pub(super) fn wire(wire: Wire) -> &'static str {
+    match wire {
+        Wire::None => "none",
+        Wire::In => "in",
+        Wire::Out => "out",
+        Wire::Both => "both",
     }
 }
 

@@ -8,6 +8,7 @@ pub mod check;
 mod describe;
 pub mod nic;
 pub mod plan;
+mod residual;
 pub mod rss;
 pub mod run;
 

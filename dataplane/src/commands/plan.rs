@@ -6,9 +6,11 @@
 mod dot;
 mod json;
 
-use lockgate_vmdq::{HardwarePlan, Multicast, PartitionPlan, Plan, PoolPlan, SteeringMode};
+use lockgate_vmdq::{
+    HardwarePlan, Mac, Multicast, PartitionPlan, Plan, Policy, PoolPlan, SteeringMode,
+};
 
-use super::{Loaded, describe, load};
+use super::{Loaded, describe, load, residual};
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::error::Failure;
 use crate::table::{Align, Table};
@@ -32,15 +34,15 @@ fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
     let hardware = plan.hardware();
     let blocks = [
         ("", describe::facts(loaded, plan)?),
-        ("partitions", partitions(plan)),
+        ("partitions", partitions(&loaded.policy, plan)),
         ("flows", describe::flows(&loaded.policy)),
         ("pools", pools(plan)),
         ("MAC filters", mac_filters(plan)),
         ("VLAN filters", vlan_filters(plan)),
         ("RSS", rss(hardware)),
         ("multicast", multicast(hardware)),
-        ("residual channels", describe::list(plan.residual_channels())),
-        ("notes", describe::list(plan.notes())),
+        ("residual channels", describe::list(&residual::channels(plan))),
+        ("notes", describe::list(&residual::notes(&loaded.policy, plan))),
     ];
     for (heading, lines) in blocks {
         describe::push_block(&mut text, heading, &lines);
@@ -48,17 +50,17 @@ fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn partitions(plan: &Plan) -> Vec<String> {
+fn partitions(policy: &Policy, plan: &Plan) -> Vec<String> {
     let heading =
         ["name", "level", "wire", "broadcast", "multicast", "weight", "rate", "queues on workers"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
-    for partition in plan.partitions() {
+    for (partition, policy) in plan.partitions().iter().zip(&policy.partitions) {
         table.row([
             partition.name.clone(),
             partition.level.clone().unwrap_or("-".to_owned()),
-            partition.wire.name().to_owned(),
-            yes(partition.broadcast).to_owned(),
-            multicast_words(partition),
+            describe::wire(policy.wire).to_owned(),
+            yes(policy.broadcast).to_owned(),
+            multicast_words(&policy.multicast),
             partition.weight.to_string(),
             partition.rate.map_or("-".to_owned(), |rate| rate.to_string()),
             queue_workers(plan, partition),
@@ -67,8 +69,8 @@ fn partitions(plan: &Plan) -> Vec<String> {
     table.lines()
 }
 
-fn multicast_words(partition: &PartitionPlan) -> String {
-    match &partition.multicast {
+fn multicast_words(multicast: &Multicast) -> String {
+    match multicast {
         Multicast::All => "all".to_owned(),
         Multicast::List(macs) if macs.is_empty() => "none".to_owned(),
         Multicast::List(macs) => format!("{} listed", macs.len()),
@@ -124,17 +126,15 @@ fn pools(plan: &Plan) -> Vec<String> {
 
 fn mac_filters(plan: &Plan) -> Vec<String> {
     let filters = &plan.hardware().macs;
-    let line = |filter: &lockgate_vmdq::MacFilter| {
-        format!("  {}  {}", filter.mac, pool_names(plan, filter.pools))
-    };
+    let line = |(mac, pools): (&Mac, &u64)| format!("  {mac}  {}", pool_names(plan, *pools));
     filters.iter().map(line).collect()
 }
 
 fn vlan_filters(plan: &Plan) -> Vec<String> {
     let filters = &plan.hardware().vlans;
-    let line = |filter: &lockgate_vmdq::VlanFilter| {
-        let note = if filter.vid == 0 { " (priority tags)" } else { "" };
-        format!("  {:>4}  {}{note}", filter.vid, pool_names(plan, filter.pools))
+    let line = |(vid, pools): (&u16, &u64)| {
+        let note = if *vid == 0 { " (priority tags)" } else { "" };
+        format!("  {vid:>4}  {}{note}", pool_names(plan, *pools))
     };
     filters.iter().map(line).collect()
 }

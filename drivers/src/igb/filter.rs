@@ -9,7 +9,7 @@
 use lockgate_regs::igb::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_rss::{HashKind, HashKinds};
-use lockgate_vmdq::{HardwarePlan, Mac, MacFilter, PoolPlan, RssPlan, VlanFilter};
+use lockgate_vmdq::{HardwarePlan, Mac, PoolPlan, RssPlan};
 
 use crate::access::Setting;
 
@@ -32,8 +32,8 @@ fn set_tables(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         settings.extend([Setting::new(at, low), Setting::new(at, high)]);
     }
     for (at, &multicast) in TableWord::all().zip(plan.multicast.iter()) {
-        let vlans = plan.vlans.iter().filter(|vlan| TableWord::of_bit(vlan.vid) == at);
-        let vlans = vlans.fold(0, |word, vlan| word | 1 << (vlan.vid & 31));
+        let vlans = plan.vlans.keys().filter(|vid| TableWord::of_bit(**vid) == at);
+        let vlans = vlans.fold(0, |word, vid| word | 1 << (vid & 31));
         settings
             .extend([Setting::new(at, Mta::new(multicast)), Setting::new(at, Vfta::new(vlans))]);
         settings.push(Setting::new(at, Uta::new(0)));
@@ -94,21 +94,21 @@ fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<Setting>) {
 }
 
 /// The two halves of an address filter.
-fn address(filter: &MacFilter) -> (Ral, Rah) {
-    let [a, b, c, d, e, f] = filter.mac.octets();
+fn address((mac, pools): (&Mac, &u64)) -> (Ral, Rah) {
+    let [a, b, c, d, e, f] = mac.octets();
     let high = Rah::new().with_octets(u16::from_le_bytes([e, f]));
     let low = Ral::from(u32::from_le_bytes([a, b, c, d]));
-    (low, high.with_pools(filter.pools as u8).with_valid(true))
+    (low, high.with_pools(*pools as u8).with_valid(true))
 }
 
-/// The address filter of the two halves.
-pub(super) fn mac_filter((low, high): (Ral, Rah)) -> MacFilter {
+/// The address of the two halves, and its pools.
+pub(super) fn mac_filter((low, high): (Ral, Rah)) -> (Mac, u64) {
     let ([a, b, c, d], [e, f]) = (low.octets().to_le_bytes(), high.octets().to_le_bytes());
-    MacFilter { mac: Mac::new([a, b, c, d, e, f]), pools: high.pools().into() }
+    (Mac::new([a, b, c, d, e, f]), high.pools().into())
 }
 
-fn vlvf(filter: &VlanFilter) -> Vlvf {
-    Vlvf::new().with_vid(filter.vid).with_pools(filter.pools as u8).with_enable(true)
+fn vlvf((vid, pools): (&u16, &u64)) -> Vlvf {
+    Vlvf::new().with_vid(*vid).with_pools(*pools as u8).with_enable(true)
 }
 
 /// What a pool takes. Tags stay in the frame, its check sequence does not.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use lockgate_regs::Index;
 use lockgate_regs::igb::{Pool, RarIndex, Rctl, RetaWord, Status, VlvfIndex};
-use lockgate_vmdq::{BitRate, HardwarePlan, Mode, Plan};
+use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
 use crate::access::Registers;
 use crate::device::Card;
@@ -136,14 +136,13 @@ impl Drop for Igb {
 
 /// Refuses a plan that was not made for this card; `Policy::check` makes none.
 fn check(plan: &HardwarePlan) -> Result<(), Error> {
-    let known = |pools: u64| pools < 1 << Pool::COUNT;
+    let known = |pools: &u64| *pools < 1 << Pool::COUNT;
     let entries = 4 * RetaWord::COUNT as usize;
-    let fits = plan.mode == Mode::Pools
+    let fits = plan.mode == SteeringMode::Pools
         && plan.pools.len() == Pool::COUNT as usize
         && plan.macs.len() <= RarIndex::COUNT as usize
         && plan.vlans.len() <= VlvfIndex::COUNT as usize
-        && plan.macs.iter().all(|mac| known(mac.pools))
-        && plan.vlans.iter().all(|vlan| known(vlan.pools))
+        && plan.macs.values().chain(plan.vlans.values()).all(known)
         && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries)
         && plan.pools.iter().all(|pool| pool.queues < 2 || pool.queues == 2 && plan.rss.is_some());
     fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82576" })

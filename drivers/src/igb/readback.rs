@@ -11,7 +11,7 @@
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_rss::Key;
-use lockgate_vmdq::{HardwarePlan, Mode, PoolPlan, RssPlan, VlanFilter};
+use lockgate_vmdq::{HardwarePlan, PoolPlan, RssPlan, SteeringMode};
 
 use super::filter::{hash_kinds, mac_filter, settings};
 use super::{Igb, RECEIVING};
@@ -23,9 +23,9 @@ impl Igb {
         let registers = &self.registers;
         let addresses = registers.read_all::<Ral>()?.into_iter().zip(registers.read_all::<Rah>()?);
         let vlans = registers.read_all::<Vlvf>()?.into_iter().filter(Vlvf::enable);
-        let vlan = |vlvf: Vlvf| VlanFilter { vid: vlvf.vid(), pools: vlvf.pools().into() };
+        let vlan = |vlvf: Vlvf| (vlvf.vid(), vlvf.pools().into());
         let mut plan = HardwarePlan {
-            mode: Mode::Pools,
+            mode: SteeringMode::Pools,
             rss: self.read_rss()?,
             macs: addresses.filter(|(_, high)| high.valid()).map(mac_filter).collect(),
             vlans: vlans.map(vlan).collect(),
@@ -37,7 +37,7 @@ impl Igb {
         }
         for setting in settings(&plan).iter().chain([&Setting::new((), RECEIVING)]) {
             if !registers.holds(setting)? {
-                plan.mode = Mode::Software { queues: 0 };
+                plan.mode = SteeringMode::Software;
             }
         }
         Ok(plan)

@@ -191,12 +191,12 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
 fn a_plan_for_another_card_is_refused() {
     let mut hardware = plan().hardware().clone();
     assert!(check(&hardware).is_ok());
-    hardware.macs.iter_mut().for_each(|mac| mac.pools = 1 << 8);
+    hardware.macs.values_mut().for_each(|pools| *pools = 1 << 8);
     assert!(matches!(check(&hardware), Err(Error::Plan { .. })));
     let mut hardware = plan().hardware().clone();
     hardware.rss = None;
     assert!(check(&hardware).is_err(), "two queues need RSS");
-    hardware.mode = Mode::Software { queues: 1 };
+    hardware.mode = SteeringMode::Software;
     assert!(check(&hardware).is_err());
 }
 

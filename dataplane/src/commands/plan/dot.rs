@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use lockgate_vmdq::{PartitionPlan, Plan, Policy};
+use lockgate_vmdq::{Partition, PartitionPlan, Plan, Policy};
 
 use crate::commands::describe;
 
@@ -22,7 +22,7 @@ pub(super) fn dot(policy: &Policy, plan: &Plan) -> String {
         let _ = writeln!(text, "  {};", node(partition));
     }
     push_rows(&mut text, policy, plan);
-    push_segments(&mut text, plan);
+    push_segments(&mut text, policy);
     for flow in &policy.flows {
         let look = match &flow.downgrade {
             None => "style = bold".to_owned(),
@@ -65,15 +65,16 @@ fn push_rows(text: &mut String, policy: &Policy, plan: &Plan) {
     }
 }
 
-fn push_segments(text: &mut String, plan: &Plan) {
-    let on_wire = |p: &&PartitionPlan| p.wire.sends() || p.wire.receives();
-    let members: Vec<_> = plan.partitions().iter().filter(on_wire).collect();
-    let segments: BTreeSet<_> = members.iter().flat_map(|p| &p.vlans).collect();
+fn push_segments(text: &mut String, policy: &Policy) {
+    let on_wire = |p: &&Partition| p.wire.sends() || p.wire.receives();
+    let members: Vec<_> = policy.partitions.iter().filter(on_wire).collect();
+    let on = |p: &Partition| p.segments().map(|on| on.value).collect::<Vec<_>>();
+    let segments: BTreeSet<_> = members.iter().flat_map(|p| on(p)).collect();
     for segment in segments {
         // A partition's name has no blank, so this can be none.
-        let place = quote(&format!("wire {}", describe::segment(*segment)));
+        let place = quote(&format!("wire {}", describe::segment(segment)));
         let _ = writeln!(text, "  {place} [shape = ellipse, style = dashed];");
-        for partition in members.iter().filter(|p| p.vlans.contains(segment)) {
+        for partition in members.iter().filter(|p| on(p).contains(&segment)) {
             let name = quote(&partition.name);
             let dir = match (partition.wire.sends(), partition.wire.receives()) {
                 (true, true) => "both",

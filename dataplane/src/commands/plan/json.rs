@@ -15,18 +15,19 @@
 
 use lockgate_rss::HashKinds;
 use lockgate_vmdq::{
-    BitRate, Flow, HardwarePlan, Multicast, PartitionPlan, Plan, PoolPlan, Segment, SteeringMode,
+    BitRate, Flow, HardwarePlan, Multicast, Partition, PartitionPlan, Plan, PoolPlan, Segment,
+    SteeringMode,
 };
 use serde_json::{Value, json};
 
 use super::{multicast_bits, pool_numbers};
-use crate::commands::Loaded;
+use crate::commands::{Loaded, describe, residual};
 use crate::error::Failure;
 
 /// The plan as JSON text.
 pub(super) fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
     let policy = &loaded.policy;
-    let partition = |entry| partition(plan, entry);
+    let both = plan.partitions().iter().zip(&policy.partitions);
     let value = json!({
         "schema": 1,
         "device": policy.nic.device.value.to_string(),
@@ -38,31 +39,30 @@ pub(super) fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         "mtu": plan.mtu(),
         "workers": plan.workers(),
         "levels": policy.levels.order.iter().map(|at| at.value.as_str()).collect::<Value>(),
-        "partitions": plan.partitions().iter().map(partition).collect::<Value>(),
+        "partitions": both.map(|(entry, policy)| partition(plan, entry, policy)).collect::<Value>(),
         "flows": policy.flows.iter().map(flow).collect::<Value>(),
         "hardware": hardware(plan.hardware()),
-        "residual_channels": plan.residual_channels(),
-        "notes": plan.notes(),
+        "residual_channels": residual::channels(plan),
+        "notes": residual::notes(policy, plan),
     });
     Ok(format!("{value:#}\n"))
 }
 
-fn partition(plan: &Plan, entry: &PartitionPlan) -> Value {
+fn partition(plan: &Plan, entry: &PartitionPlan, policy: &Partition) -> Value {
     let queue = |&worker: &usize| json!({ "worker": worker, "core": plan.workers().get(worker) });
-    let texts =
-        |macs: &[lockgate_vmdq::Mac]| macs.iter().map(ToString::to_string).collect::<Value>();
+    let listed = policy.multicast.listed().iter().map(|mac| mac.value.to_string());
     json!({
         "name": entry.name,
         "level": entry.level,
         "cores": entry.cores,
         "queues": entry.queue_workers.iter().map(queue).collect::<Value>(),
-        "macs": texts(&entry.macs),
+        "macs": entry.macs.iter().map(ToString::to_string).collect::<Value>(),
         "vlans": entry.vlans.iter().copied().map(Segment::vid).collect::<Value>(),
-        "wire": entry.wire.name(),
-        "broadcast": entry.broadcast,
-        "multicast": match &entry.multicast {
+        "wire": describe::wire(policy.wire),
+        "broadcast": policy.broadcast,
+        "multicast": match &policy.multicast {
             Multicast::All => json!("all"),
-            Multicast::List(macs) => texts(macs),
+            Multicast::List(_) => listed.collect(),
         },
         "rss": { "key": entry.rss.key.to_string(), "hash": kinds(entry.rss.hash) },
         "tx": { "weight": entry.weight, "rate_bit_s": rate(entry.rate) },
@@ -78,7 +78,7 @@ fn flow(flow: &Flow) -> Value {
 }
 
 fn hardware(hardware: &HardwarePlan) -> Value {
-    let pools = |mask| pool_numbers(mask).collect::<Value>();
+    let pools = |mask: u64| pool_numbers(mask).collect::<Value>();
     let rss = hardware.rss.as_ref().map(
         |rss| json!({ "key": rss.key.to_string(), "hash": kinds(rss.kinds), "table": rss.table }),
     );
@@ -87,10 +87,10 @@ fn hardware(hardware: &HardwarePlan) -> Value {
     json!({
         "rss": rss,
         "macs": macs
-            .map(|filter| json!({ "mac": filter.mac.to_string(), "pools": pools(filter.pools) }))
+            .map(|(mac, mask)| json!({ "mac": mac.to_string(), "pools": pools(*mask) }))
             .collect::<Value>(),
         "vlans": vlans
-            .map(|filter| json!({ "vid": filter.vid, "pools": pools(filter.pools) }))
+            .map(|(vid, mask)| json!({ "vid": vid, "pools": pools(*mask) }))
             .collect::<Value>(),
         "multicast": multicast_bits(hardware).collect::<Value>(),
         "pools": hardware.pools.iter().map(pool).collect::<Value>(),

@@ -1,0 +1,40 @@
+//! What a card without pools is told: one pool that takes whatever some partition may
+//! get.
+//!
+//! Only the e1000e family has such cards. Not here: the filters, which are as ever.
+
+use alloc::vec;
+
+use super::{HardwarePlan, PoolPlan, RssPlan, SteeringMode};
+use crate::Rss;
+use crate::fit::Fit;
+
+impl HardwarePlan {
+    /// The plan of a whole card, from one of a pool for each partition.
+    pub(super) fn without_pools(mut self, fit: &Fit) -> Self {
+        let queues = fit.workers.len().min(fit.card.rx_queues.into()) as u8;
+        self.mode = SteeringMode::Software;
+        self.rss = (queues > 1).then(|| RssPlan::new(Rss::default(), queues, fit.card));
+        self.pools = vec![PoolPlan::whole(&self.pools, queues)];
+        self
+    }
+}
+
+impl PoolPlan {
+    /// The pool that is a whole card and does what any of `pools` does.
+    fn whole(pools: &[Self], queues: u8) -> Self {
+        let any = |does: fn(&Self) -> bool| pools.iter().any(does);
+        let receive = any(|pool| pool.receive);
+        Self {
+            receive,
+            transmit: any(|pool| pool.transmit),
+            broadcast: any(|pool| pool.broadcast),
+            untagged: any(|pool| pool.untagged),
+            multicast: any(|pool| pool.multicast),
+            rss: receive && queues > 1,
+            queues: if receive { queues } else { 0 },
+            max_frame: pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0),
+            ..Self::default()
+        }
+    }
+}
