@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_a_file_is_shared_and_must_lie_inside_it() {
+    fn a_window_of_a_file_is_shared_and_begins_with_a_page_of_it() {
         let file = rustix::fs::memfd_create("pages", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
         let page = rustix::param::page_size();
         rustix::fs::ftruncate(&file, 3 * page as u64).unwrap();
