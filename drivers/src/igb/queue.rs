@@ -95,7 +95,7 @@ impl Igb {
 
 /// The queues that `plan` makes use of: a pool sends by as many as it receives by,
 /// but the limiters are per queue, so one with a rate sends by one.
-fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
+pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
     let (mut rx, mut tx) = (Vec::new(), Vec::new());
     for (at, pool) in Pool::all().zip(&plan.pools) {
         let senders = if pool.rate.is_some() { 1 } else { pool.queues.max(1) };

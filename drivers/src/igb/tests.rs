@@ -253,6 +253,45 @@ fn limits_follow_the_speed_of_the_link_and_flow_control_stays_off() {
 }
 
 #[test]
+fn a_limited_pool_sends_by_one_queue_however_many_it_receives_by() {
+    let mut hardware = plan().hardware().clone();
+    let numbers = |plan: &HardwarePlan| {
+        let (rx, tx) = queue::used(plan);
+        let tx: Vec<u32> = tx.into_iter().map(Index::number).collect();
+        (rx.into_iter().map(Index::number).collect::<Vec<_>>(), tx)
+    };
+    assert_eq!(numbers(&hardware), (vec![0, 8, 1], vec![0, 8, 1]));
+    hardware.pools[1].queues = 2;
+    hardware.pools[0].transmit = false;
+    assert_eq!(numbers(&hardware), (vec![0, 8, 1, 9], vec![1]));
+}
+
+#[test]
+fn statistics_are_whole_and_each_from_its_counter() {
+    let (paper, mut nic, _queues) = started();
+    // GPRC, GORCL, GORCH, GPTC, GOTCL, GOTCH, MPC, CRCERRS, RUC, RFC, ROC, RJC, SSVPC;
+    // RQDPC of queues 2 and 10.
+    let counters = [
+        0x4074, 0x4088, 0x408C, 0x4080, 0x4090, 0x4094, 0x4010, 0x4000, 0x40A4, 0x40A8, 0x40AC,
+        0x40B0, 0x41A0, 0xC0B0, 0xC2B0,
+    ];
+    paper.registers.lock().unwrap().extend(counters.into_iter().zip(1..));
+    let expected = Statistics {
+        rx_good: 1,
+        rx_octets: 3 << 32 | 2,
+        tx_good: 4,
+        tx_octets: 6 << 32 | 5,
+        rx_missed: 7,
+        rx_no_descriptor: vec![0, 0, 14 + 15, 0, 0, 0, 0, 0],
+        rx_crc_errors: 8,
+        rx_undersize: 9 + 10,
+        rx_oversize: 11 + 12,
+        tx_spoofed: 13,
+    };
+    assert_eq!(nic.statistics().unwrap(), expected);
+}
+
+#[test]
 fn bus_mastering_ends_with_the_driver() {
     let (paper, nic, _queues) = started();
     assert_eq!(*paper.master.lock().unwrap(), [true]);
