@@ -37,11 +37,14 @@ const TOEPLITZ: u8 = 5;
 /// # Errors
 /// A usage failure when it cannot be made.
 pub fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let name = folder.display();
+    if folder.exists() && !folder.is_dir() {
+        let help = "name a folder, or move the file away";
+        return Err(Failure::usage(format!("{name} is a file, not a folder"), help));
+    }
     fs::create_dir_all(folder).map_err(|error| {
-        Failure::usage(
-            format!("cannot make the folder {}: {error}", folder.display()),
-            "name a folder that you may write to",
-        )
+        let help = "name a folder that you may write to";
+        Failure::usage(format!("cannot make the folder {name}: {error}"), help)
     })
 }
 
@@ -109,6 +112,14 @@ impl Capture {
     /// A running failure when the disk does not take the rest; nothing is left then.
     pub fn finish(self) -> Result<(), Failure> {
         self.draft.finish()
+    }
+
+    /// Brings everything to the disk, so that only the name is missing.
+    ///
+    /// # Errors
+    /// A running failure when the disk does not take the rest.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        self.draft.settle()
     }
 
     /// The name it will have.

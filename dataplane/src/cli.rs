@@ -46,7 +46,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Frames to replay: SOURCE is `wire` or a partition, FILE pcap or pcapng;
-    /// takes the place of every replay in the policy
+    /// takes the place of the policy's own replay of that source
     #[arg(long, value_name = "SOURCE=FILE", value_parser = parse_replay)]
     pub replay: Vec<ReplayArg>,
     /// Write wire.pcapng and one PARTITION.pcapng each into this folder

@@ -19,31 +19,47 @@ const BUFFER_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 pub struct Draft {
     writer: BufWriter<File>,
-    temporary: PathBuf,
+    /// Where it is until it is finished; `None` for what cannot be replaced.
+    temporary: Option<PathBuf>,
     target: PathBuf,
-    finished: bool,
 }
 
 impl Draft {
-    /// Begins the file that will be `target`; its folder must exist.
+    /// Begins the file that will be `target`; its folder must exist. A link keeps
+    /// leading to its file. A device or pipe is written as it is: putting a file in
+    /// its place would take it from everybody else.
     ///
     /// # Errors
     /// A usage failure when the folder takes no new file or `target` is a folder.
     pub fn create(target: &Path) -> Result<Self, Failure> {
-        if target.is_dir() {
-            return Err(Failure::usage(
-                format!("{} is a folder, not a file", target.display()),
-                "name a file inside it, or move it away",
-            ));
-        }
-        let temporary = temporary_name(target)?;
-        let file = File::create(&temporary).map_err(|error| cannot_create(target, &error))?;
-        Ok(Self {
-            writer: BufWriter::with_capacity(BUFFER_BYTES, file),
-            temporary,
-            target: target.to_owned(),
-            finished: false,
-        })
+        let target = resolve(target)?;
+        let temporary = match is_special(&target) {
+            true => None,
+            false => Some(temporary_name(&target)?),
+        };
+        let opened = match &temporary {
+            Some(path) => File::create(path),
+            None => File::options().write(true).open(&target),
+        };
+        let file = opened.map_err(|error| cannot_create(&target, &error))?;
+        Ok(Self { writer: BufWriter::with_capacity(BUFFER_BYTES, file), temporary, target })
+    }
+
+    /// Whether `target` could be begun, without a trace.
+    ///
+    /// # Errors
+    /// As for [`Draft::create`].
+    pub fn check(target: &Path) -> Result<(), Failure> {
+        // Opening a pipe would already tell its reader something.
+        if is_special(target) { Ok(()) } else { Self::create(target).map(drop) }
+    }
+
+    /// Brings everything to the disk, so that only the name is missing.
+    ///
+    /// # Errors
+    /// A running failure when the disk does not take the rest.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| cannot_write(&self.target, &error))
     }
 
     /// Gives the file its name, in place of an older one.
@@ -51,11 +67,12 @@ impl Draft {
     /// # Errors
     /// A running failure when the disk does not take the rest; nothing is left then.
     pub fn finish(mut self) -> Result<(), Failure> {
-        self.writer
-            .flush()
-            .and_then(|()| fs::rename(&self.temporary, &self.target))
-            .map_err(|error| cannot_write(&self.target, &error))?;
-        self.finished = true;
+        self.settle()?;
+        if let Some(temporary) = &self.temporary {
+            fs::rename(temporary, &self.target)
+                .map_err(|error| cannot_write(&self.target, &error))?;
+        }
+        self.temporary = None;
         Ok(())
     }
 
@@ -77,9 +94,9 @@ impl Write for Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if !self.finished {
+        if let Some(temporary) = &self.temporary {
             // Nobody is left to tell, and a leftover does no harm.
-            let _ = fs::remove_file(&self.temporary);
+            let _ = fs::remove_file(temporary);
         }
     }
 }
@@ -90,6 +107,26 @@ pub fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         format!("cannot write {}: {error}", path.display()),
         "make room on its disk, or name another folder",
     )
+}
+
+/// Where `target` really is.
+fn resolve(target: &Path) -> Result<PathBuf, Failure> {
+    let name = target.display();
+    if target.is_dir() || name.to_string().ends_with('/') {
+        let help = "name a file inside it, or move it away";
+        return Err(Failure::usage(format!("{name} is a folder, not a file"), help));
+    }
+    if target.is_symlink() {
+        return fs::canonicalize(target).map_err(|error| {
+            Failure::usage(format!("{name} is a link that leads nowhere: {error}"), "remove it")
+        });
+    }
+    Ok(target.to_owned())
+}
+
+/// There already, and neither file nor folder.
+fn is_special(target: &Path) -> bool {
+    fs::metadata(target).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Hidden, and of this process, so that runs side by side do not meet in it.
@@ -125,6 +162,37 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_device_is_written_and_not_replaced() {
+        let mut draft = Draft::create(Path::new("/dev/null")).unwrap();
+        draft.write_all(b"gone").unwrap();
+        draft.finish().unwrap();
+        assert!(is_special(Path::new("/dev/null")));
+    }
+
+    #[test]
+    fn a_link_keeps_leading_to_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mut draft = Draft::create(&link).unwrap();
+        draft.write_all(b"new").unwrap();
+        draft.finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        fs::remove_file(&file).unwrap();
+        assert_eq!(Draft::create(&link).unwrap_err().status(), 2, "a link to nothing");
+    }
+
+    #[test]
+    fn a_name_that_ends_in_a_slash_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("{}/x/", folder.path().display());
+        assert_eq!(Draft::check(Path::new(&name)).unwrap_err().status(), 2);
+        assert_eq!(names(folder.path()), [""; 0]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn slot_bytes(mtu: u16) -> u32 {
 }
 
 fn create(name: &str, geometry: Geometry) -> Result<(Lane, Endpoint), Failure> {
-    let help = "free some memory, or lower nic.mtu";
+    let help = "free some memory or lower nic.mtu; for open files raise `ulimit -n`";
     let lane = Lane::create(name, geometry).map_err(|error| {
         Failure::running(format!("cannot make the lane of {name}: {error}"), help)
     })?;

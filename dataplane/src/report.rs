@@ -51,7 +51,7 @@ impl Report {
     /// # Errors
     /// A usage failure when its folder takes no new file or it is a folder.
     pub fn check_target(path: &Path) -> Result<(), Failure> {
-        Draft::create(path).map(drop)
+        Draft::check(path)
     }
 
     /// Writes the report to `path` as JSON, whole or not at all.

@@ -5,7 +5,9 @@
 //! [`Failure`] it ends with. Not here: words into arguments ([`crate::cli`]).
 
 pub mod check;
+mod console;
 mod describe;
+mod inputs;
 pub mod nic;
 pub mod plan;
 mod residual;

@@ -161,9 +161,9 @@ impl Edge<'_> {
             captures.extend(capture);
             counts
         });
-        for capture in captures {
-            capture.finish()?;
-        }
+        // Names come last, so that a full disk leaves the captures of an earlier run whole.
+        captures.iter_mut().try_for_each(Capture::settle)?;
+        captures.into_iter().try_for_each(Capture::finish)?;
         Ok(FarSide { latencies, sent: counts, cable, whole, lossless })
     }
 }

@@ -9,6 +9,7 @@
 
 mod watch;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
@@ -134,18 +135,25 @@ impl Run<'_> {
         self.observer.ready(&self.device, link.up);
 
         let (served, queues) = thread::scope(|scope| {
-            let workers: Vec<_> = assignments
+            let workers = assignments
                 .into_iter()
                 .zip(&stats)
                 .zip(plan.workers())
                 .map(|((assignment, stats), &core)| {
                     let worker = Worker::new(plan, stats, &control, assignment, overflow);
-                    scope.spawn(move || {
+                    thread::Builder::new().spawn_scoped(scope, move || {
                         cores::pin(&[core]);
                         worker.run(clock)
                     })
                 })
-                .collect();
+                .collect::<Result<Vec<_>, _>>();
+            let workers = match workers {
+                Ok(workers) => workers,
+                Err(error) => {
+                    control.abort_at(0);
+                    return (Err(no_thread(&error)), Vec::new());
+                }
+            };
             cores::pin(&endpoint_cores(plan));
             let mut shift = Shift {
                 edge: &mut edge,
@@ -228,6 +236,11 @@ struct Shift<'a, 'r> {
     control: &'a Control,
     clock: Clock,
     stats: &'a [WorkerStats],
+}
+
+fn no_thread(error: &io::Error) -> Failure {
+    let help = "raise the limit on processes (`ulimit -u`, or the container's)";
+    Failure::running(format!("cannot start a worker: {error}"), help)
 }
 
 /// Every core that an endpoint of `plan` may use.

@@ -1,0 +1,104 @@
+//! The captures that a run reads, and the files that it must not write over.
+
+use std::path::{Path, PathBuf};
+
+use lockgate_vmdq::{Attach, Device, Partition, Policy};
+
+use super::Loaded;
+use crate::cli::{ReplayArg, RunArgs};
+use crate::edge::Sources;
+use crate::error::Failure;
+use crate::replay::Replay;
+
+/// Opens and checks the policy's replays, each unless an option names its source.
+pub(super) fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, Failure> {
+    let policy = &loaded.policy;
+    let options = &args.replay;
+    let model = !matches!(policy.nic.device.value, Device::Pci(_));
+    refuse_strangers(policy, options, model)?;
+    let chosen = |name: &str| options.iter().rev().find(|option| option.source == name);
+    let open = |name: &str, own: Option<&String>| match (chosen(name), own) {
+        (Some(option), _) => Replay::open(&option.file).map(Some),
+        (None, Some(file)) => Replay::open(&loaded.folder().join(file)).map(Some),
+        (None, None) => Ok(None),
+    };
+    // A real card has a wire of its own.
+    let wire = match model {
+        true => open("wire", policy.wire.replay.as_ref().map(|at| &at.value))?,
+        false => None,
+    };
+    let partitions = policy
+        .partitions
+        .iter()
+        .map(|partition| open(&partition.name.value, own_replay(partition)?))
+        .collect::<Result<_, _>>()?;
+    Ok(Sources { wire, partitions, rate: args.rate.map(Into::into) })
+}
+
+fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
+    for option in options {
+        let source = option.source.as_str();
+        if source == "wire" && !model {
+            return Err(Failure::usage(
+                "--replay wire= needs a model: a real card has a wire of its own",
+                "send the frames from the other end of the cable",
+            ));
+        }
+        if source != "wire" && !policy.partitions.iter().any(|p| p.name.value == source) {
+            return Err(Failure::usage(
+                format!("--replay names {source}, which is no partition of the policy"),
+                "name `wire` or a partition",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What a partition's own `attach` replays.
+fn own_replay(partition: &Partition) -> Result<Option<&String>, Failure> {
+    let kind = match &partition.attach.value {
+        Attach::Pcap { replay } => return Ok(replay.as_ref()),
+        Attach::Memif { .. } => "memif",
+        Attach::VhostUser { .. } => "vhost-user",
+        Attach::Tap { .. } => "tap",
+    };
+    Err(Failure::usage(
+        format!(
+            "partition {} attaches by {kind}, which this version cannot do yet",
+            partition.name.value
+        ),
+        "use attach = { kind = \"pcap\" }",
+    ))
+}
+
+/// Refuses outputs that would replace an input or each other.
+pub(super) fn refuse_overwriting(loaded: &Loaded, args: &RunArgs) -> Result<(), Failure> {
+    let own = loaded.policy.partitions.iter().filter_map(|partition| own_replay(partition).ok()?);
+    let own = own.chain(loaded.policy.wire.replay.as_ref().map(|at| &at.value));
+    let own = own.map(|file| loaded.folder().join(file));
+    let given = args.replay.iter().map(|option| option.file.clone());
+    let mut taken: Vec<_> = own.chain(given).chain([args.policy.clone()]).map(real).collect();
+    let names = loaded.policy.partitions.iter().map(|p| p.name.value.as_str()).chain(["wire"]);
+    let captures = args
+        .capture_dir
+        .iter()
+        .flat_map(|folder| names.clone().map(move |name| folder.join(format!("{name}.pcapng"))));
+    for output in captures.chain(args.report.clone()) {
+        let output = real(output);
+        if taken.contains(&output) {
+            return Err(Failure::usage(
+                format!("{} would be written over something that the run needs", output.display()),
+                "choose another --capture-dir or --report",
+            ));
+        }
+        taken.push(output);
+    }
+    Ok(())
+}
+
+/// `path` without links, as far as it exists.
+fn real(path: PathBuf) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    path.canonicalize().ok().or_else(|| Some(folder.ok()?.join(path.file_name()?))).unwrap_or(path)
+}
