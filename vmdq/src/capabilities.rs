@@ -7,9 +7,8 @@ mod e1000e;
 mod igb;
 mod ixgbe;
 
-use alloc::vec::Vec;
-
 use crate::BitRate;
+use crate::prelude::*;
 
 /// One way to cut a card into pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

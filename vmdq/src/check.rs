@@ -6,14 +6,12 @@
 //! Not here: what concerns pairs (`levels`), limits of card and machine (`fit`).
 
 use alloc::collections::BTreeMap;
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt::Display;
 
 use crate::error::Checked;
 use crate::fit::Fit;
 use crate::levels::{Flows, Graph};
+use crate::prelude::*;
 use crate::{
     At, Capabilities, Flow, MAX_PARTITIONS, Mac, Machine, Partition, Plan, Policy, PolicyError,
     PolicyErrorKind as Kind,
@@ -30,7 +28,7 @@ impl Policy {
         let flows = flows(self)?;
         Graph::new(self, &flows)?.check()?;
         let fit = Fit::new(self, card, machine)?;
-        Ok(Plan::new(self, &fit, flows.into_keys()))
+        Plan::new(self, &fit, flows.into_keys())
     }
 }
 

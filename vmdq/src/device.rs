@@ -2,9 +2,7 @@
 //!
 //! Not here: what the card can do (`capabilities`) and opening it (`drivers`).
 
-use alloc::string::ToString;
-use core::fmt;
-use core::str::FromStr;
+use crate::prelude::*;
 
 /// Address of a PCI function, `0000:03:00.0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,10 +4,7 @@
 //! behind a colon; the error points at the offending item and, where there is one,
 //! at the other side. Not here: printing, which has the policy's text and name.
 
-use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
-
+use crate::prelude::*;
 use crate::{BitRate, Mac, Segment};
 
 /// A place in a text.

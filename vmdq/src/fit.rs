@@ -3,15 +3,11 @@
 //! There is no fall-back: what the card cannot hold or enforce is refused. A card
 //! without pools has only the limits of its filters, since the worker does the rest.
 //!
-//! Not here: what does not depend on the card (`check`, `levels`).
-
-use alloc::collections::BTreeSet;
-use alloc::format;
-use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
+//! Not here: what does not depend on the card (`check`, `levels`), and filters, which
+//! are counted where they are made (`hardware`).
 
 use crate::error::Checked;
+use crate::prelude::*;
 use crate::{
     At, BitRate, Capabilities, Machine, Partition, Policy, PolicyErrorKind as Kind, PoolLayout,
 };
@@ -41,7 +37,6 @@ impl<'a> Fit<'a> {
         if layout.is_some() {
             shared_rss(all, card)?;
         }
-        filters(all, card)?;
         all.iter().try_for_each(|partition| rate(partition, card))?;
         let workers = cores(policy, machine)?;
         Ok(Self { card, machine, layout, workers })
@@ -95,29 +90,6 @@ fn shared_rss(all: &[Partition], card: &Capabilities) -> Checked {
         }
     }
     Ok(())
-}
-
-/// Address and VLAN filters; only pools that receive need any.
-fn filters(all: &[Partition], card: &Capabilities) -> Checked {
-    let receivers = || all.iter().filter(|p| p.wire.receives());
-    let macs = receivers().flat_map(|p| p.macs.iter().map(move |mac| (p, *mac)));
-    if let Some((p, mac)) = beyond(macs, card.macs) {
-        return Err(Kind::TooManyMacs(name(p), mac.value, card.card, card.macs).at(mac.at));
-    }
-    let vlans = receivers().flat_map(|p| p.segments().map(move |on| (p, on)));
-    if let Some((p, on)) = beyond(vlans, card.vlans) {
-        return Err(Kind::TooManyVlans(name(p), on.value, card.card, card.vlans).at(on.at));
-    }
-    Ok(())
-}
-
-/// The first item that makes more than `limit` different values.
-fn beyond<'p, T: Ord + Copy>(
-    mut items: impl Iterator<Item = (&'p Partition, At<T>)>,
-    limit: u16,
-) -> Option<(&'p Partition, At<T>)> {
-    let mut seen = BTreeSet::new();
-    items.find(|(_, item)| seen.insert(item.value) && seen.len() > usize::from(limit))
 }
 
 fn rate(partition: &Partition, card: &Capabilities) -> Checked {

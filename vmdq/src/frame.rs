@@ -3,9 +3,8 @@
 //! One tag with TPID 0x8100 directly behind the source address counts; any other
 //! tag is payload, as it is to the cards. Not here: what a frame may do (`verdict`).
 
-use core::fmt;
-
 use crate::Mac;
+use crate::prelude::*;
 
 /// Ethernet header without a tag, in bytes.
 pub const HEADER: usize = 14;

@@ -7,15 +7,17 @@
 
 mod e1000e;
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 
 use lockgate_rss::{HashKinds, Key, Table};
 
+use crate::error::Checked;
 use crate::fit::Fit;
 use crate::frame::{FCS, HEADER, TAG};
-use crate::{BitRate, Capabilities, Mac, Multicast, Partition, Policy, Rss, Segment};
+use crate::prelude::*;
+use crate::{
+    BitRate, Capabilities, Mac, Multicast, Partition, Policy, PolicyErrorKind as Kind, Rss, Segment,
+};
 
 /// Who finds the partition of a frame from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +94,9 @@ pub fn multicast_index(mac: Mac) -> usize {
 }
 
 impl HardwarePlan {
-    /// What the card is told.
-    pub(crate) fn new(policy: &Policy, fit: &Fit) -> Self {
+    /// # Errors
+    /// A filter more than the card has; only pools that receive need any.
+    pub(crate) fn new(policy: &Policy, fit: &Fit) -> Checked<Self> {
         let mut plan = Self {
             mode: SteeringMode::Pools,
             rss: None,
@@ -105,26 +108,33 @@ impl HardwarePlan {
         for (p, partition) in policy.partitions.iter().enumerate() {
             plan.pools.push(PoolPlan::new(partition, fit.card, *policy.nic.mtu));
             if partition.wire.receives() {
-                plan.filter(partition, fit.layout.map_or(1, |_| 1 << p));
+                plan.filter(partition, fit.layout.map_or(1, |_| 1 << p), fit.card)?;
             }
         }
         let Some(layout) = fit.layout else {
-            return plan.without_pools(fit);
+            return Ok(plan.without_pools(fit));
         };
         plan.pools.resize(layout.pools.into(), PoolPlan::default());
         let spread = policy.partitions.iter().filter(|p| p.spreads());
         let widest = spread.max_by_key(|p| *p.queues);
         plan.rss = widest.map(|p| RssPlan::new(p.rss, *p.queues, fit.card));
-        plan
+        Ok(plan)
     }
 
     /// Adds what `partition` receives; `pool` is the bit of its pool.
-    fn filter(&mut self, partition: &Partition, pool: u64) {
+    fn filter(&mut self, partition: &Partition, pool: u64, card: &Capabilities) -> Checked {
+        let name = || partition.name.value.clone();
         for mac in &partition.macs {
             *self.macs.entry(mac.value).or_default() |= pool;
+            if self.macs.len() > card.macs.into() {
+                return Err(Kind::TooManyMacs(name(), **mac, card.card, card.macs).at(mac.at));
+            }
         }
-        for segment in partition.segments() {
-            *self.vlans.entry(segment.vid()).or_default() |= pool;
+        for on in partition.segments() {
+            *self.vlans.entry(on.vid()).or_default() |= pool;
+            if self.vlans.len() > card.vlans.into() {
+                return Err(Kind::TooManyVlans(name(), *on, card.card, card.vlans).at(on.at));
+            }
         }
         for index in partition.multicast.listed().iter().map(|mac| multicast_index(mac.value)) {
             self.multicast[index >> 5] |= 1 << (index & 31);
@@ -132,6 +142,7 @@ impl HardwarePlan {
         if partition.multicast == Multicast::All {
             *self.multicast = [u32::MAX; 128];
         }
+        Ok(())
     }
 }
 

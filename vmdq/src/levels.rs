@@ -9,12 +9,9 @@
 //! Not here: what the flows then let pass (`rules`).
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::format;
-use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use crate::error::Checked;
+use crate::prelude::*;
 use crate::{At, Flow, PartitionSet, Policy, PolicyErrorKind as Kind, Segment};
 
 /// The flows by sender and receiver.

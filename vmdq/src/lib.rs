@@ -25,6 +25,7 @@ mod parse;
 mod partition;
 mod plan;
 mod policy;
+mod prelude;
 mod rate;
 mod rules;
 mod verdict;

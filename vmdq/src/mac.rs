@@ -3,9 +3,7 @@
 //! Six octets in wire order, compared as one number. Not here: who owns an
 //! address (`check`) and which frames carry it (`frame`).
 
-use alloc::string::ToString;
-use core::fmt;
-use core::str::FromStr;
+use crate::prelude::*;
 
 /// A MAC address; ordered as its octets are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

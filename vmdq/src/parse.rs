@@ -3,11 +3,7 @@
 //! Reading is serde's; this file adds places, the forms that derive cannot express
 //! and what the values may be. What contradicts something else is left to `check`.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt::{self, Display};
-use core::str::FromStr;
+use core::fmt::Display;
 
 use lockgate_rss::{HashKind, HashKinds};
 use serde::de::value::SeqAccessDeserializer;
@@ -15,6 +11,7 @@ use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use crate::prelude::*;
 use crate::{
     At, BitRate, Device, Mac, Multicast, Policy, PolicyError, PolicyErrorKind as Kind, Segment,
 };
@@ -45,16 +42,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 }
 
 /// A whole number from `LOW` to `HIGH`.
-pub(crate) fn within<'de, D, T, const LOW: u16, const HIGH: u16>(from: D) -> Result<At<T>, D::Error>
-where
+pub(crate) fn within<
+    'de,
     D: Deserializer<'de>,
     T: TryFrom<u16>,
-{
+    const LOW: u16,
+    const HIGH: u16,
+>(
+    from: D,
+) -> Result<At<T>, D::Error> {
     let At { value, at } = At::<i64>::deserialize(from)?;
     let number = u16::try_from(value).ok().filter(|number| (LOW..=HIGH).contains(number));
-    let read = number.and_then(|number| T::try_from(number).ok());
-    let wrong = || D::Error::custom(format!("{value} is not a number from {LOW} to {HIGH}"));
-    Ok(At { value: read.ok_or_else(wrong)?, at })
+    let number = number.and_then(|number| T::try_from(number).ok()).map(|value| At { value, at });
+    number.ok_or_else(|| D::Error::custom(format!("{value} is not a number from {LOW} to {HIGH}")))
 }
 
 /// A string that `T` can be read from.

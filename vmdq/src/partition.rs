@@ -2,11 +2,9 @@
 //!
 //! Values only; a combination that no card can hold is refused by `check`.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use serde::Deserialize;
 
+use crate::prelude::*;
 use crate::{At, Mac};
 
 /// The most partitions one plan holds: the pools of the largest card.

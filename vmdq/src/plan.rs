@@ -3,12 +3,11 @@
 //! [`Policy::check`](crate::Policy::check) is the only way to make a [`Plan`], and
 //! what the policy does not allow is absent from it.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use lockgate_rss::Table;
 
+use crate::error::Checked;
 use crate::fit::Fit;
+use crate::prelude::*;
 use crate::rules::Rules;
 use crate::{
     BitRate, HardwarePlan, Mac, Partition, Policy, Rss, Segment, SendVerdict, SteeringMode,
@@ -77,25 +76,28 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a policy that has passed every check.
+    /// The plan of a policy that has passed every other check.
+    ///
+    /// # Errors
+    /// A filter more than the card has.
     pub(crate) fn new(
         policy: &Policy,
         fit: &Fit,
         flows: impl Iterator<Item = (usize, usize)>,
-    ) -> Self {
+    ) -> Checked<Self> {
         let mut first = 0;
         let partitions = policy.partitions.iter().map(|partition| {
             let queue = first;
             first += usize::from(*partition.queues);
             PartitionPlan::new(partition, fit, queue)
         });
-        Self {
+        Ok(Self {
             partitions: partitions.collect(),
             workers: fit.workers.clone(),
             mtu: *policy.nic.mtu,
-            hardware: HardwarePlan::new(policy, fit),
+            hardware: HardwarePlan::new(policy, fit)?,
             rules: Rules::new(policy, flows),
-        }
+        })
     }
 
     /// The partitions; the index is partition, pool and bit of a set.

@@ -3,14 +3,13 @@
 //! Every value here is well formed on its own; whether the whole is allowed and
 //! fits a card is for [`Policy::check`]. Not here: reading TOML (`parse`).
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::ops::Deref;
 
 use lockgate_rss::{HashKinds, Key};
 use serde::Deserialize;
 
 use crate::parse::{hash, within, word};
+use crate::prelude::*;
 use crate::{Attach, BitRate, Device, Mac, Multicast, Segment, Wire};
 
 /// A value and where it was written.

@@ -3,9 +3,7 @@
 //! A rate is a whole number of bits per second, so no rounding hides in it.
 //! Not here: which rates a card can hold (`check`).
 
-use alloc::format;
-use core::fmt;
-use core::str::FromStr;
+use crate::prelude::*;
 
 /// Bits per second, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

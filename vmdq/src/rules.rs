@@ -7,11 +7,8 @@
 //!
 //! Not here: padding, which the caller does, and room in a ring.
 
-use alloc::boxed::Box;
-use alloc::vec;
-use alloc::vec::Vec;
-
 use crate::frame::{HEADER, MAC_CONTROL, TAG};
+use crate::prelude::*;
 use crate::{
     FrameHeader, MAX_PARTITIONS, Mac, Multicast, Partition, PartitionSet, Policy, Reason,
     SendVerdict,

@@ -3,11 +3,10 @@
 //!
 //! Only the e1000e family has such cards. Not here: the filters, which are as ever.
 
-use alloc::vec;
-
 use super::{HardwarePlan, PoolPlan, RssPlan, SteeringMode};
 use crate::Rss;
 use crate::fit::Fit;
+use crate::prelude::*;
 
 impl HardwarePlan {
     /// The plan of a whole card, from one of a pool for each partition.
