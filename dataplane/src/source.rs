@@ -18,6 +18,9 @@ use crate::error::Failure;
 /// More than any policy needs; the time that a check takes grows with the square.
 const MAX_BYTES: u64 = 256 << 10;
 
+/// Most that is shown of one line.
+const EXCERPT_CHARS: usize = 120;
+
 /// A policy file that has been read.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -89,9 +92,12 @@ impl Source {
             // Tabs stay tabs and the rest become spaces, so that the caret stands
             // under its character whatever a tab is worth.
             let before = column.saturating_sub(1);
+            // Of a long line, what is around the caret.
+            let from = before.saturating_sub(EXCERPT_CHARS / 2);
+            let part = || text.chars().skip(from).take(EXCERPT_CHARS);
             let blank = |c| if c == '\t' { '\t' } else { ' ' };
-            let indent: String = text.chars().take(before).map(blank).collect();
-            let shown: String = text.chars().map(harmless).collect();
+            let indent: String = part().take(before - from).map(blank).collect();
+            let shown: String = part().map(harmless).collect();
             let _ = writeln!(excerpt, "  {line:>4} | {shown}");
             let _ = writeln!(excerpt, "       | {indent}^{note}");
         }
@@ -128,6 +134,15 @@ mod tests {
 
     fn source(text: &str) -> Source {
         Source::new(Path::new("p.toml"), text.to_owned())
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_caret_is_shown() {
+        let source = source(&format!("{}here{}", "a".repeat(5000), "b".repeat(5000)));
+        let excerpt = source.excerpt(Place { line: 1, column: 5001 }, "");
+        let lines: Vec<_> = excerpt.lines().collect();
+        assert!(lines[0].len() < 140, "{excerpt}");
+        assert_eq!(lines[0].find("here"), lines[1].find('^'));
     }
 
     #[test]

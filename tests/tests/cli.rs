@@ -217,23 +217,20 @@ fn a_device_that_cannot_be_had_is_refused() {
 }
 
 #[test]
-fn a_card_of_another_maker_is_refused() {
+fn outputs_replace_neither_inputs_nor_each_other() {
     let desk = Desk::new(&policy_of(1));
-    let Some(address) = foreign_function() else {
-        return;
-    };
-    desk.refuses(&["run", "policy.toml", "--device", &address], &[&address, "help"]);
-    desk.refuses(&["nic", "bind", &address], &[&address, "help"]);
-}
-
-/// A PCI function of this machine that is not Intel's.
-fn foreign_function() -> Option<String> {
-    let foreign = |folder: &Path| {
-        fs::read_to_string(folder.join("vendor")).is_ok_and(|vendor| vendor.trim() != "0x8086")
-    };
-    let mut folders = fs::read_dir("/sys/bus/pci/devices").ok()?.flatten();
-    let entry = folders.find(|entry| foreign(&entry.path()))?;
-    entry.file_name().into_string().ok()
+    desk.write("a.pcap", &pcap(1));
+    let run = ["run", "policy.toml", "--replay", "wire=a.pcap"];
+    for options in [
+        &["--report", "policy.toml"][..],
+        &["--report", "./a.pcap"],
+        &["--capture-dir", "o", "--report", "o/wire.pcapng"],
+        &["--capture-dir", ".", "--report", "././p1.pcapng"],
+    ] {
+        let target = options[options.len() - 1];
+        let name = target.rsplit('/').next().unwrap_or(target);
+        desk.refuses(&[&run[..], options].concat(), &[name, "written over"]);
+    }
 }
 
 #[test]

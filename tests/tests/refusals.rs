@@ -58,6 +58,10 @@ fn a_card_that_cannot_be_had_is_refused_with_its_remedy() {
     refused(&run(&guest, &policy, "0000:00:1e.0"), &["0000:00:1e.0", "lockgate nic list"]);
     // The host bridge is Intel's, but no network card.
     refused(&run(&guest, &policy, "0000:00:00.0"), &["0000:00:00.0", "8086"]);
+    let foreign = "grep -l 0x1af4 /sys/bus/pci/devices/*/vendor | head -n 1";
+    let foreign = guest.succeed(foreign, SHORT).expect("the guest's own virtio device");
+    let foreign = foreign.trim().rsplit('/').nth(1).expect("an address").to_owned();
+    refused(&run(&guest, &policy, &foreign), &[&foreign, "1af4"]);
     refused(&run(&guest, &policy, ADDRESS), &[ADDRESS, &bind]);
 
     guest.succeed(&format!("{PROGRAM} nic bind {ADDRESS}"), SHORT).expect("it is handed over");

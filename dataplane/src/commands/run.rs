@@ -31,11 +31,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
     let sources = open_sources(&loaded, args)?;
+    refuse_overwriting(&loaded, args)?;
     // First the folder, which the report may go into as well.
     if let Some(folder) = &args.capture_dir {
         capture::make_folder(folder)?;
     }
-    refuse_overwriting(&loaded, args)?;
     if let Some(path) = &args.report {
         Report::check_target(path)?;
     }
