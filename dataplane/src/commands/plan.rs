@@ -1,7 +1,7 @@
 //! `lockgate plan`: what the card is told, as a table, as JSON, as a graph.
 //!
 //! The table is for reading; the JSON is for programs and keeps its shape
-//! ([`json`]); the graph shows who can reach whom ([`dot`]).
+//! (`json`); the graph shows who can reach whom (`dot`).
 
 mod dot;
 mod json;
