@@ -181,6 +181,8 @@ fn a_replay_for_nobody_is_refused() {
     let desk = Desk::new(&policy_of(1));
     desk.write("a.pcap", &pcap(1));
     desk.refuses(&["run", "policy.toml", "--replay", "p7=a.pcap"], &["p7"]);
+    let twice = ["--replay", "wire=a.pcap", "--replay", "wire=a.pcap"];
+    desk.refuses(&[&["run", "policy.toml"][..], &twice].concat(), &["wire", "twice"]);
 }
 
 #[test]

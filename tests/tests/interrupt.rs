@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use lockgate_tests::captures::deliveries;
+use lockgate_tests::captures::{deliveries, write_pcap};
 use lockgate_tests::program::lockgate;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -70,6 +70,44 @@ fn ctrl_c_stops_within_a_second_and_leaves_everything_whole() {
 #[test]
 fn sigterm_stops_like_ctrl_c() {
     stop_by(Signal::TERM);
+}
+
+#[test]
+fn a_run_at_full_speed_accounts_for_every_frame_that_arrived_before_it_was_told_to_stop() {
+    const FRAMES: usize = 1_000_000;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [policy, capture, report] =
+        ["policy.toml", "wire.pcap", "report.json"].map(|name| folder.path().join(name));
+    let text = "[nic]\ndevice = \"model:82576\"\n[[partition]]\nname = \"a\"\n\
+                macs = [\"02:00:00:00:00:01\"]\nvlans = [0]\n";
+    std::fs::write(&policy, text).expect("a policy");
+    let mut frame = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x12, 0x34].to_vec();
+    frame.resize(60, 0);
+    write_pcap(&capture, &vec![frame; FRAMES]);
+    let mut child = lockgate()
+        .arg("run")
+        .arg(&policy)
+        .arg("--replay")
+        .arg(format!("wire={}", capture.display()))
+        .arg("--report")
+        .arg(&report)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("lockgate starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    lines.next().expect("it runs").expect("text");
+    std::thread::sleep(Duration::from_millis(50));
+    let told = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::INT).expect("a running process");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(1), "it took {:?}", told.elapsed());
+
+    let text = std::fs::read_to_string(&report).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let arrived = report["wire"]["rx_frames"].as_u64().expect("a count");
+    assert!(arrived < FRAMES as u64, "it was over before it was told");
+    assert_eq!(report["partitions"]["a"]["rx_frames"], arrived, "all are for this partition");
 }
 
 #[test]

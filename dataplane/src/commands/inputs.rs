@@ -16,7 +16,7 @@ pub(super) fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, F
     let options = &args.replay;
     let model = !matches!(policy.nic.device.value, Device::Pci(_));
     refuse_strangers(policy, options, model)?;
-    let chosen = |name: &str| options.iter().rev().find(|option| option.source == name);
+    let chosen = |name: &str| options.iter().find(|option| option.source == name);
     let open = |name: &str, own: Option<&String>| match (chosen(name), own) {
         (Some(option), _) => Replay::open(&option.file).map(Some),
         (None, Some(file)) => Replay::open(&loaded.folder().join(file)).map(Some),
@@ -36,8 +36,14 @@ pub(super) fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, F
 }
 
 fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
-    for option in options {
+    for (i, option) in options.iter().enumerate() {
         let source = option.source.as_str();
+        if options.iter().take(i).any(|earlier| earlier.source == source) {
+            return Err(Failure::usage(
+                format!("--replay names {source} twice"),
+                "give each source one capture; mergecap joins several",
+            ));
+        }
         if source == "wire" && !model {
             return Err(Failure::usage(
                 "--replay wire= needs a model: a real card has a wire of its own",
