@@ -12,6 +12,7 @@
 
 pub mod capture;
 pub mod captures;
+pub mod cards;
 pub mod emulator;
 pub mod guest;
 pub mod machine;

@@ -2,7 +2,7 @@
 //! right exit status, and nothing left behind.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use lockgate_tests::program::lockgate;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use lockgate_drivers::{BadDescriptor, Error, Nic, Queues, RingSizes, open};
 use lockgate_nicmodel::{Model, Receive};
 use lockgate_rss::{HashKinds, Table, Toeplitz, input};
-use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
+use lockgate_tests::cards;
+use lockgate_vmdq::Plan;
 
 const POLICY: &str = r#"
 [nic]
@@ -47,17 +48,13 @@ broadcast = false
 const SIZES: RingSizes = RingSizes { rx: 64, tx: 64 };
 
 fn plan() -> Plan {
-    let machine = Machine { cores: vec![0, 1, 2, 3] };
-    let policy = Policy::parse(POLICY).unwrap();
-    policy.check(&Capabilities::I82576, &machine).unwrap()
+    cards::plan(POLICY)
 }
 
 /// A started card with its link up.
 fn started(model: &Model, plan: &Plan) -> (Box<dyn Nic>, Queues) {
-    let mut nic = open(model.card()).unwrap();
-    let queues = nic.start(plan, SIZES).unwrap();
-    let link = nic.wait_link(Duration::from_secs(10), &AtomicBool::new(false));
-    assert!(link.unwrap().up);
+    let (mut nic, queues) = cards::started(model.card(), plan, SIZES.rx);
+    cards::linked(nic.as_mut());
     (nic, queues)
 }
 

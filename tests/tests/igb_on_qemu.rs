@@ -7,9 +7,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use lockgate_drivers::{Nic, Queues, RingSizes, open};
+use lockgate_drivers::{Nic, Queues, RingSizes};
+use lockgate_tests::cards;
 use lockgate_tests::qemu::Qemu;
-use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
+use lockgate_vmdq::Plan;
 
 const POLICY: &str = r#"
 [nic]
@@ -40,16 +41,11 @@ wire = "out"
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn plan() -> Plan {
-    let machine = Machine { cores: vec![0, 1, 2, 3] };
-    let policy = Policy::parse(POLICY).unwrap();
-    policy.check(&Capabilities::I82576, &machine).unwrap()
+    cards::plan(POLICY)
 }
 
 fn started(qemu: &Qemu, plan: &Plan) -> (Box<dyn Nic>, Queues) {
-    let mut nic = open(qemu.card()).unwrap();
-    let sizes = RingSizes { rx: 64, tx: 64 };
-    let queues = nic.start(plan, sizes).unwrap();
-    (nic, queues)
+    cards::started(qemu.card(), plan, 64)
 }
 
 /// Ethernet to `dst` from `src`, tagged unless `vid` is 0, numbered in its payload.

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use lockgate::worker::stats::WorkerStats;
 use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
-use lockgate_drivers::{Nic, RingSizes};
+use lockgate_drivers::Nic;
 use lockgate_lane::{Endpoint, Geometry, Lane, LaneFiles};
 use lockgate_nicmodel::Model;
-use lockgate_vmdq::{Capabilities, Machine, Plan, Policy, Reason};
+use lockgate_tests::cards;
+use lockgate_vmdq::{Plan, Reason};
 
 const A: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
 const B: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
@@ -23,9 +24,7 @@ fn plan(a: &str, b: &str) -> Plan {
          [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:0a\"]\nvlans = [10]\n{a}\n\
          [[partition]]\nname = \"b\"\nmacs = [\"02:00:00:00:00:0b\"]\nvlans = [20]\n{b}\n"
     );
-    let machine = Machine { cores: vec![0] };
-    let policy = Policy::parse(&text).expect("a policy");
-    policy.check(&Capabilities::I82576, &machine).expect("a sound policy")
+    cards::plan(&text)
 }
 
 /// A frame of `len` bytes from `src` on VLAN `vid` to a host outside.
@@ -48,9 +47,8 @@ struct Rig {
 impl Rig {
     fn new(plan: Plan) -> Self {
         let model = Model::i82576();
-        let mut nic = lockgate_drivers::open(model.card()).expect("a driver");
-        let queues = nic.start(&plan, RingSizes { rx: 512, tx: 512 }).expect("it starts");
-        nic.wait_link(Duration::from_secs(5), &false.into()).expect("a link");
+        let (mut nic, queues) = cards::started(model.card(), &plan, 512);
+        cards::linked(nic.as_mut());
         let geometry = Geometry { rings: 1, slots: 1024, frame_bytes: 1536 };
         let (mut down, mut up, mut ends, mut files) = (vec![], vec![], vec![], vec![]);
         for (p, partition) in plan.partitions().iter().enumerate() {

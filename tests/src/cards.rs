@@ -1,0 +1,38 @@
+//! Plans and started cards, for tests that hold a card's queues themselves.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use lockgate_drivers::device::Card;
+use lockgate_drivers::{Nic, Queues, RingSizes, open};
+use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
+
+/// The plan of `policy` on an 82576 in a machine with four cores.
+///
+/// # Panics
+/// When the policy is refused.
+pub fn plan(policy: &str) -> Plan {
+    let machine = Machine { cores: vec![0, 1, 2, 3] };
+    let policy = Policy::parse(policy).expect("a policy");
+    policy.check(&Capabilities::I82576, &machine).expect("a sound policy")
+}
+
+/// `card` under its driver, started as `plan` says, with rings of `slots` and its link
+/// not yet awaited.
+///
+/// # Panics
+/// When it does not start.
+pub fn started(card: Card, plan: &Plan, slots: u16) -> (Box<dyn Nic>, Queues) {
+    let mut nic = open(card).expect("a driver");
+    let queues = nic.start(plan, RingSizes { rx: slots, tx: slots }).expect("it starts");
+    (nic, queues)
+}
+
+/// Waits until the link is up.
+///
+/// # Panics
+/// When it does not come up within ten seconds.
+pub fn linked(nic: &mut dyn Nic) {
+    let link = nic.wait_link(Duration::from_secs(10), &AtomicBool::new(false));
+    assert!(link.expect("a link").up);
+}
