@@ -119,6 +119,8 @@ pub struct Worker<'r> {
     schedule: Schedule,
     exit: Exit<'r>,
     software: bool,
+    /// A received frame could not move in this pass and waits in its queue.
+    waiting: bool,
 }
 
 impl<'r> Worker<'r> {
@@ -133,7 +135,8 @@ impl<'r> Worker<'r> {
         let Assignment { rx, tx, down, up, mirror } = share;
         let schedule = Schedule::new(plan, up);
         let exit = Exit::new(plan, stats, control, down, tx, mirror, overflow);
-        Self { rx, schedule, exit, software: plan.steering() == SteeringMode::Software }
+        let software = plan.steering() == SteeringMode::Software;
+        Self { rx, schedule, exit, software, waiting: false }
     }
 
     /// Works until `control` says to finish and nothing is left to do; gives back the
@@ -152,7 +155,8 @@ impl<'r> Worker<'r> {
                 idle = 0;
                 continue;
             }
-            if finishing && self.schedule.is_empty(control) && self.exit.wire_is_quiet() {
+            let empty = !self.waiting && self.schedule.is_empty(control);
+            if finishing && empty && self.exit.wire_is_quiet() {
                 break;
             }
             idle = idle.saturating_add(1);
@@ -164,6 +168,7 @@ impl<'r> Worker<'r> {
     /// One round over everything this worker serves; returns how many frames moved.
     fn pass(&mut self, now_ns: u64) -> usize {
         self.exit.now_ns = now_ns;
+        self.waiting = false;
         let mut moved = 0;
         for port in 0..self.rx.len() {
             moved += self.receive(port);

@@ -29,6 +29,7 @@ impl Worker<'_> {
                 }
             };
             if !done {
+                self.waiting = true;
                 break;
             }
             settled += 1;
