@@ -20,3 +20,4 @@ pub mod oracle;
 pub mod program;
 pub mod qemu;
 pub mod source;
+pub mod validation;
