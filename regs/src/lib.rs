@@ -8,14 +8,15 @@
 //! tested against literals. What no driver touches is not here but in the model,
 //! by the same macros.
 //!
-//! [`igb`] holds the 82576; [`gigabit`] what it has in common with the 82574,
-//! which will have a module of its own, as will the 82599.
+//! [`e1000e`] holds the 82574, [`igb`] the 82576, [`gigabit`] what they have in
+//! common; the 82599 will have a module of its own.
 //!
 //! Not here: reaching a register, and in what order to write them (drivers).
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod descriptor;
+pub mod e1000e;
 pub mod gigabit;
 pub mod igb;
 mod index;

@@ -105,7 +105,9 @@ registers! {
         pub discard_pause: bool,
         /// PMCF: passes MAC control frames up.
         pub pass_mac_control: bool,
-        #[bits(2)] __: u8,
+        __: bool,
+        /// BSEX: a `buffer_size` of 1 to 3 is 16 times as large (82574).
+        pub large_buffers: bool,
         /// SECRC: takes the frame check sequence off.
         pub strip_crc: bool,
         #[bits(5)] __: u8,
@@ -153,7 +155,10 @@ registers! {
         __: bool,
         /// The PCIe capability is version 2 and holds the timeout.
         pub capability_v2: bool,
-        #[bits(13)] __: u16,
+        #[bits(3)] __: u8,
+        /// Set against lost completions (82574, as Intel's own drivers do).
+        pub completion_fix: bool,
+        #[bits(9)] __: u16,
     }
 }
 
@@ -196,7 +201,8 @@ mod tests {
             with_transmit_off(true) = 0x10, with_speed(3) = 0xC0,
             with_gio_master_enable(true) = 0x8_0000);
         assert_fields!(Gcr: with_completion_timeout(0xF) = 0xF000,
-            with_completion_resend(true) = 0x1_0000, with_capability_v2(true) = 0x4_0000);
+            with_completion_resend(true) = 0x1_0000, with_capability_v2(true) = 0x4_0000,
+            with_completion_fix(true) = 0x40_0000);
     }
 
     #[test]
@@ -222,7 +228,8 @@ mod tests {
             with_long_packets(true) = 0x20, with_multicast_offset(3) = 0x3000,
             with_broadcast(true) = 0x8000, with_buffer_size(3) = 0x3_0000,
             with_vlan_filter(true) = 0x4_0000, with_discard_pause(true) = 0x40_0000,
-            with_pass_mac_control(true) = 0x80_0000, with_strip_crc(true) = 0x400_0000);
+            with_pass_mac_control(true) = 0x80_0000, with_large_buffers(true) = 0x200_0000,
+            with_strip_crc(true) = 0x400_0000);
         assert_fields!(Tctl: with_enable(true) = 0x2, with_pad_short(true) = 0x8,
             with_collision_threshold(0xFF) = 0xFF0, with_retransmit_late(true) = 0x100_0000);
     }

@@ -27,7 +27,9 @@ registers! {
         pub no_nfs_write: bool,
         /// NFSR_DIS: does not look into NFS reads.
         pub no_nfs_read: bool,
-        __: u8,
+        #[bits(7)] __: u8,
+        /// EXSTEN: received frames have extended descriptors (82574).
+        pub extended_status: bool,
         /// IPV6_EX_DIS: does not walk IPv6 extension headers.
         pub no_ipv6_extensions: bool,
         #[bits(15)] __: u16,
@@ -61,6 +63,7 @@ mod tests {
     fn fields_fill_their_bits() {
         assert_fields!(Rxcsum: with_hash_in_descriptor(true) = 0x2000);
         assert_fields!(Rfctl: with_no_nfs_write(true) = 0x40, with_no_nfs_read(true) = 0x80,
+            with_extended_status(true) = 0x8000,
             with_no_ipv6_extensions(true) = 0x1_0000);
     }
 }
