@@ -46,8 +46,8 @@ impl Registers {
     }
 
     /// Reads a register that the read clears.
-    pub(crate) fn take<R: ClearsOnRead>(&mut self, at: R::Index) -> Result<R, Error> {
-        self.load(R::offset(at)).map(R::from)
+    pub(crate) fn count<R: ClearsOnRead>(&mut self, at: R::Index) -> Result<u64, Error> {
+        self.load(R::offset(at)).map(u64::from)
     }
 
     /// Whether the register holds what it was set to.

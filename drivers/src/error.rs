@@ -27,8 +27,6 @@ pub enum Error {
     RingSize { slots: u16 },
     #[error("the plan was made for another card ({why}): check the policy against this one")]
     Plan { why: &'static str },
-    #[error("no link within {waited:?}: check the cable and the other end")]
-    NoLink { waited: Duration },
     #[error("the card is wired for SerDes or SGMII: use one with copper ports")]
     LinkMode,
     #[error("the PHY of the card does not answer: power-cycle the machine")]

@@ -11,10 +11,14 @@
 mod access;
 pub mod device;
 mod dma;
+mod e1000e;
 mod error;
+mod gigabit;
 mod igb;
 mod nic;
 mod open;
+#[cfg(test)]
+mod paper;
 mod ring;
 pub mod sys;
 

@@ -1,20 +1,22 @@
 //! What every driver offers, whatever its family.
 //!
 //! A driver is started from a checked plan alone, and says what the registers
-//! hold in the plan's own terms.
+//! hold in the plan's own terms. The rule: a card is either silent or started by one
+//! plan, and silent again after a failed start, a stop and the driver's end.
 //!
-//! Not here: the families, and who is told about a link or a statistic.
+//! Not here: the families, and who waits for a link or is told of a statistic.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::Arc;
 
-use lockgate_regs::{igb, pci};
+use lockgate_regs::{e1000e, igb, pci};
 use lockgate_vmdq::{Capabilities, HardwarePlan, Plan};
 
+use crate::access::Registers;
 use crate::device::{Card, DeviceId};
+use crate::e1000e::E1000e;
 use crate::error::Error;
 use crate::igb::Igb;
-use crate::ring::{Queues, RingSizes};
+use crate::ring::{Lease, Queues, RingSizes};
 
 /// The state of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,64 +52,139 @@ pub struct Statistics {
 }
 
 /// A card under control of its driver. Dropping it stops the card.
-pub trait Nic: Send {
+pub struct Nic {
+    family: Box<dyn Family>,
+    /// Whether there may be anything to stop.
+    started: bool,
+}
+
+impl Nic {
     /// Resets the card and sets it up as `plan` says: what arrives once the link
     /// is up goes to the queues.
     ///
     /// # Errors
     /// [`Error`]; the card is stopped again then.
-    fn start(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error>;
+    pub fn start(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
+        self.family.check(plan.hardware())?;
+        self.stop()?;
+        if Arc::strong_count(&self.family.port().lease) > 1 {
+            return Err(Error::QueuesInUse);
+        }
+        self.started = true;
+        let queues = self.family.bring_up(plan, sizes);
+        if queues.is_err() {
+            // The first error is the one that helps.
+            let _ = self.stop();
+        }
+        queues
+    }
 
     /// The state of the link. To be asked now and then: it also keeps what
     /// depends on the speed (rate limits) and on negotiation (flow control) right.
     ///
     /// # Errors
     /// [`Error::Gone`].
-    fn link(&mut self) -> Result<Link, Error>;
-
-    /// Waits until the link is up, or `stop` is set, which ends the wait without
-    /// an error.
-    ///
-    /// # Errors
-    /// [`Error::NoLink`] after `limit`; [`Error::Gone`].
-    fn wait_link(&mut self, limit: Duration, stop: &AtomicBool) -> Result<Link, Error>;
+    pub fn link(&mut self) -> Result<Link, Error> {
+        self.family.link()
+    }
 
     /// What was counted since the last call, or since the start.
     ///
     /// # Errors
     /// [`Error::Gone`].
-    fn statistics(&mut self) -> Result<Statistics, Error>;
+    pub fn statistics(&mut self) -> Result<Statistics, Error> {
+        self.family.take_statistics()
+    }
 
     /// The plan that the registers hold; right after a start it equals
     /// [`Plan::hardware`].
     ///
     /// # Errors
     /// [`Error::Gone`].
-    fn read_back(&mut self) -> Result<HardwarePlan, Error>;
+    pub fn read_back(&mut self) -> Result<HardwarePlan, Error> {
+        self.family.read_plan()
+    }
 
     /// Leaves the card quiet: queues off, bus mastering off. Stopping again is no
     /// error.
     ///
     /// # Errors
     /// The first thing that went wrong; the rest was tried all the same.
-    fn stop(&mut self) -> Result<(), Error>;
+    pub fn stop(&mut self) -> Result<(), Error> {
+        if !self.started {
+            return Ok(());
+        }
+        let quiet = self.family.quiesce();
+        let master = self.family.port().card.function.set_bus_master(false);
+        self.started = master.is_err();
+        quiet?;
+        master.map_err(|source| Error::BusMaster { source })
+    }
+}
+
+impl Drop for Nic {
+    fn drop(&mut self) {
+        // Nobody is left to tell; DMA memory is guarded by the IOMMU anyway.
+        let _ = self.stop();
+    }
+}
+
+/// What every family holds of its card.
+pub(crate) struct Port {
+    pub(crate) card: Card,
+    pub(crate) registers: Registers,
+    /// Held by the queues of the last start as well.
+    pub(crate) lease: Lease,
+}
+
+impl Port {
+    pub(crate) fn new(card: Card) -> Self {
+        Self { registers: Registers(Arc::clone(&card.bar)), card, lease: Lease::default() }
+    }
+}
+
+/// What is a family's own.
+pub(crate) trait Family: Send {
+    fn port(&self) -> &Port;
+
+    /// Refuses a plan that was not made for this card; `Policy::check` makes none.
+    fn check(&self, plan: &HardwarePlan) -> Result<(), Error>;
+
+    /// Resets the card and sets it up.
+    fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error>;
+
+    /// Stops everything but bus mastering.
+    fn quiesce(&mut self) -> Result<(), Error>;
+
+    fn link(&mut self) -> Result<Link, Error>;
+
+    fn take_statistics(&mut self) -> Result<Statistics, Error>;
+
+    fn read_plan(&self) -> Result<HardwarePlan, Error>;
 }
 
 /// The driver for `card`.
 ///
 /// # Errors
 /// [`Error::Unsupported`].
-pub fn open(card: Card) -> Result<Box<dyn Nic>, Error> {
-    match capabilities(card.id) {
-        Some(capabilities) if capabilities.family == "igb" => Ok(Box::new(Igb::new(card))),
-        _ => Err(Error::Unsupported { id: card.id }),
-    }
+pub fn open(card: Card) -> Result<Nic, Error> {
+    let id = card.id;
+    let family: Box<dyn Family> = match capabilities(id).map(|known| known.family) {
+        Some("e1000e") => Box::new(E1000e::new(card)),
+        Some("igb") => Box::new(Igb::new(card)),
+        _ => return Err(Error::Unsupported { id }),
+    };
+    Ok(Nic { family, started: false })
 }
 
 /// What the card `id` can do; `None` for a card without a driver here.
 pub fn capabilities(id: DeviceId) -> Option<&'static Capabilities> {
-    let known = id.vendor == pci::INTEL && igb::DEVICE_IDS.contains(&id.device);
-    known.then_some(&Capabilities::I82576)
+    match id.device {
+        _ if id.vendor != pci::INTEL => None,
+        device if e1000e::DEVICE_IDS.contains(&device) => Some(&Capabilities::I82574),
+        device if igb::DEVICE_IDS.contains(&device) => Some(&Capabilities::I82576),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -117,8 +194,8 @@ mod tests {
     #[test]
     fn only_intel_cards_with_a_driver_have_capabilities() {
         let id = |vendor, device| DeviceId { vendor, device };
-        let card = capabilities(id(0x8086, 0x10C9)).map(|card| card.card);
-        assert_eq!(card, Some("82576"));
+        let card = |device| capabilities(id(0x8086, device)).map(|card| card.card);
+        assert_eq!((card(0x10C9), card(0x10D3)), (Some("82576"), Some("82574")));
         assert_eq!(capabilities(id(0x8087, 0x10C9)), None);
         assert_eq!(capabilities(id(0x8086, 0x10CA)), None, "a virtual function");
     }

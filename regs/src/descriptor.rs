@@ -15,6 +15,20 @@ use crate::register::kinds;
 /// Bytes of one descriptor, of either direction.
 pub const BYTES: usize = 16;
 
+/// Where the registers of a ring are, from RDBAL or TDBAL on, in bytes: alike for
+/// every queue of every family (chapter 8 of the 82576 and 82599 datasheets, 10 of the
+/// 82574's).
+pub mod ring {
+    /// RDBAH, TDBAH: bits 63:32 of the base.
+    pub const BASE_HIGH: u32 = 0x04;
+    /// RDLEN, TDLEN: bytes of all descriptors.
+    pub const LENGTH: u32 = 0x08;
+    /// RDH, TDH.
+    pub const HEAD: u32 = 0x10;
+    /// RDT, TDT.
+    pub const TAIL: u32 = 0x18;
+}
+
 kinds! {
     /// What the hash of a frame was computed over (82576 datasheet, chapter 7).
     RssType & 0xF, else Reserved {

@@ -1,7 +1,7 @@
 //! Plans and started cards, for tests that hold a card's queues themselves.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
 use lockgate_drivers::{Nic, Queues, RingSizes, open};
@@ -22,7 +22,7 @@ pub fn plan(policy: &str) -> Plan {
 ///
 /// # Panics
 /// When it does not start.
-pub fn started(card: Card, plan: &Plan, slots: u16) -> (Box<dyn Nic>, Queues) {
+pub fn started(card: Card, plan: &Plan, slots: u16) -> (Nic, Queues) {
     let mut nic = open(card).expect("a driver");
     let queues = nic.start(plan, RingSizes { rx: slots, tx: slots }).expect("it starts");
     (nic, queues)
@@ -32,7 +32,10 @@ pub fn started(card: Card, plan: &Plan, slots: u16) -> (Box<dyn Nic>, Queues) {
 ///
 /// # Panics
 /// When it does not come up within ten seconds.
-pub fn linked(nic: &mut dyn Nic) {
-    let link = nic.wait_link(Duration::from_secs(10), &AtomicBool::new(false));
-    assert!(link.expect("a link").up);
+pub fn linked(nic: &mut Nic) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !nic.link().expect("a card that answers").up {
+        assert!(Instant::now() < deadline, "no link");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -4,7 +4,6 @@
 //! What QEMU's card cannot show (RSS inside a pool, anti-spoof, drops for want of
 //! descriptors) is tested on the model.
 
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lockgate_drivers::{Nic, Queues, RingSizes};
@@ -44,7 +43,7 @@ fn plan() -> Plan {
     cards::plan(POLICY)
 }
 
-fn started(qemu: &Qemu, plan: &Plan) -> (Box<dyn Nic>, Queues) {
+fn started(qemu: &Qemu, plan: &Plan) -> (Nic, Queues) {
     cards::started(qemu.card(), plan, 64)
 }
 
@@ -75,9 +74,9 @@ fn receive(queues: &mut Queues) -> Vec<(u8, Vec<u8>)> {
     frames
 }
 
-fn link(nic: &mut dyn Nic) {
-    let link = nic.wait_link(LIMIT, &AtomicBool::new(false)).unwrap();
-    assert!(link.up && link.mbit == 1000);
+fn link(nic: &mut Nic) {
+    cards::linked(nic);
+    assert_eq!(nic.link().unwrap().mbit, 1000);
 }
 
 #[test]
@@ -88,7 +87,7 @@ fn the_registers_hold_the_plan_after_every_start() {
     assert_eq!(&nic.read_back().unwrap(), plan.hardware());
     drop(queues);
     let queues = nic.start(&plan, RingSizes::default()).unwrap();
-    link(&mut *nic);
+    link(&mut nic);
     assert_eq!(&nic.read_back().unwrap(), plan.hardware());
     assert_eq!(queues.rx.len(), 3);
     // FCRTL, FCRTH, RFCE and TFCE: negotiation must not bring pause frames back.
@@ -101,7 +100,7 @@ fn frames_reach_the_pool_of_their_address_and_vlan_and_no_other() {
     let qemu = Qemu::igb();
     let plan = plan();
     let (mut nic, mut queues) = started(&qemu, &plan);
-    link(&mut *nic);
+    link(&mut nic);
     let mut expected = Vec::new();
     for number in 0..400 {
         let (dst, vid, pool) = match number % 8 {
@@ -136,7 +135,7 @@ fn frames_leave_in_order_and_their_buffers_come_back() {
     let qemu = Qemu::igb();
     let plan = plan();
     let (mut nic, mut queues) = started(&qemu, &plan);
-    link(&mut *nic);
+    link(&mut nic);
     let queue = &mut queues.tx[0];
     let mut number = 0;
     for burst in [1, 7, 32, 63, 2, 63, 40] {
@@ -163,7 +162,7 @@ fn a_stopped_card_is_quiet_and_starts_again() {
     let qemu = Qemu::igb();
     let plan = plan();
     let (mut nic, queues) = started(&qemu, &plan);
-    link(&mut *nic);
+    link(&mut nic);
     nic.stop().unwrap();
     nic.stop().unwrap();
     for queue in 0..16 {
@@ -175,7 +174,7 @@ fn a_stopped_card_is_quiet_and_starts_again() {
     assert!(again.is_err(), "the old queues are still there");
     drop(queues);
     let mut queues = nic.start(&plan, RingSizes::default()).unwrap();
-    link(&mut *nic);
+    link(&mut nic);
     let frame = frame(2, 7, 0, 1);
     qemu.send(&frame).unwrap();
     qemu.settle().unwrap();

@@ -38,7 +38,7 @@ fn frame(src: [u8; 6], vid: u8, len: usize) -> Vec<u8> {
 struct Rig {
     plan: Plan,
     model: Model,
-    nic: Box<dyn Nic>,
+    nic: Nic,
     share: Assignment,
     ends: Vec<Endpoint>,
     files: Vec<LaneFiles>,
@@ -48,7 +48,7 @@ impl Rig {
     fn new(plan: Plan) -> Self {
         let model = Model::i82576();
         let (mut nic, queues) = cards::started(model.card(), &plan, 512);
-        cards::linked(nic.as_mut());
+        cards::linked(&mut nic);
         let geometry = Geometry { rings: 1, slots: 1024, frame_bytes: 1536 };
         let (mut down, mut up, mut ends, mut files) = (vec![], vec![], vec![], vec![]);
         for (p, partition) in plan.partitions().iter().enumerate() {

@@ -38,7 +38,11 @@ impl<'a> Fit<'a> {
             shared_rss(all, card)?;
         }
         all.iter().try_for_each(|partition| rate(partition, card))?;
-        let workers = cores(policy, machine)?;
+        let mut workers = cores(policy, machine)?;
+        if layout.is_none() {
+            // One more would have no queue of the card to serve.
+            workers.truncate(card.rx_queues.into());
+        }
         Ok(Self { card, machine, layout, workers })
     }
 

@@ -51,7 +51,7 @@ pub struct PoolPlan {
     pub transmit: bool,
     /// Whether it takes broadcast.
     pub broadcast: bool,
-    /// Whether it takes frames without a tag.
+    /// Whether it takes frames without a tag; a card without pools always does.
     pub untagged: bool,
     /// Whether it takes what the multicast table hits.
     pub multicast: bool,

@@ -4,63 +4,53 @@
 
 use crate::PartitionSet;
 
-/// Why a frame was dropped or refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Reason {
+/// Declares every reason with the name that reports use.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident = $name:literal,)+) => {
+        /// Why a frame was dropped or refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Reason {
+            $($(#[$doc])* $reason,)+
+        }
+
+        impl Reason {
+            /// Every reason; `ALL[i] as usize == i`.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$reason,)+];
+            const NAMES: [&str; Self::COUNT] = [$($name,)+];
+            /// The number of reasons.
+            pub const COUNT: usize = [$($name,)+].len();
+        }
+    };
+}
+
+reasons! {
     /// Under 14 bytes.
-    Runt,
+    Runt = "runt",
     /// Longer than mtu + 14, + 4 if tagged.
-    Oversize,
+    Oversize = "oversize",
     /// MAC control, or from a partition to a reserved bridge address.
-    ControlFrame,
+    ControlFrame = "control-frame",
     /// No partition is on the segment.
-    UnknownVlan,
+    UnknownVlan = "unknown-vlan",
     /// Nobody on the segment takes the address.
-    UnknownMac,
+    UnknownMac = "unknown-mac",
     /// Somebody would take it, but may not receive from the wire.
-    NotPermitted,
+    NotPermitted = "not-permitted",
     /// The source address is not the sender's own.
-    SpoofedMac,
+    SpoofedMac = "spoofed-mac",
     /// The segment is not the sender's own.
-    ForeignVlan,
+    ForeignVlan = "foreign-vlan",
     /// No flow lets it pass, and the wire is closed to it.
-    FlowDenied,
+    FlowDenied = "flow-denied",
     /// The receiver's ring had no room.
-    RingFull,
+    RingFull = "ring-full",
 }
 
 impl Reason {
-    /// Every reason; `ALL[i] as usize == i`.
-    pub const ALL: [Self; 10] = [
-        Self::Runt,
-        Self::Oversize,
-        Self::ControlFrame,
-        Self::UnknownVlan,
-        Self::UnknownMac,
-        Self::NotPermitted,
-        Self::SpoofedMac,
-        Self::ForeignVlan,
-        Self::FlowDenied,
-        Self::RingFull,
-    ];
-    /// The number of reasons.
-    pub const COUNT: usize = Self::ALL.len();
-
     /// The name that reports use, `"unknown-vlan"`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Runt => "runt",
-            Self::Oversize => "oversize",
-            Self::ControlFrame => "control-frame",
-            Self::UnknownVlan => "unknown-vlan",
-            Self::UnknownMac => "unknown-mac",
-            Self::NotPermitted => "not-permitted",
-            Self::SpoofedMac => "spoofed-mac",
-            Self::ForeignVlan => "foreign-vlan",
-            Self::FlowDenied => "flow-denied",
-            Self::RingFull => "ring-full",
-        }
+        Self::NAMES[self as usize]
     }
 }
 

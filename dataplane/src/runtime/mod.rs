@@ -13,10 +13,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
-use lockgate_drivers::{Alarm, Error, Link, Nic, RingSizes, RxQueue, TxQueue};
+use lockgate_drivers::{Alarm, Link, Nic, RingSizes, RxQueue, TxQueue};
 use lockgate_lane::Closed;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
@@ -36,6 +36,9 @@ const RINGS: RingSizes = RingSizes { rx: 512, tx: 512 };
 
 /// How long autonegotiation may take before the run goes on without a link.
 const LINK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked at until then.
+const LINK_LOOK: Duration = Duration::from_millis(5);
 
 /// How long workers may drain once a signal or the duration ends the run.
 const DRAIN_NS: u64 = 500_000_000;
@@ -114,7 +117,7 @@ impl Run<'_> {
         let fabric = Fabric::build(plan, self.captures.is_some() && self.model.is_none())?;
         let mut nic = lockgate_drivers::open(self.card.clone()).map_err(card_failure)?;
         let queues = nic.start(plan, RINGS).map_err(card_failure)?;
-        let link = self.wait_link(nic.as_mut())?;
+        let link = self.wait_link(&mut nic)?;
         let mut watch = Watch::new(nic, self.alarm.take(), self.device.clone());
 
         let (assignments, ends) = fabric.assign(plan, queues);
@@ -182,12 +185,17 @@ impl Run<'_> {
         tally::report(plan, self.device, elapsed, &stats, far, &missed)
     }
 
-    /// A card without a link starts all the same: the cable may come later.
-    fn wait_link(&self, nic: &mut dyn Nic) -> Result<Link, Failure> {
-        match nic.wait_link(LINK_PATIENCE, self.stop) {
-            Ok(link) => Ok(link),
-            Err(Error::NoLink { .. }) => Ok(Link::default()),
-            Err(error) => Err(card_failure(error)),
+    /// Waits for the link, up to a limit: a card without one starts all the same, since
+    /// the cable may come later.
+    fn wait_link(&self, nic: &mut Nic) -> Result<Link, Failure> {
+        let begun = Instant::now();
+        loop {
+            let link = nic.link().map_err(card_failure)?;
+            let told = self.stop.load(Ordering::Relaxed);
+            if link.up || told || begun.elapsed() >= LINK_PATIENCE {
+                return Ok(link);
+            }
+            thread::sleep(LINK_LOOK);
         }
     }
 

@@ -6,14 +6,14 @@ use crate::error::Failure;
 
 /// The card's control side.
 pub(super) struct Watch {
-    pub(super) nic: Box<dyn Nic>,
+    pub(super) nic: Nic,
     alarm: Option<Alarm>,
     device: String,
     missed: Vec<u64>,
 }
 
 impl Watch {
-    pub(super) fn new(nic: Box<dyn Nic>, alarm: Option<Alarm>, device: String) -> Self {
+    pub(super) fn new(nic: Nic, alarm: Option<Alarm>, device: String) -> Self {
         Self { nic, alarm, device, missed: Vec::new() }
     }
 

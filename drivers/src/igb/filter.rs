@@ -12,32 +12,30 @@ use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, Mac, PoolPlan, RssPlan};
 
 use crate::access::Setting;
+use crate::gigabit::{halves, parser, spread, tables};
+
+/// The bit of a RETA entry that picks the second queue of the pool.
+pub(super) const QUEUE_BIT: u32 = 3;
 
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
 pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    set_tables(plan, &mut settings);
+    let mut settings = tables(plan);
+    set_filters(plan, &mut settings);
     set_pools(&plan.pools, &mut settings);
     set_rss(plan.rss.as_ref(), &mut settings);
     settings
 }
 
-/// Address and VLAN filters; those that the plan does not use are zero.
-fn set_tables(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+/// Exact address and VLAN filters; those that the plan does not use are zero.
+fn set_filters(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let mut macs = plan.macs.iter();
     for at in RarIndex::all() {
         let (low, high) = macs.next().map(address).unwrap_or_default();
         // The half that makes the address count comes second.
         settings.extend([Setting::new(at, low), Setting::new(at, high)]);
     }
-    for (at, &multicast) in TableWord::all().zip(plan.multicast.iter()) {
-        let vlans = plan.vlans.keys().filter(|vid| TableWord::of_bit(**vid) == at);
-        let vlans = vlans.fold(0, |word, vid| word | 1 << (vid & 31));
-        settings
-            .extend([Setting::new(at, Mta::new(multicast)), Setting::new(at, Vfta::new(vlans))]);
-        settings.push(Setting::new(at, Uta::new(0)));
-    }
+    settings.extend(TableWord::all().map(|at| Setting::new(at, Uta::new(0))));
     let mut vlans = plan.vlans.iter();
     for at in VlvfIndex::all() {
         settings.push(Setting::new(at, vlans.next().map(vlvf).unwrap_or_default()));
@@ -73,38 +71,18 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
 fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<Setting>) {
     let mut mode = Mrqc::new().with_mode(MultipleQueues::Vmdq);
     if let Some(rss) = rss {
-        for (at, bytes) in HashKeyWord::all().zip(rss.key.bytes().as_chunks().0) {
-            settings.push(Setting::new(at, Rssrk::new(u32::from_le_bytes(*bytes))));
-        }
-        for (at, queues) in RetaWord::all().zip(rss.table.as_chunks().0) {
-            // Bit 3 of an entry picks the second queue of the pool.
-            let entries = queues.map(|queue| (queue & 1) << 3);
-            settings.push(Setting::new(at, Reta::from(u32::from_le_bytes(entries))));
-        }
+        settings.extend(spread(rss, QUEUE_BIT));
         mode = hash_fields(rss.kinds).with_mode(MultipleQueues::VmdqRss);
     }
-    // Walking extension headers can hang the parser (82576 specification update).
-    let parser = Rfctl::new().with_no_ipv6_extensions(true);
-    settings.extend([
-        // The hash takes the place of the fragment checksum in the descriptor.
-        Setting::new((), Rxcsum::new().with_hash_in_descriptor(true)),
-        Setting::new((), parser.with_no_nfs_write(true).with_no_nfs_read(true)),
-        Setting::new((), mode),
-    ]);
+    settings.extend(parser(|rfctl| rfctl));
+    settings.push(Setting::new((), mode));
 }
 
 /// The two halves of an address filter.
 fn address((mac, pools): (&Mac, &u64)) -> (Ral, Rah) {
-    let [a, b, c, d, e, f] = mac.octets();
-    let high = Rah::new().with_octets(u16::from_le_bytes([e, f]));
-    let low = Ral::from(u32::from_le_bytes([a, b, c, d]));
-    (low, high.with_pools(*pools as u8).with_valid(true))
-}
-
-/// The address of the two halves, and its pools.
-pub(super) fn mac_filter((low, high): (Ral, Rah)) -> (Mac, u64) {
-    let ([a, b, c, d], [e, f]) = (low.octets().to_le_bytes(), high.octets().to_le_bytes());
-    (Mac::new([a, b, c, d, e, f]), high.pools().into())
+    let (low, high) = halves(mac);
+    let high = Rah::new().with_octets(high).with_pools(*pools as u8).with_valid(true);
+    (Ral::from(low), high)
 }
 
 fn vlvf((vid, pools): (&u16, &u64)) -> Vlvf {

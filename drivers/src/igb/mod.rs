@@ -8,27 +8,28 @@
 //! Source: 82576 datasheet, chapter 4 (initialization) and chapter 8 (registers).
 
 mod filter;
-mod link;
 mod queue;
+mod rate;
 mod readback;
 mod reset;
-mod stats;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
 
 use lockgate_regs::Index;
-use lockgate_regs::igb::{Pool, RarIndex, Rctl, RetaWord, Status, VlvfIndex};
+use lockgate_regs::igb::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
-use crate::access::Registers;
+use crate::access::or_go_on;
 use crate::device::Card;
 use crate::error::Error;
-use crate::nic::{Link, Nic, Statistics};
-use crate::ring::{Lease, Queues, RingSizes};
+use crate::gigabit;
+use crate::nic::{Family, Link, Port, Statistics};
+use crate::ring::{Queues, RingSizes};
+
+/// Valid bits of RQDPC.
+const RQDPC_MASK: u64 = 0xFFF;
 
 /// What the receiver does while it is on; pools narrow it down.
 const RECEIVING: Rctl = Rctl::new()
@@ -41,12 +42,7 @@ const RECEIVING: Rctl = Rctl::new()
 
 /// An 82576.
 pub(crate) struct Igb {
-    card: Card,
-    registers: Registers,
-    /// Held by the queues of the last start as well.
-    lease: Lease,
-    /// Whether there may be anything to stop.
-    started: bool,
+    port: Port,
     /// Rate limits by pool: the limiters do not read back everywhere.
     rates: [Option<BitRate>; Pool::COUNT as usize],
     /// The speed that the limiters are set for, in Mbit/s.
@@ -55,95 +51,83 @@ pub(crate) struct Igb {
 
 impl Igb {
     pub(crate) fn new(card: Card) -> Self {
-        Self {
-            registers: Registers(Arc::clone(&card.bar)),
-            card,
-            lease: Lease::default(),
-            started: false,
-            rates: Default::default(),
-            limited_at: None,
-        }
+        Self { port: Port::new(card), rates: Default::default(), limited_at: None }
+    }
+}
+
+impl Family for Igb {
+    fn port(&self) -> &Port {
+        &self.port
+    }
+
+    fn check(&self, plan: &HardwarePlan) -> Result<(), Error> {
+        let known = |pools: &u64| *pools < 1 << Pool::COUNT;
+        let entries = 4 * RetaWord::COUNT as usize;
+        let two = |queues: u8| queues == 2 && plan.rss.is_some();
+        let fits = plan.mode == SteeringMode::Pools
+            && plan.pools.len() == Pool::COUNT as usize
+            && plan.macs.len() <= RarIndex::COUNT as usize
+            && plan.vlans.len() <= VlvfIndex::COUNT as usize
+            && plan.macs.values().chain(plan.vlans.values()).all(known)
+            && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries)
+            && plan.pools.iter().all(|pool| pool.queues < 2 || two(pool.queues));
+        fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82576" })
     }
 
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        filter::settings(hardware).iter().for_each(|setting| self.registers.set(setting));
+        let settings = filter::settings(hardware);
+        settings.iter().for_each(|setting| self.port.registers.set(setting));
         self.rates = std::array::from_fn(|at| hardware.pools.get(at).and_then(|pool| pool.rate));
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
         self.enable(hardware, &queues)?;
-        self.start_link()?;
+        self.limited_at = None;
+        gigabit::start_link(&self.port.registers)?;
         Ok(queues)
     }
-}
 
-impl Nic for Igb {
-    fn start(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        check(plan.hardware())?;
-        self.stop()?;
-        if Arc::strong_count(&self.lease) > 1 {
-            return Err(Error::QueuesInUse);
-        }
-        self.started = true;
-        let queues = self.bring_up(plan, sizes);
-        if queues.is_err() {
-            // The first error is the one that helps.
-            let _ = self.stop();
-        }
+    /// Stops receiving, lets what is being sent leave, stops the queues and then
+    /// DMA as a whole.
+    fn quiesce(&mut self) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        registers.modify((), |rctl: Rctl| rctl.with_enable(false))?;
+        or_go_on(self.drain())?;
+        registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
+        self.port.card.bar.flush();
+        thread::sleep(gigabit::PAUSE);
+        let queues = self.stop_queues();
+        registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
+        gigabit::disable_master(registers)?;
         queues
     }
 
+    /// Rate limits follow the speed.
     fn link(&mut self) -> Result<Link, Error> {
-        self.registers.read(()).and_then(|status| self.follow_link(status))
-    }
-
-    fn wait_link(&mut self, limit: Duration, stop: &AtomicBool) -> Result<Link, Error> {
-        let over = |status: &Status| status.link_up() || stop.load(Ordering::Relaxed);
-        match self.registers.wait((), limit, over) {
-            Err(Error::Timeout { waited, .. }) => Err(Error::NoLink { waited }),
-            other => self.follow_link(other?),
+        let link = gigabit::link(&self.port.registers)?;
+        if link.up && self.limited_at != Some(link.mbit) {
+            self.set_rates(link.mbit);
+            self.limited_at = Some(link.mbit);
         }
+        Ok(link)
     }
 
-    fn statistics(&mut self) -> Result<Statistics, Error> {
-        self.take_statistics()
-    }
-
-    fn read_back(&mut self) -> Result<HardwarePlan, Error> {
-        self.read_plan()
-    }
-
-    fn stop(&mut self) -> Result<(), Error> {
-        if !self.started {
-            return Ok(());
+    /// What the MAC counted, and what each pool lost (82576 datasheet, chapter 8).
+    fn take_statistics(&mut self) -> Result<Statistics, Error> {
+        let registers = &mut self.port.registers;
+        let mut counted = gigabit::take_mac_statistics(registers)?;
+        for [first, second] in Pool::all().map(Pool::rx_queues) {
+            let dropped = registers.count::<Rqdpc>(first)? & RQDPC_MASK;
+            let dropped = dropped + (registers.count::<Rqdpc>(second)? & RQDPC_MASK);
+            counted.rx_no_descriptor.push(dropped);
         }
-        let quiet = self.quiesce();
-        let master = self.card.function.set_bus_master(false);
-        self.started = master.is_err();
-        quiet?;
-        master.map_err(|source| Error::BusMaster { source })
+        counted.tx_spoofed = registers.count::<Ssvpc>(())?;
+        Ok(counted)
     }
-}
 
-impl Drop for Igb {
-    fn drop(&mut self) {
-        // Nobody is left to tell; DMA memory is guarded by the IOMMU anyway.
-        let _ = self.stop();
+    fn read_plan(&self) -> Result<HardwarePlan, Error> {
+        self.read_back()
     }
-}
-
-/// Refuses a plan that was not made for this card; `Policy::check` makes none.
-fn check(plan: &HardwarePlan) -> Result<(), Error> {
-    let known = |pools: &u64| *pools < 1 << Pool::COUNT;
-    let entries = 4 * RetaWord::COUNT as usize;
-    let fits = plan.mode == SteeringMode::Pools
-        && plan.pools.len() == Pool::COUNT as usize
-        && plan.macs.len() <= RarIndex::COUNT as usize
-        && plan.vlans.len() <= VlvfIndex::COUNT as usize
-        && plan.macs.values().chain(plan.vlans.values()).all(known)
-        && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries)
-        && plan.pools.iter().all(|pool| pool.queues < 2 || pool.queues == 2 && plan.rss.is_some());
-    fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82576" })
 }

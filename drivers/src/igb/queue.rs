@@ -14,8 +14,7 @@ use lockgate_vmdq::{HardwarePlan, Plan};
 use super::reset::QUEUE_LIMIT;
 use super::{Igb, RECEIVING};
 use crate::error::Error;
-use crate::ring::{Queues, Ring, RingSizes, RxQueue, TxQueue, layout};
-use crate::sys::Layout;
+use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
 
 /// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
 const KIB: usize = 1024;
@@ -28,52 +27,29 @@ impl Igb {
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let longest = usize::from(plan.mtu()) + AROUND;
-        let rx_layout = layout(sizes.rx, longest.next_multiple_of(KIB))?;
-        let tx_layout = layout(sizes.tx, longest.next_multiple_of(64))?;
+        let rings = Rings {
+            rx: layout(sizes.rx, longest.next_multiple_of(KIB))?,
+            tx: layout(sizes.tx, longest.next_multiple_of(64))?,
+            fatal_errors: RxErrors::new().with_receive(true).into(),
+            send,
+        };
         let (rx, tx) = used(plan.hardware());
-        let bytes = rx.len() * rx_layout.bytes() + tx.len() * tx_layout.bytes();
-        let rx = rx.into_iter().map(|at| self.rx_queue(at, rx_layout));
-        let tx = tx.into_iter().map(|at| self.tx_queue(at, tx_layout));
-        let rx: Result<_, Error> = rx.collect();
-        let queues = rx.and_then(|rx| Ok(Queues { rx, tx: tx.collect::<Result<_, _>>()? }));
-        queues.map_err(|error| match error {
-            // Whoever raises a limit wants to know all that is needed, not the next piece.
-            Error::PinMemory { source, .. } => Error::PinMemory { bytes, source },
-            other => other,
-        })
-    }
-
-    fn rx_queue(&self, at: RxNumber, layout: Layout) -> Result<RxQueue, Error> {
-        let ring = Ring::new(&self.card, layout, Rdt::offset(at), self.lease.clone())?;
-        let registers = &self.registers;
-        registers.write(at, Rdbal::new(ring.base().get() as u32));
-        registers.write(at, Rdbah::new((ring.base().get() >> 32) as u32));
-        registers.write(at, Rdlen::new(ring.bytes()));
-        registers.write(at, Rdh::new(0));
-        registers.write(at, Rdt::new(0));
-        let srrctl = Srrctl::new().with_packet_kib((ring.memory.buffer_bytes() / KIB) as u8);
-        let srrctl = srrctl.with_descriptor_type(DescriptorType::OneBuffer);
-        registers.write(at, srrctl.with_drop_enable(true));
-        let place = (at.pool().number() as u8, (at.number() / Pool::COUNT) as u8);
-        Ok(RxQueue::new(ring, RxErrors::new().with_receive(true).into(), place))
-    }
-
-    fn tx_queue(&self, at: TxNumber, layout: Layout) -> Result<TxQueue, Error> {
-        let ring = Ring::new(&self.card, layout, Tdt::offset(at), self.lease.clone())?;
-        let registers = &self.registers;
-        registers.write(at, Tdbal::new(ring.base().get() as u32));
-        registers.write(at, Tdbah::new((ring.base().get() >> 32) as u32));
-        registers.write(at, Tdlen::new(ring.bytes()));
-        registers.write(at, Tdh::new(0));
-        registers.write(at, Tdt::new(0));
+        let registers = &self.port.registers;
+        let srrctl = Srrctl::new().with_packet_kib((longest.div_ceil(KIB)) as u8);
+        let srrctl = srrctl.with_descriptor_type(DescriptorType::OneBuffer).with_drop_enable(true);
+        rx.iter().for_each(|&at| registers.write(at, srrctl));
         // Completion is told by DD: with head write-back there would be none.
-        registers.write(at, Tdwbal::new());
-        Ok(TxQueue::new(ring, send, at.pool().number() as u8))
+        tx.iter().for_each(|&at| registers.write(at, Tdwbal::new()));
+        let pool = |pool: Pool| pool.number() as u8;
+        let number = |at: &RxNumber| (at.number() / Pool::COUNT) as u8;
+        let rx = rx.iter().map(|at| (Rdbal::offset(*at), pool(at.pool()), number(at)));
+        let tx = tx.iter().map(|at| (Tdbal::offset(*at), pool(at.pool())));
+        rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
     }
 
     /// Starts everything: transmit, receive, then the doorbells of receive.
     pub(super) fn enable(&self, plan: &HardwarePlan, queues: &Queues) -> Result<(), Error> {
-        let registers = &self.registers;
+        let registers = &self.port.registers;
         let tctl = Tctl::new().with_enable(true).with_pad_short(true);
         registers.write((), tctl.with_collision_threshold(15).with_retransmit_late(true));
         registers.write((), RECEIVING);

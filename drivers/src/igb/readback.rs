@@ -10,31 +10,35 @@
 
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
-use lockgate_rss::Key;
-use lockgate_vmdq::{HardwarePlan, PoolPlan, RssPlan, SteeringMode};
+use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
-use super::filter::{hash_kinds, mac_filter, settings};
+use super::filter::{QUEUE_BIT, hash_kinds, settings};
 use super::{Igb, RECEIVING};
 use crate::access::Setting;
 use crate::error::Error;
+use crate::gigabit::{mac, read_multicast, read_spread};
 
 impl Igb {
-    pub(super) fn read_plan(&self) -> Result<HardwarePlan, Error> {
-        let registers = &self.registers;
+    pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
+        let registers = &self.port.registers;
+        let mrqc = registers.read::<Mrqc>(())?;
+        let spreads = mrqc.mode() == MultipleQueues::VmdqRss;
+        let rss = spreads.then(|| read_spread(registers, hash_kinds(mrqc), QUEUE_BIT));
         let addresses = registers.read_all::<Ral>()?.into_iter().zip(registers.read_all::<Rah>()?);
+        let address = |(low, high): (Ral, Rah)| {
+            let pools = u64::from(high.pools());
+            high.valid().then(|| (mac(low.octets(), high.octets()), pools))
+        };
         let vlans = registers.read_all::<Vlvf>()?.into_iter().filter(Vlvf::enable);
         let vlan = |vlvf: Vlvf| (vlvf.vid(), vlvf.pools().into());
         let mut plan = HardwarePlan {
             mode: SteeringMode::Pools,
-            rss: self.read_rss()?,
-            macs: addresses.filter(|(_, high)| high.valid()).map(mac_filter).collect(),
+            rss: rss.transpose()?,
+            macs: addresses.filter_map(address).collect(),
             vlans: vlans.map(vlan).collect(),
-            multicast: Box::new([0; 128]),
+            multicast: read_multicast(registers)?,
             pools: self.read_pools()?,
         };
-        for (word, mta) in plan.multicast.iter_mut().zip(registers.read_all::<Mta>()?) {
-            *word = mta.get();
-        }
         for setting in settings(&plan).iter().chain([&Setting::new((), RECEIVING)]) {
             if !registers.holds(setting)? {
                 plan.mode = SteeringMode::Software;
@@ -43,24 +47,8 @@ impl Igb {
         Ok(plan)
     }
 
-    fn read_rss(&self) -> Result<Option<RssPlan>, Error> {
-        let mrqc = self.registers.read::<Mrqc>(())?;
-        if mrqc.mode() != MultipleQueues::VmdqRss {
-            return Ok(None);
-        }
-        let mut key = [0; Key::BYTES];
-        let words = self.registers.read_all::<Rssrk>()?;
-        for (bytes, word) in key.as_chunks_mut().0.iter_mut().zip(words) {
-            *bytes = word.get().to_le_bytes();
-        }
-        let entries = self.registers.read_all::<Reta>()?.into_iter().map(u32::from);
-        let queues = entries.flat_map(u32::to_le_bytes).map(|entry| entry >> 3);
-        let (kinds, table) = (hash_kinds(mrqc), queues.collect());
-        Ok(Some(RssPlan { key: Key::new(key), kinds, table }))
-    }
-
     fn read_pools(&self) -> Result<Vec<PoolPlan>, Error> {
-        let registers = &self.registers;
+        let registers = &self.port.registers;
         let receive = registers.read::<Vfre>(())?.get();
         let transmit = registers.read::<Vfte>(())?.get();
         let anti_spoof = registers.read::<Dtxswc>(())?.mac_anti_spoof();

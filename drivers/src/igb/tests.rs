@@ -2,100 +2,18 @@
 //!
 //! Offsets are literals of the 82576 datasheet, chapter 8.
 
-use std::collections::HashMap;
-use std::io;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use lockgate_vmdq::{Capabilities, Machine, Policy};
 
 use super::*;
-use crate::device::{Bar, DeviceId, Function, Iommu, Iova};
-use crate::sys::Pages;
+use crate::device::Bar;
+use crate::nic::{Nic, open};
+use crate::paper::{CTRL, FLUSH, MDIC, Paper};
 
-const CTRL: u32 = 0x0000;
-const MDIC: u32 = 0x0020;
+const DEVICE: u16 = 0x10C9;
 const RCTL: u32 = 0x0100;
 const MRQC: u32 = 0x5818;
-
-/// Marks a flush among the writes.
-const FLUSH: u32 = u32::MAX;
-
-/// A card that only remembers: registers, and every write in order.
-#[derive(Default)]
-struct Paper {
-    registers: Mutex<HashMap<u32, u32>>,
-    writes: Mutex<Vec<(u32, u32)>>,
-    mapped: Mutex<u64>,
-    master: Mutex<Vec<bool>>,
-}
-
-impl Paper {
-    fn nic(self: &Arc<Self>) -> Igb {
-        Igb::new(Card {
-            id: DeviceId { vendor: 0x8086, device: 0x10C9 },
-            bar: self.clone(),
-            iommu: self.clone(),
-            function: self.clone(),
-        })
-    }
-
-    /// Where in the order of writes `register` first got a value with all of `bits`.
-    fn first(&self, register: u32, bits: u32) -> usize {
-        let writes = self.writes.lock().unwrap();
-        let found = writes.iter().position(|&(to, value)| to == register && value & bits == bits);
-        found.unwrap_or_else(|| panic!("{register:#x} never gets {bits:#x}"))
-    }
-
-    /// Where `register` was written last.
-    fn last(&self, register: u32) -> usize {
-        let writes = self.writes.lock().unwrap();
-        writes.iter().rposition(|&(to, _)| to == register).unwrap()
-    }
-}
-
-impl Bar for Paper {
-    fn read(&self, offset: u32) -> u32 {
-        *self.registers.lock().unwrap().get(&offset).unwrap_or(&0)
-    }
-
-    fn write(&self, offset: u32, value: u32) {
-        self.writes.lock().unwrap().push((offset, value));
-        let held = match offset {
-            CTRL => value & !(1 << 26),
-            MDIC => value | 1 << 28,
-            _ => value,
-        };
-        self.registers.lock().unwrap().insert(offset, held);
-    }
-
-    fn flush(&self) {
-        self.writes.lock().unwrap().push((FLUSH, 0));
-    }
-}
-
-impl Iommu for Paper {
-    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
-        let mut next = self.mapped.lock().unwrap();
-        *next += 1 << 32;
-        assert!(pages.len() < 1 << 32);
-        Ok(Iova::new(*next))
-    }
-
-    fn unmap(&self, _: Iova, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Function for Paper {
-    fn reset(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn set_bus_master(&self, on: bool) -> io::Result<()> {
-        self.master.lock().unwrap().push(on);
-        Ok(())
-    }
-}
 
 fn plan() -> Plan {
     let text = r#"
@@ -118,9 +36,13 @@ fn plan() -> Plan {
     policy.check(&Capabilities::I82576, &machine).unwrap()
 }
 
-fn started() -> (Arc<Paper>, Igb, Queues) {
+fn driver(card: Card) -> Nic {
+    open(card).unwrap()
+}
+
+fn started() -> (Arc<Paper>, Nic, Queues) {
     let paper = Arc::new(Paper::default());
-    let mut nic = paper.nic();
+    let mut nic = driver(paper.card(DEVICE));
     let sizes = RingSizes { rx: 64, tx: 64 };
     let queues = nic.start(&plan(), sizes).unwrap();
     (paper, nic, queues)
@@ -180,11 +102,16 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
         fn flush(&self) {}
     }
     let paper = Arc::new(Paper::default());
-    let mut nic = paper.nic();
-    nic.registers = Registers(Arc::new(Stuck(paper)));
+    let card = paper.card(DEVICE);
+    let mut nic = driver(Card { bar: Arc::new(Stuck(paper)), ..card });
     let started = nic.start(&plan(), RingSizes::default());
     let error = started.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
+}
+
+/// Whether the driver takes `plan`.
+fn check(plan: &HardwarePlan) -> Result<(), Error> {
+    Igb::new(Arc::new(Paper::default()).card(DEVICE)).check(plan)
 }
 
 #[test]
@@ -216,7 +143,7 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
     let stale = tables.into_iter().flatten().step_by(4);
     let stale = stale.map(|register| (register, 0xA5A5_A5A5));
     *paper.registers.lock().unwrap() = stale.collect();
-    let mut nic = paper.nic();
+    let mut nic = driver(paper.card(DEVICE));
     let _queues = nic.start(&plan(), RingSizes::default()).unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan().hardware());
     assert_eq!((paper.read(0x2160), paper.read(0x2168)), (0, 0), "no pause frames");
@@ -236,7 +163,7 @@ fn every_queue_drops_instead_of_holding_up_others() {
 #[test]
 fn limits_follow_the_speed_of_the_link_and_flow_control_stays_off() {
     let (paper, mut nic, _queues) = started();
-    let limits = |nic: &mut Igb, status: u32| {
+    let limits = |nic: &mut Nic, status: u32| {
         paper.writes.lock().unwrap().clear();
         // RFCE and TFCE, as negotiation sets them.
         paper.registers.lock().unwrap().extend([(8, status), (CTRL, 3 << 27)]);

@@ -3,14 +3,17 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::{Lease, Ring, layout};
+use super::{Ring, layout};
 use crate::device::{Bar, Card, DeviceId, Function, Iommu, Iova};
+use crate::nic::Port;
 use crate::sys::Pages;
 
 /// A ring of `slots` with buffers of `buffer_bytes` that `fake` reaches.
 pub(super) fn ring(fake: &Arc<Fake>, slots: u16, buffer_bytes: usize) -> Ring {
     let layout = layout(slots, buffer_bytes).unwrap();
-    Ring::new(&fake.card(), layout, 0xC018, Lease::default()).unwrap()
+    let ring = Ring::new(&Port::new(fake.card()), layout, 0xC000).unwrap();
+    assert_eq!(fake.told(), registers(slots));
+    ring
 }
 
 /// Remembers register writes and mapped pages.
@@ -34,9 +37,24 @@ impl Fake {
     }
 
     pub(super) fn doorbells(&self) -> Vec<u32> {
-        let writes = std::mem::take(&mut *self.writes.lock().unwrap());
-        writes.into_iter().map(|(_, value)| value).collect()
+        self.told().into_iter().map(|(_, value)| value).collect()
     }
+
+    fn told(&self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut *self.writes.lock().unwrap())
+    }
+}
+
+/// Base, length, head and tail of an empty ring at 0xC000.
+fn registers(slots: u16) -> Vec<(u32, u32)> {
+    let base = Fake::IOVA;
+    vec![
+        (0xC000, base as u32),
+        (0xC004, (base >> 32) as u32),
+        (0xC008, 16 * u32::from(slots)),
+        (0xC010, 0),
+        (0xC018, 0),
+    ]
 }
 
 impl Bar for Fake {

@@ -25,11 +25,12 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 pub use rx::{BadDescriptor, RxFrame, RxQueue};
 pub use tx::TxQueue;
 
-use lockgate_regs::descriptor;
+use lockgate_regs::descriptor::{self, TxData, ring};
 
-use crate::device::{Bar, Card, Iova};
+use crate::device::Bar;
 use crate::dma::DmaRegion;
 use crate::error::Error;
+use crate::nic::Port;
 use crate::sys::{Layout, RingMemory};
 
 /// Alignment that every supported card accepts for a ring, in bytes (82576
@@ -75,8 +76,10 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// A ring whose descriptors are all zero; `tail` is the offset of its RDT or TDT.
-    pub(crate) fn new(card: &Card, layout: Layout, tail: u32, lease: Lease) -> Result<Self, Error> {
+    /// A ring whose descriptors are all zero, and the card told of it; `at` is the offset
+    /// of its RDBAL or TDBAL, which all families lay the others out from alike.
+    pub(crate) fn new(port: &Port, layout: Layout, at: u32) -> Result<Self, Error> {
+        let Port { card, lease, .. } = port;
         let bytes = layout.bytes();
         let no_memory = |source| Error::NoMemory { bytes, source };
         let pages = card.iommu.allocate(bytes).map_err(no_memory)?;
@@ -86,17 +89,19 @@ impl Ring {
             let source = std::io::ErrorKind::InvalidData.into();
             return Err(Error::MapMemory { bytes, source });
         }
-        Ok(Self { region, memory, bar: Arc::clone(&card.bar), tail, _lease: lease })
-    }
-
-    /// Where the NIC sees the first descriptor.
-    pub(crate) fn base(&self) -> Iova {
-        self.region.iova()
-    }
-
-    /// Bytes of the descriptors.
-    pub(crate) fn bytes(&self) -> u32 {
-        (self.memory.slots() * descriptor::BYTES) as u32
+        let (base, slots) = (region.iova().get(), memory.slots());
+        let length = (slots * descriptor::BYTES) as u32;
+        let tail = at + ring::TAIL;
+        for (register, value) in [
+            (at, base as u32),
+            (at + ring::BASE_HIGH, (base >> 32) as u32),
+            (at + ring::LENGTH, length),
+            (at + ring::HEAD, 0),
+            (tail, 0),
+        ] {
+            card.bar.write(register, value);
+        }
+        Ok(Self { region, memory, bar: Arc::clone(&card.bar), tail, _lease: lease.clone() })
     }
 
     /// How many slots may be the NIC's at a time. One stays back: equal head and
@@ -117,7 +122,7 @@ impl Ring {
     #[inline]
     fn put(&self, slot: usize, command: u64) {
         let [buffer, status] = self.memory.descriptor(slot);
-        buffer.store(self.memory.buffer_iova(self.base(), slot).get(), Relaxed);
+        buffer.store(self.memory.buffer_iova(self.region.iova(), slot).get(), Relaxed);
         status.store(command, Relaxed);
     }
 
@@ -138,4 +143,44 @@ impl fmt::Debug for Ring {
 pub(crate) fn layout(slots: u16, buffer_bytes: usize) -> Result<Layout, Error> {
     let layout = Layout::new(slots.into(), buffer_bytes);
     layout.filter(|_| (64..=4096).contains(&slots)).ok_or(Error::RingSize { slots })
+}
+
+/// What the rings of one start are like.
+pub(crate) struct Rings {
+    pub(crate) rx: Layout,
+    pub(crate) tx: Layout,
+    /// Error bits of received frames that must not be used.
+    pub(crate) fatal_errors: u16,
+    /// The descriptor that sends a frame of so many bytes.
+    pub(crate) send: fn(u16) -> TxData,
+}
+
+impl Rings {
+    /// Makes the queues and points the card at their rings, empty. For each it takes the
+    /// offset of its first register, the pool, and of a receive queue its number there.
+    pub(crate) fn build(
+        &self,
+        port: &Port,
+        rx: &[(u32, u8, u8)],
+        tx: &[(u32, u8)],
+    ) -> Result<Queues, Error> {
+        let receive = |&(at, pool, queue): &(u32, u8, u8)| {
+            Ok(RxQueue::new(Ring::new(port, self.rx, at)?, self.fatal_errors, (pool, queue)))
+        };
+        let transmit = |&(at, pool): &(u32, u8)| {
+            Ok(TxQueue::new(Ring::new(port, self.tx, at)?, self.send, pool))
+        };
+        let rx_queues: Result<_, Error> = rx.iter().map(receive).collect();
+        let queues = rx_queues.and_then(|rx| {
+            Ok(Queues { rx, tx: tx.iter().map(transmit).collect::<Result<_, _>>()? })
+        });
+        queues.map_err(|error| match error {
+            // Whoever raises a limit wants to know all that is needed, not the next piece.
+            Error::PinMemory { source, .. } => {
+                let bytes = rx.len() * self.rx.bytes() + tx.len() * self.tx.bytes();
+                Error::PinMemory { bytes, source }
+            }
+            other => other,
+        })
+    }
 }

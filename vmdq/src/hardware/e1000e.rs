@@ -3,17 +3,28 @@
 //!
 //! Only the e1000e family has such cards. Not here: the filters, which are as ever.
 
+use lockgate_rss::{HashKind, HashKinds};
+
 use super::{HardwarePlan, PoolPlan, RssPlan, SteeringMode};
 use crate::Rss;
 use crate::fit::Fit;
 use crate::prelude::*;
+
+/// What the 82574 can hash. It only spreads the work over workers: each partition's
+/// own hash is the worker's to compute.
+const KINDS: HashKinds = HashKinds::NONE
+    .with(HashKind::Ipv4)
+    .with(HashKind::Ipv4Tcp)
+    .with(HashKind::Ipv6)
+    .with(HashKind::Ipv6Tcp);
 
 impl HardwarePlan {
     /// The plan of a whole card, from one of a pool for each partition.
     pub(super) fn without_pools(mut self, fit: &Fit) -> Self {
         let queues = fit.workers.len().min(fit.card.rx_queues.into()) as u8;
         self.mode = SteeringMode::Software;
-        self.rss = (queues > 1).then(|| RssPlan::new(Rss::default(), queues, fit.card));
+        let rss = Rss { hash: KINDS, ..Rss::default() };
+        self.rss = (queues > 1).then(|| RssPlan::new(rss, queues, fit.card));
         self.pools = vec![PoolPlan::whole(&self.pools, queues)];
         self
     }
@@ -28,7 +39,8 @@ impl PoolPlan {
             receive,
             transmit: any(|pool| pool.transmit),
             broadcast: any(|pool| pool.broadcast),
-            untagged: any(|pool| pool.untagged),
+            // There is no filter for frames without a tag.
+            untagged: receive,
             multicast: any(|pool| pool.multicast),
             rss: receive && queues > 1,
             queues: if receive { queues } else { 0 },

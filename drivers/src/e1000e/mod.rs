@@ -1,0 +1,103 @@
+//! The e1000e family: 82574.
+//!
+//! It has no pools: the whole card is one, its filters pass what any partition may
+//! get, and the worker finds whose a frame is. The rule is as for every family: a
+//! start is a reset and one pass from the outside in, with receive and transmit last,
+//! and the registers hold what the plan says and nothing else.
+//!
+//! Source: 82574 datasheet, chapters 4 (initialization), 7 (receive, transmit) and 10
+//! (registers).
+
+mod filter;
+mod queue;
+mod readback;
+mod reset;
+#[cfg(test)]
+mod tests;
+
+use std::thread;
+
+use lockgate_regs::Index;
+use lockgate_regs::e1000e::*;
+use lockgate_rss::HashKinds;
+use lockgate_vmdq::{HardwarePlan, Plan, SteeringMode};
+
+use crate::access::or_go_on;
+use crate::device::Card;
+use crate::error::Error;
+use crate::gigabit;
+use crate::nic::{Family, Link, Port, Statistics};
+use crate::ring::{Queues, RingSizes};
+
+/// An 82574.
+pub(crate) struct E1000e {
+    port: Port,
+    /// The longest frame of the last plan, which no register holds exactly.
+    max_frame: u16,
+}
+
+impl E1000e {
+    pub(crate) fn new(card: Card) -> Self {
+        Self { port: Port::new(card), max_frame: 0 }
+    }
+}
+
+impl Family for E1000e {
+    fn port(&self) -> &Port {
+        &self.port
+    }
+
+    fn check(&self, plan: &HardwarePlan) -> Result<(), Error> {
+        let whole = |pools: &u64| *pools == 1;
+        let entries = 4 * RetaWord::COUNT as usize;
+        let kinds = |kinds: HashKinds| filter::hash_kinds(filter::hash_fields(kinds)) == kinds;
+        let fits = plan.mode == SteeringMode::Software
+            && plan.pools.len() == 1
+            && plan.pools.iter().all(|pool| u32::from(pool.queues) <= RxQueue::COUNT)
+            && plan.macs.len() <= RarIndex::COUNT as usize
+            && plan.macs.values().chain(plan.vlans.values()).all(whole)
+            && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries && kinds(rss.kinds));
+        fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82574" })
+    }
+
+    fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
+        let hardware = plan.hardware();
+        self.reset()?;
+        self.max_frame = hardware.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
+        filter::settings(hardware).iter().for_each(|setting| self.port.registers.set(setting));
+        let queues = self.queues(hardware, sizes)?;
+        // What was counted before the start is nobody's.
+        self.take_statistics()?;
+        self.enable(hardware, &queues)?;
+        self.start_link()?;
+        Ok(queues)
+    }
+
+    /// Lets what is being sent leave, and stops transmit, DMA and receive. The receiver
+    /// is switched off only once DMA has ended: Intel's own drivers for this card never
+    /// do it before.
+    fn quiesce(&mut self) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        or_go_on(self.drain())?;
+        registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
+        registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
+        gigabit::disable_master(registers)?;
+        registers.modify((), |rctl: Rctl| rctl.with_enable(false))?;
+        self.port.card.bar.flush();
+        thread::sleep(gigabit::PAUSE);
+        Ok(())
+    }
+
+    fn link(&mut self) -> Result<Link, Error> {
+        gigabit::link(&self.port.registers)
+    }
+
+    fn take_statistics(&mut self) -> Result<Statistics, Error> {
+        // A frame without a descriptor waits in the card; only MPC tells of a loss.
+        gigabit::take_mac_statistics(&mut self.port.registers)
+    }
+
+    fn read_plan(&self) -> Result<HardwarePlan, Error> {
+        self.read_back()
+    }
+}

@@ -1,0 +1,74 @@
+//! What plan the registers hold.
+//!
+//! The rule: what is read as a plan is turned into registers again, and a register
+//! that then differs makes the result one that no card without pools has. Only the
+//! longest frame comes from the driver's memory: the card knows steps.
+//!
+//! Not here: what to do about a difference.
+
+use lockgate_regs::e1000e::*;
+use lockgate_regs::{Index, TableWord};
+use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
+
+use super::E1000e;
+use super::filter::{QUEUE_BIT, hash_kinds, receiving, settings};
+use super::queue::sending;
+use crate::access::Setting;
+use crate::error::Error;
+use crate::gigabit::{mac, read_multicast, read_spread};
+
+impl E1000e {
+    pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
+        let registers = &self.port.registers;
+        let addresses = registers.read_all::<Ral>()?.into_iter().zip(registers.read_all::<Rah>()?);
+        let valid = addresses.filter(|(_, high)| high.valid());
+        let mrqc = registers.read::<Mrqc>(())?;
+        let spreads = mrqc.mode() == MultipleQueues::Rss;
+        let rss = spreads.then(|| read_spread(registers, hash_kinds(mrqc), QUEUE_BIT));
+        let mut plan = HardwarePlan {
+            mode: SteeringMode::Software,
+            macs: valid.map(|(low, high)| (mac(low.octets(), high.octets()), 1)).collect(),
+            vlans: self.read_vlans()?.into_iter().map(|vid| (vid, 1)).collect(),
+            multicast: read_multicast(registers)?,
+            pools: Vec::new(),
+            rss: rss.transpose()?,
+        };
+        let pool = self.read_pool(&plan)?;
+        plan.pools.push(pool);
+        let switches = [Setting::new((), receiving(&pool)), Setting::new((), sending(&pool))];
+        for setting in settings(&plan).iter().chain(&switches) {
+            if !registers.holds(setting)? {
+                plan.mode = SteeringMode::Pools;
+            }
+        }
+        Ok(plan)
+    }
+
+    fn read_vlans(&self) -> Result<Vec<u16>, Error> {
+        let words = self.port.registers.read_all::<Vfta>()?;
+        let vids = (0..32 * TableWord::COUNT as u16).filter(|vid| {
+            let word = words.get(usize::from(vid >> 5)).map_or(0, |word| word.get());
+            word >> (vid & 31) & 1 != 0
+        });
+        Ok(vids.collect())
+    }
+
+    /// The one pool, whose filters are in `plan`.
+    fn read_pool(&self, plan: &HardwarePlan) -> Result<PoolPlan, Error> {
+        let rctl = self.port.registers.read::<Rctl>(())?;
+        let receive = rctl.enable();
+        let queues = if plan.rss.is_some() { 2 } else { 1 };
+        Ok(PoolPlan {
+            receive,
+            transmit: self.port.registers.read::<Tctl>(())?.enable(),
+            broadcast: rctl.broadcast(),
+            // There is no filter for frames without a tag.
+            untagged: receive,
+            multicast: plan.multicast.iter().any(|&word| word != 0),
+            rss: receive && queues > 1,
+            queues: if receive { queues } else { 0 },
+            max_frame: self.max_frame,
+            ..PoolPlan::default()
+        })
+    }
+}
