@@ -19,5 +19,7 @@ pub mod machine;
 pub mod oracle;
 pub mod program;
 pub mod qemu;
+pub mod random;
 pub mod source;
+pub mod subject;
 pub mod validation;

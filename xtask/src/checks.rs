@@ -5,10 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use lockgate_tests::machine;
+use lockgate_tests::validation as records;
 
 use crate::command::run;
 use crate::error::Error;
 use crate::setup::setup;
+use crate::validation;
 
 /// Formatting and clippy; a warning is an error.
 pub(crate) fn lint() -> Result<(), Error> {
@@ -18,16 +20,37 @@ pub(crate) fn lint() -> Result<(), Error> {
         .args(["--", "-D", "warnings"]))
 }
 
+/// The test binaries that record what works where.
+const RECORDING: [&str; 1] = ["conformance"];
+
 /// Sets up the machine, builds everything and runs all tests; `arguments` go to
-/// `cargo test`.
+/// `cargo test`. Without any, all tests ran, and what they recorded must be what
+/// `docs/validation.md` says.
 pub(crate) fn test(arguments: &[String]) -> Result<(), Error> {
+    run_tests(arguments)?;
+    if arguments.is_empty() { validation::compare() } else { Ok(()) }
+}
+
+/// Runs the tests that record, and writes `docs/validation.md`.
+pub(crate) fn validation() -> Result<(), Error> {
+    let package = ["--package", "lockgate-tests"].map(str::to_owned);
+    let tests = RECORDING.iter().flat_map(|name| ["--test".to_owned(), (*name).to_owned()]);
+    run_tests(&package.into_iter().chain(tests).collect::<Vec<_>>())?;
+    validation::write()
+}
+
+fn run_tests(arguments: &[String]) -> Result<(), Error> {
     let begun = Instant::now();
     setup()?;
     // The guest runs this one. Built first, so that no test waits for a compiler.
     machine::build_lockgate()
         .map_err(|source| Error::Start { command: "cargo build --release".into(), source })?;
+    records::clear().map_err(|source| Error::File { path: records::folder(), source })?;
     let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]);
+    command.args(["test", "--no-fail-fast"]);
+    if !arguments.iter().any(|argument| argument == "--package" || argument == "-p") {
+        command.arg("--workspace");
+    }
     command.args(arguments);
     let count = watch(&mut command)?;
     println!(

@@ -24,6 +24,8 @@ pub(crate) enum Error {
     StillMissing { missing: String, remedy: &'static str },
     #[error("the trusted core for {family} has {lines} lines: no more than {bound} are allowed")]
     TooLarge { family: String, lines: usize, bound: usize },
+    #[error("{} is not what the tests recorded: run `cargo xtask validation`", path.display())]
+    Stale { path: PathBuf },
     #[error(transparent)]
     Guest(#[from] guest::Error),
     #[error("deliveries differ between guest and model: {captures}")]

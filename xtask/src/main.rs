@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup | lint | test | tcb | vm`.
+//! Developer commands: `cargo xtask setup | lint | test | validation | tcb | vm`.
 //!
 //! The one rule: a command that succeeds has done all it says; what the machine
 //! lacks is installed or named. The work itself is in `lockgate-tests`, which
@@ -11,6 +11,7 @@ mod command;
 mod error;
 mod setup;
 mod tcb;
+mod validation;
 mod vm;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Runs the tests that record what works where, and writes docs/validation.md.
+    Validation,
     /// Counts the lines of the trusted core.
     Tcb {
         /// Of one family; without it, of each that has a driver.
@@ -60,6 +63,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Setup => setup::setup().map(drop),
         Cli::Lint => checks::lint(),
         Cli::Test { arguments } => checks::test(&arguments),
+        Cli::Validation => checks::validation(),
         Cli::Tcb { family, files } => tcb::tcb(family.as_deref(), files),
         Cli::Vm(args) => vm::vm(args),
     }

@@ -65,7 +65,7 @@ impl Family for E1000e {
         self.reset()?;
         self.max_frame = hardware.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
         filter::settings(hardware).iter().for_each(|setting| self.port.registers.set(setting));
-        let queues = self.queues(hardware, sizes)?;
+        let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
         self.enable(hardware, &queues)?;

@@ -9,27 +9,30 @@
 use lockgate_regs::descriptor::TxData;
 use lockgate_regs::e1000e::{RxQueue as RxNumber, TxQueue as TxNumber, *};
 use lockgate_regs::{Index, Register};
-use lockgate_vmdq::{HardwarePlan, PoolPlan};
+use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
 
 use super::E1000e;
 use super::filter::{buffer_bytes, receiving};
 use crate::error::Error;
 use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
 
+/// Bytes of header, tag and check sequence around an MTU.
+const AROUND: usize = 14 + 4 + 4;
+
 /// The one pool's number.
 const WHOLE: u8 = 0;
 
 impl E1000e {
     /// Makes the rings and points the card at them.
-    pub(super) fn queues(&self, plan: &HardwarePlan, sizes: RingSizes) -> Result<Queues, Error> {
+    pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let damaged = RxErrors::new().with_crc(true).with_symbol(true).with_sequence(true);
         let rings = Rings {
             rx: layout(sizes.rx, buffer_bytes(self.max_frame))?,
-            tx: layout(sizes.tx, usize::from(self.max_frame).next_multiple_of(64))?,
+            tx: layout(sizes.tx, (usize::from(plan.mtu()) + AROUND).next_multiple_of(64))?,
             fatal_errors: damaged.with_carrier(true).with_receive(true).into(),
             send,
         };
-        let (rx, tx) = used(plan);
+        let (rx, tx) = used(plan.hardware());
         let registers = &self.port.registers;
         let rxdctl = Rxdctl::new().with_prefetch(8).with_host(8).with_write_back(1);
         rx.iter().for_each(|&at| registers.write(at, rxdctl.with_count_descriptors(true)));

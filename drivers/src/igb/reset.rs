@@ -34,6 +34,8 @@ impl Igb {
         registers.write((), Eimc::new(u32::MAX));
         registers.count::<Icr>(())?;
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(true))?;
+        // The first queues are on after a reset, and perhaps nobody's.
+        self.stop_queues()?;
         let master = self.port.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
     }
