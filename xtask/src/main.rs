@@ -9,6 +9,7 @@ mod apt;
 mod checks;
 mod command;
 mod error;
+mod modules;
 mod setup;
 mod tcb;
 mod validation;

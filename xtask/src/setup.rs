@@ -5,15 +5,16 @@
 //! the target folder and never installed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use lockgate_tests::guest::Kernel;
 use lockgate_tests::machine;
 
 use crate::apt::{self, Install, Source};
-use crate::command::{output, run};
+use crate::command::run;
 use crate::error::Error;
+use crate::modules;
 
 /// A program the tests start, and the Debian package that has it.
 struct Tool {
@@ -92,9 +93,9 @@ fn is_static(name: &str) -> bool {
     machine::find_program(name).is_some_and(|path| machine::is_static(&path))
 }
 
-/// Downloads the kernel, unpacks it and decompresses the modules the guest loads.
+/// Downloads the kernel with all its modules, unpacks it and keeps what guests load.
 fn fetch_kernel() -> Result<Kernel, Error> {
-    let package = apt::newest_dependency("linux-image-cloud-amd64")?;
+    let package = apt::newest_dependency("linux-image-amd64")?;
     let cache = Kernel::cache();
     eprintln!("xtask: fetching {package}");
     let scratch = cache.join("unpack");
@@ -102,8 +103,10 @@ fn fetch_kernel() -> Result<Kernel, Error> {
         let path = path.clone();
         move |source| Error::File { path, source }
     };
-    if scratch.exists() {
-        fs::remove_dir_all(&scratch).map_err(file(&scratch))?;
+    for folder in [&scratch, &cache.join("ready")] {
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(file(folder))?;
+        }
     }
     fs::create_dir_all(&scratch).map_err(file(&scratch))?;
     let archive = apt::download(&package, &scratch)?;
@@ -113,29 +116,12 @@ fn fetch_kernel() -> Result<Kernel, Error> {
     fs::create_dir_all(&ready).map_err(file(&ready))?;
     let image = scratch.join(format!("boot/vmlinuz-{version}"));
     fs::copy(&image, ready.join("vmlinuz")).map_err(file(&image))?;
-    for module in Kernel::MODULES {
-        unpack_module(&scratch, &ready, module)?;
-    }
+    modules::unpack(&scratch, &ready)?;
     let folder = cache.join(version);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(file(&folder))?;
+    }
     fs::rename(&ready, &folder).map_err(file(&folder))?;
     fs::remove_dir_all(&scratch).map_err(file(&scratch))?;
     Kernel::find().ok_or(Error::NoPackage { name: package })
-}
-
-/// Decompresses one module out of the unpacked package.
-fn unpack_module(from: &Path, into: &Path, module: &str) -> Result<(), Error> {
-    let found = output(Command::new("find").arg(from).args(["-name", &format!("{module}.ko*")]))?;
-    let Some(path) = found.lines().next() else {
-        return Err(Error::NoPackage { name: format!("kernel module {module}") });
-    };
-    let target = into.join(format!("{module}.ko"));
-    let bytes = if path.ends_with(".xz") {
-        let unpacked = Command::new("xz").args(["-dc", path]).output();
-        unpacked.map(|output| output.stdout)
-    } else {
-        fs::read(path)
-    };
-    bytes
-        .and_then(|bytes| fs::write(&target, bytes))
-        .map_err(|source| Error::File { path: target, source })
 }

@@ -42,13 +42,15 @@ impl Initramfs {
         let busybox = busybox.filter(|path| machine::is_static(path));
         let busybox = busybox.ok_or(Error::Missing { program: "busybox" })?;
         archive.copy(&busybox, Path::new("/bin/busybox"))?;
-        let mut order = String::new();
-        for module in Kernel::MODULES {
-            let target = format!("/modules/{module}.ko");
-            archive.copy(&kernel.module(module), Path::new(&target))?;
-            order += &format!("{module}\n");
+        for name in Kernel::DRIVERS.into_iter().chain(["loaded"]) {
+            let order = kernel.order(name).map_err(at(name))?;
+            for module in &order {
+                let target = format!("/modules/{module}.ko");
+                archive.copy(&kernel.module(module), Path::new(&target))?;
+            }
+            let target = format!("/modules/{name}.order");
+            archive.add(Path::new(&target), (order.join("\n") + "\n").as_bytes());
         }
-        archive.add(Path::new("/modules/order"), order.as_bytes());
         archive.add(Path::new("/init"), include_bytes!("init.sh"));
         Ok(archive)
     }

@@ -1,6 +1,7 @@
 //! The guest's kernel, as `cargo xtask setup` unpacked it: an image and modules.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::machine;
@@ -12,9 +13,13 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The modules a guest loads to hand its card to a process, in this order.
-    pub const MODULES: [&'static str; 5] =
-        ["irqbypass", "vfio", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci"];
+    /// The modules that a guest loads to talk to this machine and to hand its card to a
+    /// process, each with what it needs; what the kernel has built in is not there.
+    pub const LOADED: [&'static str; 4] =
+        ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
+
+    /// The kernel's own drivers for the cards, which a guest loads when it is told to.
+    pub const DRIVERS: [&'static str; 2] = ["igb", "e1000e"];
 
     /// The folder of all kernels, one folder for each version.
     pub fn cache() -> PathBuf {
@@ -34,7 +39,10 @@ impl Kernel {
         let named = self.folder.file_name().and_then(|name| name.to_str());
         named.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))
             && self.image().is_file()
-            && Self::MODULES.iter().all(|name| self.module(name).is_file())
+            && Self::DRIVERS.iter().all(|name| self.order(name).is_ok_and(|o| !o.is_empty()))
+            && self
+                .order("loaded")
+                .is_ok_and(|order| order.iter().all(|m| self.module(m).is_file()))
     }
 
     /// The image that QEMU boots.
@@ -42,9 +50,24 @@ impl Kernel {
         self.folder.join("vmlinuz")
     }
 
-    /// The file of one of [`Kernel::MODULES`].
+    /// The file of a module.
     pub fn module(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.ko"))
+    }
+
+    /// The modules to load, in this order: for one of [`Kernel::DRIVERS`], or, as
+    /// `"loaded"`, all of [`Kernel::LOADED`].
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn order(&self, name: &str) -> io::Result<Vec<String>> {
+        let text = fs::read_to_string(Self::order_file(&self.folder, name))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Where [`Kernel::order`] is kept under `folder`.
+    pub fn order_file(folder: &Path, name: &str) -> PathBuf {
+        folder.join(format!("{name}.order"))
     }
 }
 
