@@ -43,6 +43,13 @@ impl Observer for Console {
         let _ = writeln!(err, "lockgate: running on {device}{state}");
     }
 
+    fn ordinary_pages(&mut self, device: &str) {
+        let _ = writeln!(
+            io::stderr(),
+            "lockgate: no hugepage of 2 MiB is left: some memory of {device} may be on ordinary pages, which costs speed\n  help: set some aside, for example 64: `sysctl vm.nr_hugepages=64`"
+        );
+    }
+
     fn shut(&mut self, partition: &str, reason: &Closed) {
         self.clear();
         let _ = writeln!(io::stderr(), "lockgate: the lane of {partition} was shut: {reason}");

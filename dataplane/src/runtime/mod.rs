@@ -7,6 +7,7 @@
 //! Not here: what a worker does ([`crate::worker`]), what the far ends do
 //! ([`crate::edge`]), where the options come from ([`crate::commands`]).
 
+mod hugepages;
 mod watch;
 
 use std::io;
@@ -84,6 +85,11 @@ pub trait Observer {
     /// The card receives; frames that arrive from now on count.
     fn ready(&mut self, device: &str, link: bool);
 
+    /// The card's memory is on ordinary pages, for want of hugepages.
+    fn ordinary_pages(&mut self, device: &str) {
+        let _ = device;
+    }
+
     /// The lane of a partition was shut because it broke the rules.
     fn shut(&mut self, partition: &str, reason: &Closed) {
         let _ = (partition, reason);
@@ -117,6 +123,9 @@ impl Run<'_> {
         let fabric = Fabric::build(plan, self.captures.is_some() && self.model.is_none())?;
         let mut nic = lockgate_drivers::open(self.card.clone()).map_err(card_failure)?;
         let queues = nic.start(plan, RINGS).map_err(card_failure)?;
+        if self.model.is_none() && hugepages::ran_out() {
+            self.observer.ordinary_pages(&self.device);
+        }
         let link = self.wait_link(&mut nic)?;
         let mut watch = Watch::new(nic, self.alarm.take(), self.device.clone());
 

@@ -38,6 +38,9 @@ pub const ADDRESS: &str = "0000:00:03.0";
 /// Where the guest's programs log.
 pub const LOG: &str = "/dev/vport0p2";
 
+/// What memory is filled with that no card may reach.
+pub const PATTERN: [u8; 8] = *b"OFF-BAND";
+
 /// Where the guest sends files.
 const FILES: &str = "/dev/vport0p3";
 

@@ -45,6 +45,9 @@ pub struct CardKind {
 impl CardKind {
     /// Intel 82576.
     pub const I82576: Self = Self { device: "igb", model: "model:82576", rings: Rings::IGB };
+
+    /// Intel 82574.
+    pub const I82574: Self = Self { device: "e1000e", model: "model:82574", rings: Rings::E1000E };
 }
 
 /// What to run.
