@@ -13,6 +13,7 @@
 pub mod capture;
 pub mod captures;
 pub mod cards;
+pub mod differential;
 pub mod emulator;
 pub mod guest;
 pub mod machine;
