@@ -13,13 +13,18 @@
 #![forbid(unsafe_code)]
 
 mod chip;
+mod counters;
+mod e1000e;
 mod ethernet;
 mod fault;
 mod igb;
 mod iommu;
 mod nvm;
+mod packet;
 mod phy;
 mod registers;
+mod ring;
+mod switch;
 mod wire;
 
 use std::io;
@@ -51,6 +56,11 @@ impl Model {
     /// An 82576 at power-on, with a cable in it that leads to a partner.
     pub fn i82576() -> Self {
         Self::with(Box::new(igb::Nic::new()))
+    }
+
+    /// An 82574 at power-on, likewise.
+    pub fn i82574() -> Self {
+        Self::with(Box::new(e1000e::Nic::new()))
     }
 
     fn with(chip: Box<dyn Chip>) -> Self {

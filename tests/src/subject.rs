@@ -30,11 +30,14 @@ pub enum Kind {
     Model82576,
     /// QEMU's 82574L.
     QemuE1000e,
+    /// The model of an 82574.
+    Model82574,
 }
 
 impl Kind {
     /// Every kind, those with pools first.
-    pub const ALL: [Self; 3] = [Self::QemuIgb, Self::Model82576, Self::QemuE1000e];
+    pub const ALL: [Self; 4] =
+        [Self::QemuIgb, Self::Model82576, Self::QemuE1000e, Self::Model82574];
 
     /// What tables call it.
     pub const fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Kind {
             Self::QemuIgb => "QEMU igb",
             Self::Model82576 => "model 82576",
             Self::QemuE1000e => "QEMU e1000e",
+            Self::Model82574 => "model 82574",
         }
     }
 
@@ -49,7 +53,7 @@ impl Kind {
     pub const fn capabilities(self) -> &'static Capabilities {
         match self {
             Self::QemuIgb | Self::Model82576 => &Capabilities::I82576,
-            Self::QemuE1000e => &Capabilities::I82574,
+            Self::QemuE1000e | Self::Model82574 => &Capabilities::I82574,
         }
     }
 
@@ -93,6 +97,7 @@ impl Subject {
             Kind::QemuIgb => End::Qemu(Qemu::igb()),
             Kind::QemuE1000e => End::Qemu(Qemu::e1000e()),
             Kind::Model82576 => model(Model::i82576()),
+            Kind::Model82574 => model(Model::i82574()),
         };
         Self { kind, end }
     }

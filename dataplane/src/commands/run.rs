@@ -71,6 +71,10 @@ struct Opened {
 }
 
 impl Opened {
+    fn modelled(model: Model) -> Self {
+        Self { card: model.card(), model: Some(model), alarm: None }
+    }
+
     fn open(device: &Device) -> Result<Self, Failure> {
         match device {
             Device::Pci(address) => {
@@ -79,11 +83,9 @@ impl Opened {
                     .map_err(|error| Failure::usage_of(&error))?;
                 Ok(Self { card, model: None, alarm: Some(alarm) })
             }
-            Device::Model82576 => {
-                let model = Model::i82576();
-                Ok(Self { card: model.card(), model: Some(model), alarm: None })
-            }
-            Device::Model82574 | Device::Model82599 => Err(Failure::usage(
+            Device::Model82574 => Ok(Self::modelled(Model::i82574())),
+            Device::Model82576 => Ok(Self::modelled(Model::i82576())),
+            Device::Model82599 => Err(Failure::usage(
                 format!("{device} cannot be run yet: this version has no driver for it"),
                 "use model:82576",
             )),

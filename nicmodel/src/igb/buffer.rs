@@ -16,6 +16,7 @@ use super::Nic;
 use super::rss::Hash;
 use super::undriven::Rxpbs;
 use crate::chip::{Bus, Receive};
+use crate::counters::count_received;
 use crate::ethernet::Header;
 
 /// A frame in the packet buffer, and the queues that have yet to get it.
@@ -63,7 +64,7 @@ impl Nic {
             return Receive::Stored { copies: 0, missed: parcel.queues.count_ones() as u8 };
         }
         if !parcel.looped {
-            self.count_received(&parcel.header, parcel.frame.len());
+            count_received(&mut self.registers, &parcel.header, parcel.frame.len());
         }
         let outcome = match self.packet_buffer.waiting.is_empty() {
             true => self.deliver(bus, &parcel),

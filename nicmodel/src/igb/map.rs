@@ -3,6 +3,7 @@
 //! Not here: side effects of an access ([`super::access`]).
 
 use super::undriven::*;
+use crate::counters::mapped;
 use std::sync::{Arc, LazyLock};
 
 use lockgate_regs::igb::*;
@@ -124,45 +125,7 @@ fn pools(map: Map) -> Map {
 }
 
 fn counters(map: Map) -> Map {
-    map.clears::<Crcerrs>()
-        .clears::<Rxerrc>()
-        .clears::<Mpc>()
-        .clears::<Rlec>()
-        .clears::<Xonrxc>()
-        .clears::<Xoffrxc>()
-        .clears::<Prc64>()
-        .clears::<Prc127>()
-        .clears::<Prc255>()
-        .clears::<Prc511>()
-        .clears::<Prc1023>()
-        .clears::<Prc1522>()
-        .clears::<Gprc>()
-        .clears::<Bprc>()
-        .clears::<Mprc>()
-        .clears::<Gptc>()
-        .stored::<Gorcl>(0)
-        .clears::<Gorch>()
-        .stored::<Gotcl>(0)
-        .clears::<Gotch>()
-        .clears::<Rnbc>()
-        .clears::<Ruc>()
-        .clears::<Rfc>()
-        .clears::<Roc>()
-        .clears::<Rjc>()
-        .stored::<Torl>(0)
-        .clears::<Torh>()
-        .stored::<Totl>(0)
-        .clears::<Toth>()
-        .clears::<Tpr>()
-        .clears::<Tpt>()
-        .clears::<Ptc64>()
-        .clears::<Ptc127>()
-        .clears::<Ptc255>()
-        .clears::<Ptc511>()
-        .clears::<Ptc1023>()
-        .clears::<Ptc1522>()
-        .clears::<Mptc>()
-        .clears::<Bptc>()
+    mapped(map)
         .clears::<Ssvpc>()
         .stored::<Pvfgprc>(0)
         .stored::<Pvfgptc>(0)

@@ -22,13 +22,11 @@ mod map;
 mod receive;
 #[cfg(test)]
 mod rig;
-mod ring;
 mod rss;
 mod send;
 mod stats;
 mod steering;
 mod store;
-mod switch;
 mod transmit;
 mod undriven;
 
@@ -41,9 +39,9 @@ use crate::fault::{Log, Misuse};
 use crate::nvm::Nvm;
 use crate::phy::Phy;
 use crate::registers::Registers;
+use crate::switch::Switch;
 use buffer::PacketBuffer;
 use receive::RxSide;
-use switch::Switch;
 use transmit::TxSide;
 use undriven::{Rxpbs, Txpbs};
 

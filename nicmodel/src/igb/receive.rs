@@ -7,18 +7,19 @@
 //! Not here: which queues a frame is for ([`super::steering`]) and how it gets
 //! there ([`super::buffer`], [`super::store`]).
 
-use lockgate_regs::Index;
 use lockgate_regs::igb::*;
+use lockgate_regs::{Index, Register};
 
 use super::Nic;
 use super::buffer::{Parcel, queues_of};
-use super::ring::Ring;
 use super::steering::{Origin, Verdict};
-use super::switch::Switch;
 use super::undriven::Vet;
 use crate::chip::{Bus, Receive};
+use crate::counters::count_total;
 use crate::ethernet::Header;
 use crate::fault::Misuse;
+use crate::ring::Ring;
+use crate::switch::Switch;
 use crate::wire::{FCS, HEADER, SHORTEST};
 
 /// What the silicon knows of a receive queue besides its registers.
@@ -58,7 +59,7 @@ impl Nic {
             }
             _ => frame,
         };
-        self.count_total_received(frame.len());
+        count_total(&mut self.registers, frame.len());
         let Some(header) = self.parse(frame) else {
             self.registers.count::<Ruc>((), 1);
             return Receive::Filtered;
@@ -115,7 +116,7 @@ impl Nic {
     pub(super) fn announce(&mut self, bus: &mut Bus, queue: RxQueue) {
         let tail = self.registers.get::<Rdt>(queue).get();
         let number = queue.number() as usize;
-        if !Ring::receive(&self.registers, queue, tail).tail_fits() {
+        if !Ring::new(&self.registers, Rdbal::offset(queue), tail).tail_fits() {
             self.misuse.push(Misuse::ReceiveTail(number as u8));
         }
         if self.rx[number].live.is_on() {

@@ -12,6 +12,7 @@ use lockgate_regs::igb::*;
 use super::Nic;
 use super::undriven::{Vet, Wvbr};
 use crate::chip::Bus;
+use crate::counters::count_sent;
 use crate::ethernet::Header;
 use crate::fault::Misuse;
 use crate::wire::{FCS, HEADER, LONGEST, SHORTEST, check_sequence};
@@ -46,7 +47,7 @@ impl Nic {
             self.count_pool_sent(queue.pool(), frame.len());
         }
         if self.switch(bus, queue, &header, &frame) {
-            self.count_sent(&header, frame.len());
+            count_sent(&mut self.registers, &header, frame.len());
             bus.wire.send(frame);
         }
     }

@@ -14,6 +14,7 @@ use lockgate_regs::{Index, TableWord};
 use super::Nic;
 use super::rss::Hash;
 use crate::ethernet::Header;
+use crate::packet::indirection;
 use crate::wire::FCS;
 
 /// Bytes of the longest ordinary frame, check sequence included, tag not.
@@ -60,7 +61,10 @@ impl Nic {
             return Verdict::Unwanted;
         }
         let hash = self.hash(header, frame);
-        Verdict::Wanted(1 << (self.indirection(hash) & 0xF), hash)
+        Verdict::Wanted(
+            1 << (indirection(&self.registers, hash.map(|(_, value)| value)) & 0xF),
+            hash,
+        )
     }
 
     fn steer_to_pools(&self, header: &Header, frame: &[u8], origin: Origin) -> Verdict {
@@ -72,7 +76,7 @@ impl Nic {
             !is_too_long(header, frame.len(), vmolr.long_packets(), limit)
         });
         let hash = self.hash(header, frame);
-        let second = self.indirection(hash) & 0x8 != 0;
+        let second = indirection(&self.registers, hash.map(|(_, value)| value)) & 0x8 != 0;
         let queues = fitting.fold(0, |queues, pool| {
             let rss = self.registers.get::<Vmolr>(pool).rss();
             let pool = pool.number();

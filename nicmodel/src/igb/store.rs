@@ -10,11 +10,11 @@ use lockgate_regs::{Index, Register};
 
 use super::Nic;
 use super::buffer::Parcel;
-use super::ring::Ring;
-use super::rss::packet_type;
 use super::undriven::Rnbc;
 use crate::chip::Bus;
 use crate::fault::DmaFault;
+use crate::packet::packet_type;
+use crate::ring::Ring;
 use crate::wire::{HEADER, check_sequence};
 
 /// ICR.RXDW and ICR.RXO: a frame was stored; one found no descriptor.
@@ -137,7 +137,7 @@ impl Nic {
 
     pub(super) fn rx_ring(&self, queue: RxQueue) -> Ring {
         let tail = self.rx[queue.number() as usize].tail;
-        Ring::receive(&self.registers, queue, tail)
+        Ring::new(&self.registers, Rdbal::offset(queue), tail)
     }
 
     /// Bytes of the queue's buffers (SRRCTL, or else RCTL).

@@ -11,10 +11,10 @@ use lockgate_regs::igb::*;
 use lockgate_regs::{Index, Register};
 
 use super::Nic;
-use super::ring::Ring;
-use super::switch::Switch;
 use crate::chip::Bus;
 use crate::fault::{DmaFault, Misuse};
+use crate::ring::Ring;
+use crate::switch::Switch;
 use crate::wire::LONGEST;
 
 /// ICR.TXDW: a descriptor was written back.
@@ -56,14 +56,14 @@ impl TxSide {
 
 impl Nic {
     pub(super) fn check_tail(&mut self, queue: TxQueue) {
-        if !Ring::transmit(&self.registers, queue).tail_fits() {
+        if !Ring::announced(&self.registers, Tdbal::offset(queue)).tail_fits() {
             self.misuse.push(Misuse::TransmitTail(queue.number() as u8));
         }
     }
 
     /// Sends what the queue holds; at most one ring's worth.
     pub(super) fn transmit(&mut self, bus: &mut Bus, queue: TxQueue) {
-        let mut ring = Ring::transmit(&self.registers, queue);
+        let mut ring = Ring::announced(&self.registers, Tdbal::offset(queue));
         for _ in 0..ring.owned() {
             if !self.may_transmit(bus, queue) {
                 return;

@@ -7,6 +7,8 @@
 use lockgate_regs::igb::{Pool, RxQueue, TxQueue};
 use lockgate_regs::registers;
 
+pub(super) use crate::counters::*;
+
 registers! {
     /// EEPROM read.
     Stable Eerd("EERD", 0x0014) {
@@ -53,62 +55,6 @@ registers! {
     Stable DcaRxctrl("DCA_RXCTRL", RxQueue, 0xC014, 0x40);
     /// DCA and relaxed ordering of a transmit queue.
     Stable DcaTxctrl("DCA_TXCTRL", TxQueue, 0xE014, 0x40);
-}
-
-// Statistics of the MAC: every one returns to zero when read.
-registers! {
-    /// Frames with an error signalled by the PHY.
-    ClearsOnRead Rxerrc("RXERRC", 0x400C);
-    /// Frames whose length field lied.
-    ClearsOnRead Rlec("RLEC", 0x4040);
-    /// XON frames received.
-    ClearsOnRead Xonrxc("XONRXC", 0x4048);
-    /// XOFF frames received.
-    ClearsOnRead Xoffrxc("XOFFRXC", 0x4050);
-    /// Frames received of 64 bytes; lengths here include the check sequence.
-    ClearsOnRead Prc64("PRC64", 0x405C);
-    /// Frames received of 65 to 127 bytes.
-    ClearsOnRead Prc127("PRC127", 0x4060);
-    /// Frames received of 128 to 255 bytes.
-    ClearsOnRead Prc255("PRC255", 0x4064);
-    /// Frames received of 256 to 511 bytes.
-    ClearsOnRead Prc511("PRC511", 0x4068);
-    /// Frames received of 512 to 1023 bytes.
-    ClearsOnRead Prc1023("PRC1023", 0x406C);
-    /// Frames received of 1024 bytes and more.
-    ClearsOnRead Prc1522("PRC1522", 0x4070);
-    /// Good broadcast frames received.
-    ClearsOnRead Bprc("BPRC", 0x4078);
-    /// Good multicast frames received.
-    ClearsOnRead Mprc("MPRC", 0x407C);
-    /// Frames that found no receive descriptor.
-    ClearsOnRead Rnbc("RNBC", 0x40A0);
-    /// All octets received, low half.
-    Stable Torl("TORL", 0x40C0);
-    /// All octets received, high half; reading clears both.
-    ClearsOnRead Torh("TORH", 0x40C4);
-    /// All octets sent, low half.
-    Stable Totl("TOTL", 0x40C8);
-    /// All octets sent, high half; reading clears both.
-    ClearsOnRead Toth("TOTH", 0x40CC);
-    /// All frames sent.
-    ClearsOnRead Tpt("TPT", 0x40D4);
-    /// Frames sent of 64 bytes.
-    ClearsOnRead Ptc64("PTC64", 0x40D8);
-    /// Frames sent of 65 to 127 bytes.
-    ClearsOnRead Ptc127("PTC127", 0x40DC);
-    /// Frames sent of 128 to 255 bytes.
-    ClearsOnRead Ptc255("PTC255", 0x40E0);
-    /// Frames sent of 256 to 511 bytes.
-    ClearsOnRead Ptc511("PTC511", 0x40E4);
-    /// Frames sent of 512 to 1023 bytes.
-    ClearsOnRead Ptc1023("PTC1023", 0x40E8);
-    /// Frames sent of 1024 bytes and more.
-    ClearsOnRead Ptc1522("PTC1522", 0x40EC);
-    /// Multicast frames sent.
-    ClearsOnRead Mptc("MPTC", 0x40F0);
-    /// Broadcast frames sent.
-    ClearsOnRead Bptc("BPTC", 0x40F4);
 }
 
 // Counters per pool do not clear when read; they wrap at 32 bits.

@@ -3,14 +3,13 @@
 //! The card owns the descriptors from head to before tail. A tail beyond the
 //! ring, or a ring without length, leaves it none.
 
-use lockgate_regs::descriptor::BYTES;
-use lockgate_regs::igb::*;
+use lockgate_regs::descriptor::{BYTES, ring};
 
 use crate::registers::Registers;
 
 /// One ring, at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     base: u64,
     descriptors: u32,
     head: u32,
@@ -18,32 +17,25 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// The ring of a receive queue, whose tail was last announced as `tail`.
-    pub(super) fn receive(registers: &Registers, queue: RxQueue, tail: u32) -> Self {
-        let low = registers.get::<Rdbal>(queue).get();
-        let high = registers.get::<Rdbah>(queue).get();
+    /// The ring whose registers begin at byte `at`, with RDBAL or TDBAL; its tail was
+    /// last announced as `tail`.
+    pub(crate) fn new(registers: &Registers, at: u32, tail: u32) -> Self {
+        let high = registers.word(at + ring::BASE_HIGH);
         Self {
-            base: u64::from(low) | (u64::from(high) << 32),
-            descriptors: registers.get::<Rdlen>(queue).get() / BYTES as u32,
-            head: registers.get::<Rdh>(queue).get(),
+            base: u64::from(registers.word(at)) | (u64::from(high) << 32),
+            descriptors: registers.word(at + ring::LENGTH) / BYTES as u32,
+            head: registers.word(at + ring::HEAD),
             tail,
         }
     }
 
-    /// The ring of a transmit queue.
-    pub(super) fn transmit(registers: &Registers, queue: TxQueue) -> Self {
-        let low = registers.get::<Tdbal>(queue).get();
-        let high = registers.get::<Tdbah>(queue).get();
-        Self {
-            base: u64::from(low) | (u64::from(high) << 32),
-            descriptors: registers.get::<Tdlen>(queue).get() / BYTES as u32,
-            head: registers.get::<Tdh>(queue).get(),
-            tail: registers.get::<Tdt>(queue).get(),
-        }
+    /// The ring whose registers begin at byte `at`, with the tail that is written there.
+    pub(crate) fn announced(registers: &Registers, at: u32) -> Self {
+        Self::new(registers, at, registers.word(at + ring::TAIL))
     }
 
     /// How many descriptors the card owns.
-    pub(super) fn owned(&self) -> u32 {
+    pub(crate) fn owned(&self) -> u32 {
         if self.head >= self.descriptors || self.tail >= self.descriptors {
             return 0;
         }
@@ -54,17 +46,17 @@ impl Ring {
     }
 
     /// Whether the tail is in the ring.
-    pub(super) fn tail_fits(&self) -> bool {
+    pub(crate) fn tail_fits(&self) -> bool {
         self.tail < self.descriptors || (self.tail == 0 && self.descriptors == 0)
     }
 
     /// Where the descriptor at the head is.
-    pub(super) fn address(&self) -> u64 {
+    pub(crate) fn address(&self) -> u64 {
         self.base.wrapping_add(u64::from(self.head) * BYTES as u64)
     }
 
     /// Moves on to the next descriptor; gives its number.
-    pub(super) fn advance(&mut self) -> u32 {
+    pub(crate) fn advance(&mut self) -> u32 {
         self.head = match self.head + 1 {
             next if next < self.descriptors => next,
             _ => 0,

@@ -5,7 +5,7 @@
 
 /// An on-off state that follows its request a few ticks behind.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Switch {
+pub(crate) struct Switch {
     on: bool,
     next: Option<(bool, u64)>,
 }
@@ -15,16 +15,16 @@ impl Switch {
     const LATENCY: u64 = 2;
 
     /// At rest in state `on`.
-    pub(super) const fn new(on: bool) -> Self {
+    pub(crate) const fn new(on: bool) -> Self {
         Self { on, next: None }
     }
 
-    pub(super) fn is_on(self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         self.on
     }
 
     /// Asks for a state at tick `now`.
-    pub(super) fn ask(&mut self, on: bool, now: u64) {
+    pub(crate) fn ask(&mut self, on: bool, now: u64) {
         match self.next {
             Some((next, _)) if next == on => {}
             _ if self.on == on => self.next = None,
@@ -33,7 +33,7 @@ impl Switch {
     }
 
     /// Follows the request once it is due; says whether the state changed.
-    pub(super) fn settle(&mut self, now: u64) -> bool {
+    pub(crate) fn settle(&mut self, now: u64) -> bool {
         match self.next {
             Some((on, due)) if now >= due => {
                 *self = Self::new(on);

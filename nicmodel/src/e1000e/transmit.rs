@@ -1,0 +1,153 @@
+//! Transmit: from rings to whole frames, and onto the wire.
+//!
+//! Everything up to the tail is sent inside the write that announces it, as far as the
+//! card may: link, TCTL and the queue's TARC must be on.
+//!
+//! Source: 82574 datasheet, chapter 7.
+
+use lockgate_regs::descriptor::TxData;
+use lockgate_regs::e1000e::*;
+use lockgate_regs::{Index, Register};
+
+use super::Nic;
+use crate::chip::Bus;
+use crate::counters::count_sent;
+use crate::ethernet::Header;
+use crate::fault::{DmaFault, Misuse};
+use crate::ring::Ring;
+use crate::wire::{FCS, HEADER, LONGEST, SHORTEST, check_sequence};
+
+/// DTYP of a context descriptor.
+const DTYP_CONTEXT: u8 = 0;
+
+/// The shortest frame that may be handed to the card.
+const SHORTEST_TX: usize = 17;
+
+/// ICR.TXDW: a descriptor was written back.
+const DONE: u32 = 1 << 0;
+
+/// What the silicon knows of a transmit queue besides its registers.
+#[derive(Debug, Default)]
+pub(super) struct TxSide {
+    /// A descriptor or buffer could not be read: stuck until a reset.
+    stuck: bool,
+    /// The frame so far.
+    partial: Vec<u8>,
+    /// The first descriptor of the frame.
+    first: Option<TxData>,
+}
+
+impl Nic {
+    /// Sends what the queue holds; at most one ring's worth.
+    pub(super) fn transmit(&mut self, bus: &mut Bus, queue: TxQueue) {
+        let mut ring = Ring::announced(&self.registers, Tdbal::offset(queue));
+        for _ in 0..ring.owned() {
+            if !self.may_transmit(bus, queue) {
+                return;
+            }
+            if self.take_descriptor(bus, queue, &mut ring).is_err() {
+                self.tx[queue.number() as usize].stuck = true;
+                return;
+            }
+        }
+    }
+
+    fn may_transmit(&self, bus: &Bus, queue: TxQueue) -> bool {
+        self.masters(bus)
+            && self.link_up
+            && self.registers.get::<Tctl>(()).enable()
+            && self.registers.get::<Tarc>(queue).enable()
+            && !self.tx[queue.number() as usize].stuck
+    }
+
+    /// Takes in the descriptor at the head and reports it if it asks for that.
+    fn take_descriptor(
+        &mut self,
+        bus: &mut Bus,
+        queue: TxQueue,
+        ring: &mut Ring,
+    ) -> Result<(), DmaFault> {
+        let at = ring.address();
+        let buffer = bus.domain.load_u64(at)?;
+        let command = TxData::from(bus.domain.load_u64(at.wrapping_add(8))?);
+        match (command.extended(), command.dtyp()) {
+            (true, DTYP_CONTEXT) => {}
+            (true, DTYP_DATA) | (false, _) => self.take_data(bus, queue, buffer, command)?,
+            (true, _) => self.misuse.push(Misuse::Offload(queue.number() as u8)),
+        }
+        self.registers.put(Tdh::offset(queue), ring.advance());
+        if command.report_status() {
+            let done = command.with_done(true).into();
+            // Posted: a fault is the IOMMU's to tell.
+            let _posted = bus.domain.store_u64(at.wrapping_add(8), done);
+            self.raise(DONE);
+        }
+        Ok(())
+    }
+
+    fn take_data(
+        &mut self,
+        bus: &mut Bus,
+        queue: TxQueue,
+        buffer: u64,
+        command: TxData,
+    ) -> Result<(), DmaFault> {
+        let side = &mut self.tx[queue.number() as usize];
+        side.first.get_or_insert(command);
+        let start = side.partial.len();
+        // What is beyond the longest frame only needs to be known to be there.
+        let room = (LONGEST + 1).saturating_sub(start);
+        side.partial.resize(start + room.min(command.length().into()), 0);
+        if let Some(piece) = side.partial.get_mut(start..).filter(|piece| !piece.is_empty()) {
+            bus.domain.read(buffer, piece)?;
+        }
+        if command.end_of_packet() {
+            let frame = std::mem::take(&mut side.partial);
+            let first = side.first.take().unwrap_or(command);
+            self.finish(bus, queue, frame, first, command);
+        }
+        Ok(())
+    }
+
+    /// Sends a whole frame, unless it is none that the card can send.
+    fn finish(
+        &mut self,
+        bus: &mut Bus,
+        queue: TxQueue,
+        mut frame: Vec<u8>,
+        first: TxData,
+        last: TxData,
+    ) {
+        let number = queue.number() as u8;
+        let insert_fcs = first.insert_fcs() || last.insert_fcs();
+        let longest = LONGEST - if insert_fcs { FCS } else { 0 };
+        if !(SHORTEST_TX..=longest).contains(&frame.len()) {
+            self.misuse.push(Misuse::FrameLength(number));
+            return;
+        }
+        if first.extended() && (first.segment() || first.options() & 3 != 0) {
+            self.misuse.push(Misuse::Offload(number));
+        }
+        if !insert_fcs {
+            let body = frame.split_off(frame.len() - FCS);
+            if check_sequence(&frame) != body[..] || frame.len() < HEADER {
+                self.misuse.push(Misuse::CheckSequence(number));
+                return;
+            }
+        }
+        let tag_type = self.registers.get::<Vet>(()).get() as u16;
+        if last.insert_vlan() && self.registers.get::<Ctrl>(()).vlan_mode() {
+            // The tag is in bits 63:48 of the last descriptor.
+            let tag = (u64::from(last) >> 48) as u16;
+            let bytes = tag_type.to_be_bytes().into_iter().chain(tag.to_be_bytes());
+            frame.splice(HEADER - 2..HEADER - 2, bytes);
+        }
+        if self.registers.get::<Tctl>(()).pad_short() && frame.len() < SHORTEST {
+            frame.resize(SHORTEST, 0);
+        }
+        if let Some(header) = Header::parse(&frame, tag_type) {
+            count_sent(&mut self.registers, &header, frame.len());
+            bus.wire.send(frame);
+        }
+    }
+}
