@@ -45,8 +45,16 @@ pub struct FarSide {
     pub lossless: bool,
 }
 
-/// Sums everything up; `missed` is what the card dropped for want of descriptors, by
-/// pool.
+/// What the card lost for want of room, before any worker could see it.
+#[derive(Debug, Default)]
+pub struct Missed {
+    /// For want of descriptors, by pool.
+    pub by_pool: Vec<u64>,
+    /// In front of its packet buffer: nobody knows whose it was.
+    pub by_card: u64,
+}
+
+/// Sums everything up.
 ///
 /// # Errors
 /// A running failure when the model's card lost a frame that the policy gives to
@@ -58,7 +66,7 @@ pub fn report(
     elapsed: Duration,
     stats: &[WorkerStats],
     far: FarSide,
-    missed: &[u64],
+    missed: &Missed,
 ) -> Result<Report, Failure> {
     let sum = |get: &dyn Fn(&WorkerStats) -> u64| stats.iter().map(get).sum::<u64>();
     let mut wire = WireReport {
@@ -71,13 +79,17 @@ pub fn report(
             .map(|&reason| (reason.name(), sum(&|s| s.wire.drops.get(reason))))
             .collect(),
     };
+    if missed.by_card > 0 {
+        wire.rx_frames += missed.by_card;
+        *wire.drops.entry(Reason::RingFull.name()).or_default() += missed.by_card;
+    }
     let partitions: Vec<_> = plan
         .partitions()
         .iter()
         .zip(&far.latencies)
         .enumerate()
         .map(|(p, (partition, latency))| {
-            let missed = missed.get(p).copied().unwrap_or(0);
+            let missed = missed.by_pool.get(p).copied().unwrap_or(0);
             let each: Vec<_> = stats.iter().filter_map(|s| s.partitions.get(p)).collect();
             partition_report(partition, &each, latency, missed)
         })

@@ -17,13 +17,13 @@ fn example(name: &str) -> PathBuf {
     workspace().join("examples").join(name)
 }
 
-fn request(policy: &str, replays: &[(&str, &str)]) -> Request {
+fn request(card: CardKind, policy: &str, replays: &[(&str, &str)]) -> Request {
     let replays = replays.iter();
     Request {
         lockgate: build_lockgate().unwrap(),
         policy: example(policy),
         replays: replays.map(|(source, file)| ((*source).into(), example(file))).collect(),
-        card: CardKind::I82576,
+        card,
     }
 }
 
@@ -45,9 +45,12 @@ fn run_both(request: &Request) -> Outcome {
 
 #[test]
 fn every_partition_gets_in_the_guest_what_the_model_gives_it() {
-    let guest = run_both(&request("mils.toml", &[]));
-    assert!(!guest.left.is_empty(), "its partitions also send");
-    assert!(guest.folder.path().join("report.json").is_file());
+    // The same policy on a card with pools and on one without.
+    for card in [CardKind::I82576, CardKind::I82574] {
+        let guest = run_both(&request(card, "mils.toml", &[]));
+        assert!(!guest.left.is_empty(), "its partitions also send");
+        assert!(guest.folder.path().join("report.json").is_file());
+    }
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn frames_given_to_a_partition_on_the_command_line_leave_by_the_cable() {
         ("unclassified-a", "unclassified-b.pcap"),
         ("unclassified-b", "unclassified-b.pcap"),
     ];
-    let guest = run_both(&request("mils.toml", &replays));
+    let guest = run_both(&request(CardKind::I82576, "mils.toml", &replays));
     let from_a = [0x02, 0x4c, 0x47, 0, 0, 1];
     let forged = guest.left.iter().filter(|frame| frame[6..12] == from_a);
     assert_eq!(forged.count(), 0, "nothing in that capture is its own");

@@ -45,7 +45,7 @@ enum Cli {
         #[arg(long)]
         files: bool,
     },
-    /// Runs a policy in a guest that owns QEMU's 82576, and compares with the model.
+    /// Runs a policy in a guest that owns QEMU's card, and compares with the model.
     Vm(vm::VmArgs),
 }
 

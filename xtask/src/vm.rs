@@ -1,4 +1,4 @@
-//! `vm`: one policy on QEMU's card in a guest, and on the model, side by side.
+//! `vm`: one policy on one of QEMU's cards in a guest, and on the model, side by side.
 //!
 //! Not here: the two runs and their comparison, which tests share
 //! ([`lockgate_tests::guest`]).
@@ -20,6 +20,9 @@ use crate::setup::setup;
 pub(crate) struct VmArgs {
     /// Policy file
     policy: PathBuf,
+    /// The card that QEMU puts into the guest
+    #[arg(long, value_name = "CARD", default_value = "82576", value_parser = ["82574", "82576"])]
+    card: String,
     /// Frames to replay, as `lockgate run` takes them; `wire` goes over the cable
     #[arg(long, value_name = "SOURCE=FILE", value_parser = parse_replay)]
     replay: Vec<(String, PathBuf)>,
@@ -47,8 +50,8 @@ pub(crate) fn vm(args: VmArgs) -> Result<(), Error> {
     setup()?;
     let lockgate = machine::build_lockgate()
         .map_err(|source| Error::Start { command: "cargo build --release".into(), source })?;
-    let request =
-        Request { lockgate, policy: args.policy, replays: args.replay, card: CardKind::I82576 };
+    let card = if args.card == "82574" { CardKind::I82574 } else { CardKind::I82576 };
+    let request = Request { lockgate, policy: args.policy, replays: args.replay, card };
     // The model first: it is quick, and what is wrong with the policy shows here.
     let patience = Duration::from_secs(args.timeout);
     let model = on_model(&request, Instant::now() + patience)?;

@@ -3,18 +3,19 @@
 use lockgate_drivers::{Alarm, Error, Nic};
 
 use crate::error::Failure;
+use crate::tally::Missed;
 
 /// The card's control side.
 pub(super) struct Watch {
     pub(super) nic: Nic,
     alarm: Option<Alarm>,
     device: String,
-    missed: Vec<u64>,
+    missed: Missed,
 }
 
 impl Watch {
     pub(super) fn new(nic: Nic, alarm: Option<Alarm>, device: String) -> Self {
-        Self { nic, alarm, device, missed: Vec::new() }
+        Self { nic, alarm, device, missed: Missed::default() }
     }
 
     /// Fails if the card is gone or in trouble; keeps its narrow counters from
@@ -31,16 +32,18 @@ impl Watch {
     }
 
     fn count(&mut self) -> Result<(), Failure> {
-        let latest = self.nic.statistics().map_err(card_failure)?.rx_no_descriptor;
-        self.missed.resize(self.missed.len().max(latest.len()), 0);
-        for (sum, n) in self.missed.iter_mut().zip(latest) {
+        let latest = self.nic.statistics().map_err(card_failure)?;
+        let Missed { by_pool, by_card } = &mut self.missed;
+        *by_card += latest.rx_missed;
+        by_pool.resize(by_pool.len().max(latest.rx_no_descriptor.len()), 0);
+        for (sum, n) in by_pool.iter_mut().zip(latest.rx_no_descriptor) {
             *sum += n;
         }
         Ok(())
     }
 
-    /// Stops the card; gives back what it dropped for want of descriptors, by pool.
-    pub(super) fn stop(mut self) -> Result<Vec<u64>, Failure> {
+    /// Stops the card; gives back what it lost for want of room.
+    pub(super) fn stop(mut self) -> Result<Missed, Failure> {
         let counted = self.count();
         self.nic.stop().map_err(card_failure)?;
         counted.map(|()| self.missed)
