@@ -180,6 +180,16 @@ pub struct Bench {
     pub queues: Queues,
 }
 
+/// A model also says what its driver did that the datasheet forbids, and where it reached
+/// outside its memory; neither may ever happen.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(model) = self.subject.model().filter(|_| !thread::panicking()) {
+            assert_eq!((model.misuse(), model.faults()), (Vec::new(), Vec::new()));
+        }
+    }
+}
+
 /// Where a frame came out, and what it was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrival {
