@@ -16,14 +16,16 @@ impl Random {
         Self(seed)
     }
 
-    /// A seed nobody has used before, or the one in the environment variable `name`.
+    /// The seed in the environment variable `name`, or a new one where that says `random`;
+    /// else always the same, so that nobody's change is judged by chance.
     ///
     /// # Panics
-    /// When the variable holds no number.
+    /// When the variable holds neither.
     pub fn seed(name: &str) -> u64 {
-        match env::var(name) {
+        match env::var(name).as_deref() {
+            Err(_) => 1,
+            Ok("random") => RandomState::new().hash_one(0),
             Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
-            Err(_) => RandomState::new().hash_one(0),
         }
     }
 

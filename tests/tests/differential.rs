@@ -1,7 +1,8 @@
 //! QEMU's 82576 and the model side by side: random programs, random frames, the same
 //! outcome.
 //!
-//! `LOCKGATE_SEED=N cargo test --test differential` repeats a run.
+//! `LOCKGATE_SEED=random cargo test -p lockgate-tests --test differential` tries what
+//! nobody has tried; with the number that it prints it does so again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
