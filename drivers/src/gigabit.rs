@@ -22,6 +22,9 @@ use crate::access::{Registers, Setting, or_go_on};
 use crate::error::Error;
 use crate::nic::{Link, Port, Statistics};
 
+/// Bytes of header, tag and check sequence around an MTU.
+pub(crate) const AROUND: usize = 14 + 4 + 4;
+
 /// How long the card is left alone around a reset, as Intel's own drivers do.
 pub(crate) const PAUSE: Duration = Duration::from_millis(10);
 

@@ -1,6 +1,22 @@
 //! The configuration EEPROM: a MAC address and a valid sum.
 //!
-//! Not here: the register that reads it (each card).
+//! EERD, which reads it, is alike on both 1 GbE cards (datasheets of 82574 and 82576).
+
+use lockgate_regs::registers;
+
+registers! {
+    /// EEPROM read.
+    Stable Eerd("EERD", 0x0014) {
+        /// Starts the read.
+        pub start: bool,
+        /// The read is over and `data` holds the word.
+        pub done: bool,
+        /// Which word.
+        #[bits(14)] pub address: u16,
+        /// The word.
+        pub data: u16,
+    }
+}
 
 /// The first of three words that hold the MAC address, two bytes each, the
 /// first byte low (82576 datasheet, chapter 6).
@@ -28,8 +44,16 @@ impl Nvm {
         Self(words)
     }
 
+    /// What EERD holds once the read that `eerd` asks for is done, which is at once.
+    pub(crate) fn answer(&self, eerd: Eerd) -> Eerd {
+        if !eerd.start() {
+            return eerd;
+        }
+        eerd.with_start(false).with_done(true).with_data(self.word(eerd.address()))
+    }
+
     /// Word `address`; all ones behind the end.
-    pub(crate) fn word(&self, address: u16) -> u16 {
+    fn word(&self, address: u16) -> u16 {
         self.0.get(usize::from(address)).copied().unwrap_or(u16::MAX)
     }
 }

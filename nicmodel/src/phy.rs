@@ -4,9 +4,10 @@
 //! never comes up by itself) and takes a few ticks, if a cable is in. Speed is
 //! always 1000 Mbit/s, full duplex.
 //!
-//! Not here: MDIC itself and what the MAC does with the link (each card).
+//! Not here: who may use MDIC and what the MAC does with the link (each card).
 
 use lockgate_regs::fields;
+use lockgate_regs::gigabit::{Mdic, mdic_op};
 use lockgate_regs::phy::INTERNAL;
 
 /// PHY register numbers (IEEE 802.3, 22.2.4).
@@ -102,8 +103,23 @@ impl Phy {
         self.cable && !self.control().power_down() && self.up_from.is_some_and(|from| now >= from)
     }
 
+    /// What MDIC holds once the access that `mdic` asks for is done, which is at once.
+    pub(crate) fn answer(&mut self, mdic: Mdic, now: u64) -> Mdic {
+        let (phy, number) = (mdic.phy(), mdic.register());
+        let answer = match mdic.op() {
+            mdic_op::READ => self.read(phy, number, now),
+            mdic_op::WRITE => {
+                let answers = self.write(phy, number, mdic.data(), now);
+                answers.then_some(mdic.data())
+            }
+            _ => None,
+        };
+        let done = mdic.with_ready(true).with_error(answer.is_none());
+        done.with_data(answer.unwrap_or(0))
+    }
+
     /// Register `number` of the PHY at `address`, if one answers there.
-    pub(crate) fn read(&self, address: u8, number: u8, now: u64) -> Option<u16> {
+    fn read(&self, address: u8, number: u8, now: u64) -> Option<u16> {
         if address != INTERNAL {
             return None;
         }
@@ -118,7 +134,7 @@ impl Phy {
     }
 
     /// Writes a register; says whether a PHY answered.
-    pub(crate) fn write(&mut self, address: u8, number: u8, value: u16, now: u64) -> bool {
+    fn write(&mut self, address: u8, number: u8, value: u16, now: u64) -> bool {
         if address != INTERNAL {
             return false;
         }

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
 use lockgate_drivers::{Nic, Queues, RingSizes, open};
-use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
+use lockgate_vmdq::Plan;
+
+use crate::subject::Kind;
 
 /// The plan of `policy` on an 82576 in a machine with four cores.
 ///
 /// # Panics
 /// When the policy is refused.
 pub fn plan(policy: &str) -> Plan {
-    let machine = Machine { cores: vec![0, 1, 2, 3] };
-    let policy = Policy::parse(policy).expect("a policy");
-    policy.check(&Capabilities::I82576, &machine).expect("a sound policy")
+    Kind::Model82576.plan(policy)
 }
 
 /// `card` under its driver, started as `plan` says, with rings of `slots` and its link

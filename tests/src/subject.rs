@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
-use lockgate_drivers::{Nic, Queues, RingSizes, RxFrame, open};
+use lockgate_drivers::{Nic, Queues, RingSizes, RxFrame};
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
 
@@ -211,8 +211,7 @@ impl Bench {
     pub fn start(kind: Kind, policy: &str, slots: u16) -> Self {
         let plan = kind.plan(policy);
         let subject = Subject::new(kind);
-        let mut nic = open(subject.card()).expect("a driver");
-        let queues = nic.start(&plan, RingSizes { rx: slots, tx: slots }).expect("it starts");
+        let (mut nic, queues) = cards::started(subject.card(), &plan, slots);
         cards::linked(&mut nic);
         Self { subject, plan, nic, queues }
     }

@@ -14,10 +14,8 @@ use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
 use super::E1000e;
 use super::filter::{buffer_bytes, receiving};
 use crate::error::Error;
+use crate::gigabit::AROUND;
 use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
-
-/// Bytes of header, tag and check sequence around an MTU.
-const AROUND: usize = 14 + 4 + 4;
 
 /// The one pool's number.
 const WHOLE: u8 = 0;

@@ -14,13 +14,11 @@ use lockgate_vmdq::{HardwarePlan, Plan};
 use super::reset::QUEUE_LIMIT;
 use super::{Igb, RECEIVING};
 use crate::error::Error;
+use crate::gigabit::AROUND;
 use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
 
 /// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
 const KIB: usize = 1024;
-
-/// Bytes of header, tag and check sequence around an MTU.
-const AROUND: usize = 14 + 4 + 4;
 
 impl Igb {
     /// Makes the rings of every pool in `plan` and points the card at them. No

@@ -10,20 +10,10 @@ use lockgate_regs::e1000e::*;
 use lockgate_regs::{Index, Register, registers};
 
 use crate::counters::mapped;
+use crate::nvm::Eerd;
 use crate::registers::{Map, Registers};
 
 registers! {
-    /// EEPROM read.
-    Stable Eerd("EERD", 0x0014) {
-        /// Starts the read.
-        pub start: bool,
-        /// The read is over and `data` holds the word.
-        pub done: bool,
-        /// Which word.
-        #[bits(14)] pub address: u16,
-        /// The word.
-        pub data: u16,
-    }
     /// Interrupt mask set, of which IMC is the inverse.
     Stable Ims("IMS", 0x00D0);
     /// Packet buffer: KiB for receive in bits 15:0, for transmit in 31:16.

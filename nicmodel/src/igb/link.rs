@@ -24,26 +24,13 @@ impl Nic {
 
     /// Reads an EEPROM word; it is there at once.
     pub(super) fn write_eerd(&mut self, eerd: Eerd) {
-        if eerd.start() {
-            let word = self.nvm.word(eerd.address());
-            let done = eerd.with_start(false).with_done(true).with_data(word);
-            self.registers.set::<Eerd>((), done);
-        }
+        self.registers.set::<Eerd>((), self.nvm.answer(eerd));
     }
 
     /// Reads or writes a PHY register; it is done at once.
     pub(super) fn write_mdic(&mut self, bus: &mut Bus, mdic: Mdic) {
-        let (phy, number) = (mdic.phy(), mdic.register());
-        let answer = match mdic.op() {
-            mdic_op::READ => self.phy.read(phy, number, self.now),
-            mdic_op::WRITE => {
-                let answers = self.phy.write(phy, number, mdic.data(), self.now);
-                answers.then_some(mdic.data())
-            }
-            _ => None,
-        };
-        let done = mdic.with_ready(true).with_error(answer.is_none());
-        self.registers.set::<Mdic>((), done.with_data(answer.unwrap_or(0)));
+        let done = self.phy.answer(mdic, self.now);
+        self.registers.set::<Mdic>((), done);
         self.settle(bus);
     }
 }

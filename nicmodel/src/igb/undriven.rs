@@ -8,19 +8,9 @@ use lockgate_regs::igb::{Pool, RxQueue, TxQueue};
 use lockgate_regs::registers;
 
 pub(super) use crate::counters::*;
+pub(super) use crate::nvm::Eerd;
 
 registers! {
-    /// EEPROM read.
-    Stable Eerd("EERD", 0x0014) {
-        /// Starts the read.
-        pub start: bool,
-        /// The read is over and `data` holds the word.
-        pub done: bool,
-        /// Which word.
-        #[bits(14)] pub address: u16,
-        /// The word.
-        pub data: u16,
-    }
     /// Destination of pause frames, octets 0 to 3, the first low.
     Stable Fcal("FCAL", 0x0028);
     /// Destination of pause frames, octets 4 and 5.
