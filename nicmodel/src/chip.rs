@@ -68,6 +68,11 @@ pub(crate) trait Chip: Send {
     /// Whether every queue that would get the frame has room for it.
     fn room(&self, bus: &Bus, frame: &[u8]) -> bool;
 
+    /// The MSI-X vectors to be signalled since the last call, a bit each.
+    fn take_interrupts(&mut self) -> u64 {
+        0
+    }
+
     /// What the driver did that the datasheet forbids: the first such events.
     fn misuse(&self) -> &[Misuse];
 }

@@ -115,6 +115,11 @@ impl Model {
         slot.bus.master = false;
     }
 
+    /// The MSI-X vectors that the card wants signalled since the last call, a bit each.
+    pub fn take_interrupts(&self) -> u64 {
+        self.slot().chip.take_interrupts()
+    }
+
     /// DMA that the IOMMU refused: the first 256, oldest first.
     pub fn faults(&self) -> Vec<DmaFault> {
         self.slot().bus.domain.faults().first().to_vec()
