@@ -9,7 +9,7 @@
 //! by the same macros.
 //!
 //! [`e1000e`] holds the 82574, [`igb`] the 82576, [`gigabit`] what they have in
-//! common; the 82599 will have a module of its own.
+//! common, [`ixgbe`] the 82599.
 //!
 //! Not here: reaching a register, and in what order to write them (drivers).
 #![no_std]
@@ -20,6 +20,7 @@ pub mod e1000e;
 pub mod gigabit;
 pub mod igb;
 mod index;
+pub mod ixgbe;
 pub mod pci;
 pub mod phy;
 mod register;
