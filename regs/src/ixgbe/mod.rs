@@ -33,7 +33,7 @@ pub const DEVICE_IDS: [u16; 16] = [
 ];
 
 /// Bytes of the register BAR.
-pub const BAR_BYTES: u32 = 0x8_0000;
+pub const BAR_BYTES: u32 = 0x2_0000;
 
 indices! {
     /// A receive queue.
