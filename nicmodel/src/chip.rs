@@ -4,6 +4,8 @@
 //! the chip: memory behind the IOMMU, PCI command, the wire. A chip reaches
 //! memory through the bus alone, so no card type can step around the IOMMU.
 
+use std::time::Duration;
+
 use lockgate_drivers::device::DeviceId;
 
 use crate::fault::Misuse;
@@ -67,6 +69,10 @@ pub(crate) trait Chip: Send {
 
     /// Whether every queue that would get the frame has room for it.
     fn room(&self, bus: &Bus, frame: &[u8]) -> bool;
+
+    /// Lets time pass on the link, which starts the card's clock if it has one; a card
+    /// without sends at once, always.
+    fn advance(&mut self, _bus: &mut Bus, _time: Duration) {}
 
     /// The MSI-X vectors to be signalled since the last call, a bit each.
     fn take_interrupts(&mut self) -> u64 {

@@ -38,6 +38,8 @@ pub enum Misuse {
     /// The transmit queue's frame is under 17 bytes, over the card's limit or has
     /// another length than its descriptor says; it did not leave.
     FrameLength(u8),
+    /// The layout of transmit queues was changed while the arbiter was on.
+    QueueLayout,
     /// The PHY was accessed without asking firmware to keep off it.
     PhyNotOwned,
     /// The transmit queue sent a frame without a valid check sequence.

@@ -19,6 +19,7 @@ mod ethernet;
 mod fault;
 mod igb;
 mod iommu;
+mod ixgbe;
 mod nvm;
 mod packet;
 mod phy;
@@ -29,6 +30,7 @@ mod wire;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lockgate_drivers::device::{Bar, Card, Function, Iommu, Iova};
 use lockgate_drivers::sys::Pages;
@@ -61,6 +63,11 @@ impl Model {
     /// An 82574 at power-on, likewise.
     pub fn i82574() -> Self {
         Self::with(Box::new(e1000e::Nic::new()))
+    }
+
+    /// An 82599 at power-on, likewise.
+    pub fn i82599() -> Self {
+        Self::with(Box::new(ixgbe::Nic::new()))
     }
 
     fn with(chip: Box<dyn Chip>) -> Self {
@@ -113,6 +120,14 @@ impl Model {
         let mut slot = self.slot();
         slot.gone = true;
         slot.bus.master = false;
+    }
+
+    /// Lets time pass on the link. Until the first call a card sends at once and its
+    /// limiters have no effect; from then on an 82599 sends only while time passes, at
+    /// its line rate and as its arbiters allow. Other cards always send at once.
+    pub fn advance(&self, time: Duration) {
+        let Slot { chip, bus, .. } = &mut *self.slot();
+        chip.advance(bus, time);
     }
 
     /// The MSI-X vectors that the card wants signalled since the last call, a bit each.

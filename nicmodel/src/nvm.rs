@@ -30,16 +30,46 @@ const SUM: u16 = 0xBABA;
 
 /// The words of an EEPROM that holds `mac` and little else.
 #[derive(Debug, Clone)]
-pub(crate) struct Nvm([u16; CHECKSUM as usize + 1]);
+pub(crate) struct Nvm(Vec<u16>);
+
+/// What the 82599's EEPROM says besides, as word and value (82599 datasheet, chapter 6):
+/// firmware of version 6 without settings for the link, and that the SFP+ module known as
+/// number 3, passive copper on port 0, needs nothing.
+const SFP: [(usize, u16); 12] = [
+    (0x0F, 0x50),
+    (0x27, 0xFFFF),
+    (0x28, 0xFFFF),
+    (0x2B, 0x70),
+    // Any module may be used.
+    (0x2C, 1),
+    (0x52, 0xFFFF),
+    (0x57, 0x60),
+    (0x64, 6),
+    (0x71, 3),
+    (0x72, 0x80),
+    (0x73, 0xFFFF),
+    (0x81, 0xFFFF),
+];
 
 impl Nvm {
     pub(crate) fn new(mac: [u8; 6]) -> Self {
-        let mut words = [0_u16; CHECKSUM as usize + 1];
+        Self::with(mac, vec![0; usize::from(CHECKSUM) + 1])
+    }
+
+    /// That of an 82599 with an SFP+ module.
+    pub(crate) fn with_sfp(mac: [u8; 6]) -> Self {
+        let mut words = vec![0; 0x82];
+        SFP.into_iter().for_each(|(at, value)| words[at] = value);
+        Self::with(mac, words)
+    }
+
+    fn with(mac: [u8; 6], mut words: Vec<u16>) -> Self {
         let pairs = mac.as_chunks::<2>().0;
         for (word, pair) in words.iter_mut().skip(MAC_ADDRESS.into()).zip(pairs) {
             *word = u16::from_le_bytes(*pair);
         }
-        let sum = words.iter().fold(0_u16, |sum, &word| sum.wrapping_add(word));
+        let summed = words.iter().take(usize::from(CHECKSUM));
+        let sum = summed.fold(0_u16, |sum, &word| sum.wrapping_add(word));
         words[usize::from(CHECKSUM)] = SUM.wrapping_sub(sum);
         Self(words)
     }

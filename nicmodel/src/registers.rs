@@ -44,6 +44,14 @@ impl Map {
         self
     }
 
+    /// Adds a register `distance` bytes behind each `R`.
+    pub(crate) fn beside<R: Register>(mut self, distance: u32, mask: u32) -> Self {
+        for index in R::Index::all() {
+            self.put(R::offset(index) + distance, Access::Stored { mask });
+        }
+        self
+    }
+
     /// Adds `count` registers that only need to exist, `stride` bytes apart.
     pub(crate) fn words(mut self, first: u32, count: u32, stride: u32) -> Self {
         for n in 0..count {

@@ -32,6 +32,11 @@ impl Switch {
         }
     }
 
+    /// Whether a request is on its way.
+    pub(crate) fn is_moving(self) -> bool {
+        self.next.is_some()
+    }
+
     /// Follows the request once it is due; says whether the state changed.
     pub(crate) fn settle(&mut self, now: u64) -> bool {
         match self.next {
