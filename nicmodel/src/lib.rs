@@ -21,6 +21,7 @@ mod igb;
 mod iommu;
 mod ixgbe;
 mod nvm;
+mod offload;
 mod packet;
 mod phy;
 mod registers;

@@ -8,7 +8,7 @@
 //! after its enable bit reads back; descriptors announced before that do not
 //! exist; writes during a reset are lost.
 //!
-//! Lacking: checksum and segmentation offload, header split, interrupts beyond
+//! Lacking: receive checksums, header split, interrupts beyond
 //! their cause bits, rate limits in effect, filters by EtherType or 5-tuple,
 //! mirroring, virtual functions.
 

@@ -1,4 +1,4 @@
-//! What becomes of a whole frame: tag, anti-spoof, padding, switch, wire.
+//! What becomes of a whole frame: offloads, tag, anti-spoof, padding, switch, wire.
 //!
 //! A frame that an anti-spoof check refuses goes nowhere, and is counted.
 //!
@@ -15,13 +15,14 @@ use crate::chip::Bus;
 use crate::counters::count_sent;
 use crate::ethernet::Header;
 use crate::fault::Misuse;
+use crate::offload::{self, Context, LONGEST_UNCUT};
 use crate::wire::{FCS, HEADER, LONGEST, SHORTEST, check_sequence};
 
 /// The shortest frame that may be handed to the card (82576 datasheet, chapter 7).
 const SHORTEST_TX: usize = 17;
 
 impl Nic {
-    /// Sends a whole frame, unless something forbids it.
+    /// Sends a whole frame, in segments if it is to be cut, unless something forbids it.
     pub(super) fn finish(
         &mut self,
         bus: &mut Bus,
@@ -33,6 +34,34 @@ impl Nic {
         if !self.check_frame(queue, &mut frame, first, last) {
             return;
         }
+        let offloads = first.extended() && (first.segment() || first.options() != 0);
+        let frames = match offloads {
+            true => offload::apply(frame, first, self.context(queue, first)),
+            false => Ok(vec![frame]),
+        };
+        let number = queue.number() as u8;
+        let Ok(frames) = frames else {
+            self.misuse.push(Misuse::Offload(number));
+            return;
+        };
+        for frame in frames {
+            if frame.len() > LONGEST - FCS {
+                self.misuse.push(Misuse::FrameLength(number));
+                return;
+            }
+            self.finish_one(bus, queue, frame, first, last);
+        }
+    }
+
+    /// Sends a frame as it is but for its tag.
+    fn finish_one(
+        &mut self,
+        bus: &mut Bus,
+        queue: TxQueue,
+        mut frame: Vec<u8>,
+        first: TxData,
+        last: TxData,
+    ) {
         self.insert_tag(queue, &mut frame, first, last);
         let Some(header) = self.parse(&frame) else {
             return;
@@ -52,6 +81,11 @@ impl Nic {
         }
     }
 
+    /// The context that a frame's first descriptor names.
+    fn context(&self, queue: TxQueue, first: TxData) -> &Context {
+        &self.tx[queue.number() as usize].contexts[usize::from(first.context() & 1)]
+    }
+
     /// Whether the frame is one that the card can send as it is described.
     fn check_frame(
         &mut self,
@@ -62,14 +96,17 @@ impl Nic {
     ) -> bool {
         let number = queue.number() as u8;
         let advanced = first.extended();
-        let described = !advanced || first.payload_length() as usize == frame.len();
-        let longest = LONGEST - if first.insert_fcs() { FCS } else { 0 };
+        let (longest, uncounted) = match advanced && first.segment() {
+            // What comes of it is measured once it is cut.
+            true => (LONGEST_UNCUT, self.context(queue, first).headers()),
+            false => (LONGEST, 0),
+        };
+        let payload = frame.len().saturating_sub(uncounted);
+        let described = !advanced || first.payload_length() as usize == payload;
+        let longest = longest - if first.insert_fcs() { FCS } else { 0 };
         if !(SHORTEST_TX..=longest).contains(&frame.len()) || !described {
             self.misuse.push(Misuse::FrameLength(number));
             return false;
-        }
-        if advanced && (first.segment() || first.options() != 0) {
-            self.misuse.push(Misuse::Offload(number));
         }
         if first.insert_fcs() || last.insert_fcs() {
             return true;
@@ -92,7 +129,7 @@ impl Nic {
             false => Vmvir::new(),
         };
         let from_descriptor = match first.extended() {
-            true => self.tx[queue.number() as usize].tags[usize::from(first.context() & 1)],
+            true => self.context(queue, first).tag(),
             // A legacy descriptor has the tag in bits 63:48.
             false => (u64::from(last) >> 48) as u16,
         };
@@ -188,6 +225,54 @@ mod tests {
         let length = Misuse::FrameLength(0);
         assert_eq!(rig.model.misuse(), [length, length, Misuse::CheckSequence(0)]);
         assert!(done(&rig, 2));
+    }
+
+    /// Ethernet, IPv4 and TCP with 20 bytes each, and `payload` bytes.
+    fn tcp(payload: usize) -> Vec<u8> {
+        let mut frame = frame(BROADCAST, mac(1), 54 + payload);
+        frame[12..16].copy_from_slice(&[0x08, 0, 0x45, 0]);
+        frame[46] = 0x50;
+        frame
+    }
+
+    /// MACLEN 14, IPLEN 20; IPv4, TCP, L4LEN 20, segments of `mss` bytes.
+    fn context(rig: &mut Rig, mss: u64) {
+        let second = u64::from(TxData::new().with_extended(true).with_dtyp(dtyp::CONTEXT));
+        rig.push_raw(0, 14 << 9 | 20, second | 3 << 10 | 20 << 40 | mss << 48);
+    }
+
+    #[test]
+    fn a_packet_longer_than_any_frame_is_cut_and_each_segment_tagged() {
+        let mut rig = Rig::new();
+        rig.tx(0);
+        context(&mut rig, 1000);
+        let sent = tcp(2500);
+        let tso = |bytes| {
+            let data = Rig::data(bytes).with_segment(true).with_insert_vlan(true);
+            data.with_options(3).with_payload_length(2500)
+        };
+        rig.push(0, &sent[..1554], tso(1554).with_end_of_packet(false));
+        rig.push(0, &sent[1554..], tso(1000));
+        rig.ring(0);
+        let left = rig.model.transmitted();
+        let lengths: Vec<usize> = left.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [1058, 1058, 558]);
+        assert!(left.iter().all(|frame| frame[12..18] == [0x81, 0, 0, 0, 0x08, 0]));
+        assert_eq!(rig.get(Gptc::BASE), 3);
+        assert_eq!(rig.model.misuse(), []);
+    }
+
+    #[test]
+    fn an_offload_that_the_frame_cannot_have_is_noticed_and_nothing_leaves() {
+        let mut rig = Rig::new();
+        rig.tx(0);
+        rig.push(0, &tcp(10), Rig::data(64).with_options(3));
+        context(&mut rig, 1000);
+        rig.push(0, &tcp(10), Rig::data(64).with_options(4));
+        rig.push(0, &tcp(10), Rig::data(64).with_options(3));
+        rig.ring(0);
+        assert_eq!(rig.model.transmitted().len(), 1);
+        assert_eq!(rig.model.misuse(), [Misuse::Offload(0); 2]);
     }
 
     #[test]

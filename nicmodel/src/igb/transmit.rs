@@ -13,6 +13,7 @@ use lockgate_regs::{Index, Register};
 use super::Nic;
 use crate::chip::Bus;
 use crate::fault::{DmaFault, Misuse};
+use crate::offload::{Context, LONGEST_UNCUT};
 use crate::ring::Ring;
 use crate::switch::Switch;
 use crate::wire::LONGEST;
@@ -30,8 +31,8 @@ pub(super) struct TxSide {
     partial: Vec<u8>,
     /// The first data descriptor of the frame.
     first: Option<TxData>,
-    /// Tags of the two contexts.
-    pub(super) tags: [u16; 2],
+    /// The two contexts.
+    pub(super) contexts: [Context; 2],
 }
 
 impl Default for TxSide {
@@ -41,7 +42,7 @@ impl Default for TxSide {
             stuck: false,
             partial: Vec::new(),
             first: None,
-            tags: [0; 2],
+            contexts: Default::default(),
         }
     }
 }
@@ -127,9 +128,8 @@ impl Nic {
 
     fn keep_context(&mut self, queue: TxQueue, first: u64, command: TxData) {
         let side = &mut self.tx[queue.number() as usize];
-        // The tag is in bits 31:16 of the first word.
-        let tag = (first >> 16) as u16;
-        side.tags[usize::from(command.context() & 1)] = tag;
+        let context = Context::new(first, command.into());
+        side.contexts[usize::from(command.context() & 1)] = context;
     }
 
     fn take_data(
@@ -140,10 +140,11 @@ impl Nic {
         command: TxData,
     ) -> Result<(), DmaFault> {
         let side = &mut self.tx[queue.number() as usize];
-        side.first.get_or_insert(command);
+        let first = *side.first.get_or_insert(command);
         let start = side.partial.len();
+        let longest = if first.segment() { LONGEST_UNCUT } else { LONGEST };
         // What is beyond the longest frame only needs to be known to be there.
-        let room = (LONGEST + 1).saturating_sub(start);
+        let room = (longest + 1).saturating_sub(start);
         side.partial.resize(start + room.min(command.length().into()), 0);
         if let Some(piece) = side.partial.get_mut(start..)
             && !piece.is_empty()
