@@ -1,13 +1,16 @@
 //! The IOMMU domain of a modelled card.
 //!
-//! An access is all inside one mapping or moves no byte and is logged, as VT-d
-//! does. Addresses are handed out upwards with a hole behind each mapping and
-//! never twice, so neither an overrun nor a stale address ever hits memory.
+//! An access is all inside mappings or moves no byte and is logged, as VT-d does.
+//! A domain either chooses its addresses, as a driver's here does, or is told them,
+//! as by the machine that a served card is in. Those it chooses go upwards with a hole
+//! behind each mapping and never come twice, so neither an overrun nor a stale
+//! address ever hits memory.
 //!
 //! Not here: whether the card may master the bus at all ([`crate::chip`]).
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lockgate_drivers::device::Iova;
@@ -21,10 +24,21 @@ const FIRST: u64 = 0x1_0000_0000;
 /// Mappings start at multiples of this, and a hole of at least this follows each.
 const HOLE: u64 = 0x1_0000;
 
+/// The most mappings that somebody else may choose: each costs this process one.
+const MOST: usize = 1 << 14;
+
+/// Memory at an address.
+#[derive(Debug)]
+struct Mapping {
+    pages: Arc<Pages>,
+    /// The card may write it.
+    writable: bool,
+}
+
 /// Which memory the card reaches, and what it tried to reach.
 #[derive(Debug)]
 pub(crate) struct Domain {
-    mappings: BTreeMap<u64, Arc<Pages>>,
+    mappings: BTreeMap<u64, Mapping>,
     next: u64,
     faults: Log<DmaFault>,
 }
@@ -40,18 +54,59 @@ impl Domain {
             .checked_next_multiple_of(HOLE)
             .and_then(|bytes| start.checked_add(bytes)?.checked_add(HOLE))
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        self.mappings.insert(start, Arc::clone(pages));
+        self.map_at(Iova::new(start), Arc::clone(pages), true)?;
         Ok(Iova::new(start))
+    }
+
+    /// Maps `pages` at an address that somebody else chose.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, when something is mapped there; `InvalidInput`, when the address
+    /// space ends before the pages do; `QuotaExceeded` for too many mappings.
+    pub(crate) fn map_at(
+        &mut self,
+        iova: Iova,
+        pages: Arc<Pages>,
+        writable: bool,
+    ) -> io::Result<()> {
+        let start = iova.get();
+        let end = start.checked_add(pages.len() as u64).ok_or(io::ErrorKind::InvalidInput)?;
+        let below = self.mappings.range(..end).next_back();
+        if below.is_some_and(|(&at, mapping)| mapping.end(at) > start) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if self.mappings.len() >= MOST {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        self.mappings.insert(start, Mapping { pages, writable });
+        Ok(())
     }
 
     pub(crate) fn unmap(&mut self, iova: Iova, bytes: usize) -> io::Result<()> {
         match self.mappings.get(&iova.get()) {
-            Some(pages) if pages.len() == bytes => {
+            Some(mapping) if mapping.pages.len() == bytes => {
                 self.mappings.remove(&iova.get());
                 Ok(())
             }
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
+    }
+
+    /// Unmaps every mapping in a range of addresses, of which there may be none.
+    ///
+    /// # Errors
+    /// `InvalidInput`, when the range cuts a mapping; none was unmapped.
+    pub(crate) fn unmap_all(&mut self, range: Range<u64>) -> io::Result<()> {
+        let inside = |(&at, mapping): (&u64, &Mapping)| {
+            let whole = range.start <= at && mapping.end(at) <= range.end;
+            let apart = mapping.end(at) <= range.start || range.end <= at;
+            (whole, whole || apart)
+        };
+        if !self.mappings.iter().all(|entry| inside(entry).1) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.mappings.retain(|at, mapping| !inside((at, mapping)).0);
+        Ok(())
     }
 
     pub(crate) fn faults(&self) -> &Log<DmaFault> {
@@ -61,43 +116,84 @@ impl Domain {
     /// Reads `into.len()` bytes at `iova`.
     pub(crate) fn read(&mut self, iova: u64, into: &mut [u8]) -> Result<(), DmaFault> {
         let bytes = into.len();
-        let done = self.find(iova).is_some_and(|(pages, offset)| pages.read(offset, into));
+        let done = self.is_mapped(iova, bytes, false) && {
+            let (mut at, mut left) = (iova, into);
+            while let Some((pages, offset, count)) = self.piece(at, left.len()) {
+                let (piece, rest) = left.split_at_mut(count);
+                pages.read(offset, piece);
+                (at, left) = (at.wrapping_add(count as u64), rest);
+            }
+            left.is_empty()
+        };
         self.outcome(done, iova, bytes, false)
     }
 
     /// Writes `from` at `iova`.
     pub(crate) fn write(&mut self, iova: u64, from: &[u8]) -> Result<(), DmaFault> {
-        let done = self.find(iova).is_some_and(|(pages, offset)| pages.write(offset, from));
+        let done = self.is_mapped(iova, from.len(), true) && {
+            let (mut at, mut left) = (iova, from);
+            while let Some((pages, offset, count)) = self.piece(at, left.len()) {
+                let (piece, rest) = left.split_at(count);
+                pages.write(offset, piece);
+                (at, left) = (at.wrapping_add(count as u64), rest);
+            }
+            left.is_empty()
+        };
         self.outcome(done, iova, from.len(), true)
     }
 
     /// Reads the little-endian quadword at `iova`, and sees whatever software
     /// stored before it.
     pub(crate) fn load_u64(&mut self, iova: u64) -> Result<u64, DmaFault> {
-        let value = self.find(iova).and_then(|(pages, offset)| pages.load_u64(offset));
+        let value = self.find(iova).and_then(|(mapping, at)| mapping.pages.load_u64(at));
         self.outcome(value.is_some(), iova, 8, false)?;
         Ok(u64::from_le(value.unwrap_or(0)))
     }
 
     /// Writes the little-endian quadword at `iova` after everything written before.
     pub(crate) fn store_u64(&mut self, iova: u64, value: u64) -> Result<(), DmaFault> {
-        let done =
-            self.find(iova).is_some_and(|(pages, offset)| pages.store_u64(offset, value.to_le()));
+        let done = self.find(iova).is_some_and(|(mapping, at)| {
+            mapping.writable && mapping.pages.store_u64(at, value.to_le())
+        });
         self.outcome(done, iova, 8, true)
     }
 
     /// As [`Domain::store_u64`], for four bytes.
     pub(crate) fn store_u32(&mut self, iova: u64, value: u32) -> Result<(), DmaFault> {
-        let done =
-            self.find(iova).is_some_and(|(pages, offset)| pages.store_u32(offset, value.to_le()));
+        let done = self.find(iova).is_some_and(|(mapping, at)| {
+            mapping.writable && mapping.pages.store_u32(at, value.to_le())
+        });
         self.outcome(done, iova, 4, true)
     }
 
     /// The mapping that starts at or below `iova`, and the offset in it, which
     /// may be beyond its end.
-    fn find(&self, iova: u64) -> Option<(&Pages, usize)> {
-        let (start, pages) = self.mappings.range(..=iova).next_back()?;
-        Some((pages, usize::try_from(iova - start).ok()?))
+    fn find(&self, iova: u64) -> Option<(&Mapping, usize)> {
+        let (start, mapping) = self.mappings.range(..=iova).next_back()?;
+        Some((mapping, usize::try_from(iova - start).ok()?))
+    }
+
+    /// As many of `bytes` bytes at `iova` as one mapping has, at least one, by where
+    /// they are in its pages.
+    fn piece(&self, iova: u64, bytes: usize) -> Option<(&Pages, usize, usize)> {
+        let (mapping, offset) = self.find(iova)?;
+        let count = bytes.min(mapping.pages.len().checked_sub(offset)?);
+        (count > 0).then_some((&mapping.pages, offset, count))
+    }
+
+    /// Whether all of `bytes` bytes at `iova` are mapped, to be written or read.
+    fn is_mapped(&self, iova: u64, bytes: usize, write: bool) -> bool {
+        let (mut at, mut left) = (iova, bytes);
+        while left > 0 {
+            let writable = self.find(at).is_some_and(|(mapping, _)| mapping.writable);
+            match self.piece(at, left) {
+                Some((_, _, count)) if writable || !write => {
+                    (at, left) = (at.wrapping_add(count as u64), left - count);
+                }
+                _ => return false,
+            }
+        }
+        true
     }
 
     fn outcome(&mut self, ok: bool, iova: u64, bytes: usize, write: bool) -> Result<(), DmaFault> {
@@ -107,6 +203,13 @@ impl Domain {
         let fault = DmaFault { iova: Iova::new(iova), bytes, write };
         self.faults.push(fault);
         Err(fault)
+    }
+}
+
+impl Mapping {
+    /// The first address behind it, when it is at `at`. It fits, or was not mapped.
+    fn end(&self, at: u64) -> u64 {
+        at.saturating_add(self.pages.len() as u64)
     }
 }
 
@@ -155,5 +258,53 @@ mod tests {
         assert!(domain.unmap(Iova::new(start.get() + 4096), 4096).is_err());
         assert!(domain.unmap(start, 8192).is_ok());
         assert!(domain.unmap(start, 8192).is_err());
+    }
+
+    #[test]
+    fn an_access_may_span_mappings_that_adjoin_and_no_hole() {
+        let mut domain = Domain::new();
+        let pages: Vec<_> = (0..3).map(|_| Arc::new(Pages::new(4096).unwrap())).collect();
+        for (pages, at) in pages.iter().zip([0, 0x1000, 0x3000]) {
+            domain.map_at(Iova::new(at), Arc::clone(pages), true).unwrap();
+        }
+        assert_eq!(domain.write(0xFFE, &[1, 2, 3, 4]), Ok(()));
+        let mut into = [0; 4];
+        assert_eq!(domain.read(0xFFE, &mut into), Ok(()));
+        assert_eq!(into, [1, 2, 3, 4]);
+        assert!(pages[1].read(0, &mut into[..2]));
+        assert_eq!(into[..2], [3, 4]);
+        assert!(domain.write(0x1FFE, &[5; 4]).is_err());
+        assert!(domain.read(0x1FFE, &mut [0; 0x2000]).is_err());
+        assert_eq!(domain.read(0x1FFE, &mut into[..2]), Ok(()));
+        assert_eq!(into[..2], [0, 0]);
+    }
+
+    #[test]
+    fn what_is_mapped_is_mapped_once_and_unmapped_whole() {
+        let mut domain = Domain::new();
+        let pages = Arc::new(Pages::new(8192).unwrap());
+        let mut map = |at| domain.map_at(Iova::new(at), Arc::clone(&pages), true);
+        assert!(map(0x2000).is_ok() && map(0x4000).is_ok());
+        for at in [0x1000, 0x2000, 0x3000, 0x5000] {
+            assert_eq!(map(at).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert!(map(u64::MAX - 4095).is_err());
+        assert!(domain.unmap_all(0x2000..0x5000).is_err());
+        assert!(domain.unmap_all(0x3000..0x4000).is_err());
+        assert!(domain.write(0x2000, &[1]).is_ok());
+        assert!(domain.unmap_all(0x1000..0x4000).is_ok());
+        assert!(domain.write(0x2000, &[1]).is_err());
+        assert!(domain.unmap_all(0..u64::MAX).is_ok());
+        assert!(domain.write(0x4000, &[1]).is_err());
+    }
+
+    #[test]
+    fn what_may_only_be_read_cannot_be_written() {
+        let mut domain = Domain::new();
+        let pages = Arc::new(Pages::new(4096).unwrap());
+        domain.map_at(Iova::new(0), pages, false).unwrap();
+        assert_eq!(domain.load_u64(8), Ok(0));
+        assert!(domain.write(0, &[1]).is_err());
+        assert!(domain.store_u64(8, 1).is_err() && domain.store_u32(8, 1).is_err());
     }
 }

@@ -9,7 +9,8 @@
 //! It is deterministic: it has no thread and no clock. Time passes by register
 //! reads, so whatever takes a card a while takes the model a few reads.
 //!
-//! Not here: captures and who reads them; interrupts (the drivers poll).
+//! Not here: captures and who reads them; the process that serves a model to a machine
+//! (`lockgate-nicmodel serve`, the program of this package).
 #![forbid(unsafe_code)]
 
 mod chip;
@@ -30,6 +31,7 @@ mod switch;
 mod wire;
 
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -134,6 +136,25 @@ impl Model {
     /// The MSI-X vectors that the card wants signalled since the last call, a bit each.
     pub fn take_interrupts(&self) -> u64 {
         self.slot().chip.take_interrupts()
+    }
+
+    /// Lets the card reach `pages` at an address that whoever owns its machine chose;
+    /// to write them only if `writable`. Not to be mixed with [`Iommu::map`], which
+    /// chooses itself.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, when something is mapped there; `InvalidInput`, when the address
+    /// space ends before the pages do; `QuotaExceeded` beyond 16,384 mappings.
+    pub fn map_at(&self, iova: Iova, pages: Arc<Pages>, writable: bool) -> io::Result<()> {
+        self.slot().bus.domain.map_at(iova, pages, writable)
+    }
+
+    /// Takes away everything mapped in a range of addresses; there may be nothing.
+    ///
+    /// # Errors
+    /// `InvalidInput`, when the range cuts a mapping; nothing was taken away.
+    pub fn unmap_all(&self, range: Range<u64>) -> io::Result<()> {
+        self.slot().bus.domain.unmap_all(range)
     }
 
     /// DMA that the IOMMU refused: the first 256, oldest first.
