@@ -26,9 +26,7 @@ impl Nic {
         }
         let value = match offset {
             Ctrl::BASE => self.read_ctrl(),
-            Status::BASE => {
-                Status::new().with_gio_master_enable(self.master.is_on()).into()
-            }
+            Status::BASE => Status::new().with_gio_master_enable(self.master.is_on()).into(),
             Eec::BASE => self.read_eec(),
             Swsm::BASE => self.read_swsm(),
             Eicr::BASE => self.read_eicr(),

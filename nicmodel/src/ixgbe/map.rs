@@ -152,67 +152,67 @@ fn pools(map: Map) -> Map {
 /// Registers whose value is all there is, block by block.
 fn plain_only(map: Map) -> Map {
     const BLOCKS: [(u32, u32); 62] = [
-        (0x0048, 2),     // FRTIMER, TCPTIMER
-        (0x01C0, 2),     // PFVFLRE
-        (0x0200, 1),     // LEDCTL
-        (0x0600, 1),     // PFVFLRE
-        (0x0700, 2),     // PFVFLREC
-        (0x0710, 6),     // PFMBICR, PFMBIMR
-        (0x2140, 8),     // RTRPT4C
-        (0x2410, 4),     // FCoE contexts
-        (0x2420, 1),     // FCoE
-        (0x2430, 1),     // RTRPCS
-        (0x2F40, 1),     // RXDSTATCTRL
-        (0x2C20, 1),     // RDSTATCTL
-        (0x3020, 1),     // RTRUP2TC
-        (0x3028, 1),     // RSCDBU
-        (0x3190, 1),     // RXMEMWRAP
-        (0x3200, 4),     // FCTTV
-        (0x3220, 8),     // FCRTL
-        (0x32A0, 1),     // FCRTV
-        (0x4200, 8),     // PCS1G
-        (0x4244, 5),     // HLREG1, PAP, MACA
-        (0x4264, 1),     // MLADD
-        (0x42AC, 1),     // AUTOC3
-        (0x42B4, 1),     // ANLP2
-        (0x4324, 1),     // LINKS2
-        (0x4330, 1),     // MACC
-        (0x4A88, 2),     // DTXTCPFLG
-        (0x4A94, 2),     // TEOFF, TSOFF
-        (0x4B00, 64),    // PFMAILBOX
-        (0x5078, 1),     // EXVET
-        (0x5100, 2),     // FCRXCTRL
-        (0x5108, 4),     // FCoE
-        (0x5128, 8),     // ETQF
-        (0x5158, 1),     // RTEOFF
-        (0x5188, 1),     // TSYNCRXCTL
-        (0x51A4, 3),     // RXSTMPH and others
-        (0x51E8, 1),     // RXSTMPL
-        (0x5800, 15),    // wake-up
-        (0x5820, 2),     // MANC, MFVAL
-        (0x5860, 1),     // MANC2H
-        (0x5900, 1),     // WUPL
-        (0x8100, 1),     // DTXMXSZRQ
-        (0x82E0, 4),     // TXLLQ
-        (0x8790, 2),     // VMECM
-        (0x8800, 6),     // SECTX
-        (0x8C00, 28),    // time stamps
-        (0x9000, 128),   // FHFT
-        (0xC800, 1),     // RTTUP2TC
-        (0xCD00, 1),     // RTTPCS
-        (0xCD20, 8),     // RTTPT2C
-        (0xCE00, 1),     // TFCS
-        (0xE000, 640),   // 5-tuple filters
-        (0xEC00, 8),     // ETQS
-        (0xEC30, 1),     // SYNQF
-        (0xEC60, 1),     // FCoE filter
-        (0xED00, 12),    // FCoE redirection
-        (0xF600, 20),    // mirror rules
-        (0x1_0110, 1),   // EEMNGCTL
-        (0x1_0148, 3),   // FWSM, FACTPS
-        (0x1_0160, 1),   // SW_FW_SYNC
-        (0x1_1000, 20),  // PCIe
-        (0x1_1064, 12),  // PCIe, DCA, access to configuration space
+        (0x0048, 2),      // FRTIMER, TCPTIMER
+        (0x01C0, 2),      // PFVFLRE
+        (0x0200, 1),      // LEDCTL
+        (0x0600, 1),      // PFVFLRE
+        (0x0700, 2),      // PFVFLREC
+        (0x0710, 6),      // PFMBICR, PFMBIMR
+        (0x2140, 8),      // RTRPT4C
+        (0x2410, 4),      // FCoE contexts
+        (0x2420, 1),      // FCoE
+        (0x2430, 1),      // RTRPCS
+        (0x2F40, 1),      // RXDSTATCTRL
+        (0x2C20, 1),      // RDSTATCTL
+        (0x3020, 1),      // RTRUP2TC
+        (0x3028, 1),      // RSCDBU
+        (0x3190, 1),      // RXMEMWRAP
+        (0x3200, 4),      // FCTTV
+        (0x3220, 8),      // FCRTL
+        (0x32A0, 1),      // FCRTV
+        (0x4200, 8),      // PCS1G
+        (0x4244, 5),      // HLREG1, PAP, MACA
+        (0x4264, 1),      // MLADD
+        (0x42AC, 1),      // AUTOC3
+        (0x42B4, 1),      // ANLP2
+        (0x4324, 1),      // LINKS2
+        (0x4330, 1),      // MACC
+        (0x4A88, 2),      // DTXTCPFLG
+        (0x4A94, 2),      // TEOFF, TSOFF
+        (0x4B00, 64),     // PFMAILBOX
+        (0x5078, 1),      // EXVET
+        (0x5100, 2),      // FCRXCTRL
+        (0x5108, 4),      // FCoE
+        (0x5128, 8),      // ETQF
+        (0x5158, 1),      // RTEOFF
+        (0x5188, 1),      // TSYNCRXCTL
+        (0x51A4, 3),      // RXSTMPH and others
+        (0x51E8, 1),      // RXSTMPL
+        (0x5800, 15),     // wake-up
+        (0x5820, 2),      // MANC, MFVAL
+        (0x5860, 1),      // MANC2H
+        (0x5900, 1),      // WUPL
+        (0x8100, 1),      // DTXMXSZRQ
+        (0x82E0, 4),      // TXLLQ
+        (0x8790, 2),      // VMECM
+        (0x8800, 6),      // SECTX
+        (0x8C00, 28),     // time stamps
+        (0x9000, 128),    // FHFT
+        (0xC800, 1),      // RTTUP2TC
+        (0xCD00, 1),      // RTTPCS
+        (0xCD20, 8),      // RTTPT2C
+        (0xCE00, 1),      // TFCS
+        (0xE000, 640),    // 5-tuple filters
+        (0xEC00, 8),      // ETQS
+        (0xEC30, 1),      // SYNQF
+        (0xEC60, 1),      // FCoE filter
+        (0xED00, 12),     // FCoE redirection
+        (0xF600, 20),     // mirror rules
+        (0x1_0110, 1),    // EEMNGCTL
+        (0x1_0148, 3),    // FWSM, FACTPS
+        (0x1_0160, 1),    // SW_FW_SYNC
+        (0x1_1000, 20),   // PCIe
+        (0x1_1064, 12),   // PCIe, DCA, access to configuration space
         (0x1_3000, 1024), // PFMBMEM
     ];
     let map = map.words(0x1_4F00, 1, 4).words(0x1_0200, 1, 4).words(0x1_001C, 1, 4);

@@ -30,13 +30,19 @@ impl Nic {
         first: TxData,
         last: TxData,
     ) -> usize {
+        let number = queue.number() as u8;
         let context = self.tx_side(queue).contexts[usize::from(first.context() & 1)];
-        let frames = match first.extended() && (first.segment() || first.options() != 0) {
+        let offloads = first.extended() && (first.segment() || first.options() != 0);
+        if first.extended() && !offloads && first.payload_length() as usize != frame.len() {
+            self.misuse.push(Misuse::FrameLength(number));
+            return 0;
+        }
+        let frames = match offloads {
             true => offload::apply(frame, first, &context),
-            false => self.check_length(queue, &frame, first).map(|()| vec![frame]),
+            false => Ok(vec![frame]),
         };
         let Ok(frames) = frames else {
-            self.misuse.push(Misuse::Offload(queue.number() as u8));
+            self.misuse.push(Misuse::Offload(number));
             return 0;
         };
         frames.into_iter().fold(0, |bytes, frame| {
@@ -73,20 +79,6 @@ impl Nic {
             bus.wire.send(frame);
         }
         bytes
-    }
-
-    /// Whether an advanced descriptor says how long its frame is.
-    fn check_length(
-        &mut self,
-        queue: TxQueue,
-        frame: &[u8],
-        first: TxData,
-    ) -> Result<(), offload::BadOffload> {
-        if first.extended() && first.payload_length() as usize != frame.len() {
-            self.misuse.push(Misuse::FrameLength(queue.number() as u8));
-            return Err(offload::BadOffload);
-        }
-        Ok(())
     }
 
     /// Whether the frame is one that the card can send.

@@ -206,9 +206,9 @@ impl Nic {
         })
     }
 
-    fn pools_with(&self, takes: impl Fn(Pfvml2flt) -> bool) -> u64 {
+    fn pools_with(&self, takes: impl Fn(&Pfvml2flt) -> bool) -> u64 {
         Pool::all()
-            .filter(|&pool| takes(self.registers.get::<Pfvml2flt>(pool)))
+            .filter(|&pool| takes(&self.registers.get::<Pfvml2flt>(pool)))
             .fold(0, |pools, pool| pools | 1 << pool.number())
     }
 

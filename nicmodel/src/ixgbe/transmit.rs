@@ -97,9 +97,9 @@ impl Nic {
             && !self.registers.get::<Rttdcs>(()).arbiter_off()
             && side.live.is_on()
             && !side.stuck
-            && self.sender(queue).is_none_or(|pool| {
-                self.bitmap::<Pfvfte>() >> pool.number() & 1 != 0
-            })
+            && self
+                .sender(queue)
+                .is_none_or(|pool| self.bitmap::<Pfvfte>() >> pool.number() & 1 != 0)
     }
 
     /// Takes descriptors up to the end of a frame and sends it. Gives the bytes that left

@@ -27,8 +27,6 @@ registers! {
         pub data_out: bool,
         #[bits(28)] __: u32,
     }
-    /// EEPROM read; laid out as the 1 GbE cards' EERD.
-    Stable Eerd("EERD", 0x1_0014);
     /// Semaphores between software and firmware.
     Stable Swsm("SWSM", 0x1_0140) {
         /// SMBI: software's own semaphore; reading takes it.
@@ -98,6 +96,8 @@ impl Anlp1 {
 
 /// Offsets of registers that only need to exist: their value is all there is.
 pub(super) mod plain {
+    /// EEPROM read, with the fields of the 1 GbE cards' EERD.
+    pub(in crate::ixgbe) const EERD: u32 = 0x1_0014;
     pub(in crate::ixgbe) const EICS: u32 = 0x0808;
     pub(in crate::ixgbe) const EIAC: u32 = 0x0810;
     pub(in crate::ixgbe) const EIMS: u32 = 0x0880;

@@ -1,0 +1,7 @@
+//! The card as a driver meets it: steering, rings, switch, limits, interrupts.
+
+mod interrupt;
+mod receive;
+mod schedule;
+mod steering;
+mod transmit;
