@@ -9,12 +9,14 @@
 //! mean (`lockgate-regs`).
 
 mod access;
+mod common;
 pub mod device;
 mod dma;
 mod e1000e;
 mod error;
 mod gigabit;
 mod igb;
+mod ixgbe;
 mod nic;
 mod open;
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use lockgate_regs::{e1000e, igb, pci};
+use lockgate_regs::{e1000e, igb, ixgbe, pci};
 use lockgate_vmdq::{Capabilities, HardwarePlan, Plan};
 
 use crate::access::Registers;
@@ -16,6 +16,7 @@ use crate::device::{Card, DeviceId};
 use crate::e1000e::E1000e;
 use crate::error::Error;
 use crate::igb::Igb;
+use crate::ixgbe::Ixgbe;
 use crate::ring::{Lease, Queues, RingSizes};
 
 /// The state of the link.
@@ -38,9 +39,10 @@ pub struct Statistics {
     /// Good frames that left (GPTC).
     pub tx_good: u64,
     pub tx_octets: u64,
-    /// Lost in front of the packet buffer (MPC).
+    /// Lost in front of the packet buffer (MPC); on an 82599 with more receiving pools than
+    /// the 16 that can be told apart, dropped for want of a descriptor too.
     pub rx_missed: u64,
-    /// Dropped for want of a descriptor (RQDPC), by pool.
+    /// Dropped for want of a descriptor (RQDPC, QPRDC), by pool.
     pub rx_no_descriptor: Vec<u64>,
     pub rx_crc_errors: u64,
     /// Too short, or too short and damaged (RUC, RFC).
@@ -172,6 +174,7 @@ pub fn open(card: Card) -> Result<Nic, Error> {
     let family: Box<dyn Family> = match capabilities(id).map(|known| known.family) {
         Some("e1000e") => Box::new(E1000e::new(card)),
         Some("igb") => Box::new(Igb::new(card)),
+        Some("ixgbe") => Box::new(Ixgbe::new(card)),
         _ => return Err(Error::Unsupported { id }),
     };
     Ok(Nic { family, started: false })
@@ -183,6 +186,7 @@ pub fn capabilities(id: DeviceId) -> Option<&'static Capabilities> {
         _ if id.vendor != pci::INTEL => None,
         device if e1000e::DEVICE_IDS.contains(&device) => Some(&Capabilities::I82574),
         device if igb::DEVICE_IDS.contains(&device) => Some(&Capabilities::I82576),
+        device if ixgbe::DEVICE_IDS.contains(&device) => Some(&Capabilities::I82599),
         _ => None,
     }
 }
@@ -196,6 +200,7 @@ mod tests {
         let id = |vendor, device| DeviceId { vendor, device };
         let card = |device| capabilities(id(0x8086, device)).map(|card| card.card);
         assert_eq!((card(0x10C9), card(0x10D3)), (Some("82576"), Some("82574")));
+        assert_eq!(card(0x10FB), Some("82599"));
         assert_eq!(capabilities(id(0x8087, 0x10C9)), None);
         assert_eq!(capabilities(id(0x8086, 0x10CA)), None, "a virtual function");
     }

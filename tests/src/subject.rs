@@ -32,12 +32,14 @@ pub enum Kind {
     QemuE1000e,
     /// The model of an 82574.
     Model82574,
+    /// The model of an 82599.
+    Model82599,
 }
 
 impl Kind {
     /// Every kind, those with pools first.
-    pub const ALL: [Self; 4] =
-        [Self::QemuIgb, Self::Model82576, Self::QemuE1000e, Self::Model82574];
+    pub const ALL: [Self; 5] =
+        [Self::Model82599, Self::QemuIgb, Self::Model82576, Self::QemuE1000e, Self::Model82574];
 
     /// What tables call it.
     pub const fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Model82576 => "model 82576",
             Self::QemuE1000e => "QEMU e1000e",
             Self::Model82574 => "model 82574",
+            Self::Model82599 => "model 82599",
         }
     }
 
@@ -54,6 +57,7 @@ impl Kind {
         match self {
             Self::QemuIgb | Self::Model82576 => &Capabilities::I82576,
             Self::QemuE1000e | Self::Model82574 => &Capabilities::I82574,
+            Self::Model82599 => &Capabilities::I82599,
         }
     }
 
@@ -98,6 +102,7 @@ impl Subject {
             Kind::QemuE1000e => End::Qemu(Qemu::e1000e()),
             Kind::Model82576 => model(Model::i82576()),
             Kind::Model82574 => model(Model::i82574()),
+            Kind::Model82599 => model(Model::i82599()),
         };
         Self { kind, end }
     }

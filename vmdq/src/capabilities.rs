@@ -43,6 +43,9 @@ pub struct Capabilities {
     /// Slowest rate that its transmit limiters hold; `None`: it has none, and the
     /// worker alone limits.
     pub min_rate: Option<BitRate>,
+    /// Largest weight that its arbiter holds; `None`: it has none, and the worker alone
+    /// weighs.
+    pub max_weight: Option<u16>,
 }
 
 /// What the machine has for Lockgate.

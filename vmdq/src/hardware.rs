@@ -45,7 +45,7 @@ pub struct RssPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolPlan {
     /// Whether it receives; without, it is in no filter and all below but
-    /// `transmit` and `rate` is off.
+    /// `transmit`, `rate` and `weight` is off.
     pub receive: bool,
     /// Whether it transmits.
     pub transmit: bool,
@@ -66,6 +66,8 @@ pub struct PoolPlan {
     pub max_frame: u16,
     /// The card's transmit limit; the token bucket of the worker comes first.
     pub rate: Option<BitRate>,
+    /// Its weight on transmit, as far as the card weighs pools; 0 otherwise.
+    pub weight: u16,
 }
 
 /// Everything a card is told.
@@ -157,7 +159,9 @@ impl PoolPlan {
     fn new(partition: &Partition, card: &Capabilities, mtu: u16) -> Self {
         let transmit = partition.wire.sends();
         let rate = partition.tx.rate.filter(|_| transmit && card.min_rate.is_some());
-        let off = Self { transmit, rate: rate.map(|rate| rate.value), ..Self::default() };
+        let weight = if transmit && card.max_weight.is_some() { *partition.tx.weight } else { 0 };
+        let rate = rate.map(|rate| rate.value);
+        let off = Self { transmit, rate, weight, ..Self::default() };
         if !partition.wire.receives() {
             return off;
         }

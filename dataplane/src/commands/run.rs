@@ -85,10 +85,7 @@ impl Opened {
             }
             Device::Model82574 => Ok(Self::modelled(Model::i82574())),
             Device::Model82576 => Ok(Self::modelled(Model::i82576())),
-            Device::Model82599 => Err(Failure::usage(
-                format!("{device} cannot be run yet: this version has no driver for it"),
-                "use model:82576",
-            )),
+            Device::Model82599 => Ok(Self::modelled(Model::i82599())),
         }
     }
 }

@@ -9,7 +9,8 @@ use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, PoolPlan};
 
 use crate::access::Setting;
-use crate::gigabit::{halves, parser, spread, tables};
+use crate::common::{halves, spread, tables};
+use crate::gigabit::parser;
 
 /// The bit of a RETA entry that is the number of a queue.
 pub(super) const QUEUE_BIT: u32 = 7;
@@ -20,7 +21,7 @@ const SHORT: u16 = 1522;
 /// What the registers hold under `plan`, in the order in which they are set, which is
 /// before anything is received.
 pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
-    let mut settings = tables(plan);
+    let mut settings = tables::<Vfta>(plan);
     let mut macs = plan.macs.keys();
     for at in RarIndex::all() {
         let (low, high) = macs.next().map(halves).unzip();

@@ -23,6 +23,7 @@ use lockgate_rss::HashKinds;
 use lockgate_vmdq::{HardwarePlan, Plan, SteeringMode};
 
 use crate::access::or_go_on;
+use crate::common;
 use crate::device::Card;
 use crate::error::Error;
 use crate::gigabit;
@@ -81,10 +82,10 @@ impl Family for E1000e {
         or_go_on(self.drain())?;
         registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
-        gigabit::disable_master(registers)?;
+        common::disable_master(registers)?;
         registers.modify((), |rctl: Rctl| rctl.with_enable(false))?;
         self.port.card.bar.flush();
-        thread::sleep(gigabit::PAUSE);
+        thread::sleep(common::PAUSE);
         Ok(())
     }
 
@@ -94,7 +95,9 @@ impl Family for E1000e {
 
     fn take_statistics(&mut self) -> Result<Statistics, Error> {
         // A frame without a descriptor waits in the card; only MPC tells of a loss.
-        gigabit::take_mac_statistics(&mut self.port.registers)
+        let registers = &mut self.port.registers;
+        let rx_missed = registers.count::<Mpc>(())?;
+        Ok(Statistics { rx_missed, ..common::take_mac_statistics(registers)? })
     }
 
     fn read_plan(&self) -> Result<HardwarePlan, Error> {

@@ -13,8 +13,8 @@ use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
 
 use super::E1000e;
 use super::filter::{buffer_bytes, receiving};
+use crate::common::AROUND;
 use crate::error::Error;
-use crate::gigabit::AROUND;
 use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
 
 /// The one pool's number.

@@ -14,8 +14,8 @@ use super::E1000e;
 use super::filter::{QUEUE_BIT, hash_kinds, receiving, settings};
 use super::queue::sending;
 use crate::access::Setting;
+use crate::common::{mac, read_multicast, read_spread};
 use crate::error::Error;
-use crate::gigabit::{mac, read_multicast, read_spread};
 
 impl E1000e {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {

@@ -12,7 +12,8 @@ use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, Mac, PoolPlan, RssPlan};
 
 use crate::access::Setting;
-use crate::gigabit::{halves, parser, spread, tables};
+use crate::common::{halves, spread, tables};
+use crate::gigabit::parser;
 
 /// The bit of a RETA entry that picks the second queue of the pool.
 pub(super) const QUEUE_BIT: u32 = 3;
@@ -20,7 +21,7 @@ pub(super) const QUEUE_BIT: u32 = 3;
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
 pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
-    let mut settings = tables(plan);
+    let mut settings = tables::<Vfta>(plan);
     set_filters(plan, &mut settings);
     set_pools(&plan.pools, &mut settings);
     set_rss(plan.rss.as_ref(), &mut settings);

@@ -22,6 +22,7 @@ use lockgate_regs::igb::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
 use crate::access::or_go_on;
+use crate::common;
 use crate::device::Card;
 use crate::error::Error;
 use crate::gigabit;
@@ -97,10 +98,10 @@ impl Family for Igb {
         or_go_on(self.drain())?;
         registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
         self.port.card.bar.flush();
-        thread::sleep(gigabit::PAUSE);
+        thread::sleep(common::PAUSE);
         let queues = self.stop_queues();
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
-        gigabit::disable_master(registers)?;
+        common::disable_master(registers)?;
         queues
     }
 
@@ -117,12 +118,13 @@ impl Family for Igb {
     /// What the MAC counted, and what each pool lost (82576 datasheet, chapter 8).
     fn take_statistics(&mut self) -> Result<Statistics, Error> {
         let registers = &mut self.port.registers;
-        let mut counted = gigabit::take_mac_statistics(registers)?;
+        let mut counted = common::take_mac_statistics(registers)?;
         for [first, second] in Pool::all().map(Pool::rx_queues) {
             let dropped = registers.count::<Rqdpc>(first)? & RQDPC_MASK;
             let dropped = dropped + (registers.count::<Rqdpc>(second)? & RQDPC_MASK);
             counted.rx_no_descriptor.push(dropped);
         }
+        counted.rx_missed = registers.count::<Mpc>(())?;
         counted.tx_spoofed = registers.count::<Ssvpc>(())?;
         Ok(counted)
     }

@@ -13,8 +13,8 @@ use lockgate_vmdq::{HardwarePlan, Plan};
 
 use super::reset::QUEUE_LIMIT;
 use super::{Igb, RECEIVING};
+use crate::common::AROUND;
 use crate::error::Error;
-use crate::gigabit::AROUND;
 use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
 
 /// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).

@@ -7,6 +7,7 @@ use lockgate_regs::igb::*;
 use lockgate_vmdq::BitRate;
 
 use super::Igb;
+use crate::common::rate_factor;
 
 /// Window that suits frames up to 9.5 KiB (RTTBCNRM, 82576 datasheet, chapter 8).
 const LIMITER_WINDOW: u32 = 0x14;
@@ -26,31 +27,8 @@ impl Igb {
     }
 }
 
-/// The limiter that holds `rate` on a link of `mbit`: off when the link is no
-/// faster, and the slowest it can do when the rate is slower than that.
+/// The limiter that holds `rate` on a link of `mbit`.
 fn limiter(mbit: u32, rate: BitRate) -> Rttbcnrc {
-    let link = u64::from(mbit) * 1_000_000;
-    if rate.bits_per_second() >= link {
-        return Rttbcnrc::new();
-    }
-    let factor = (link << 14).div_ceil(rate.bits_per_second());
-    let factor = factor.min((1 << 28) - 1) as u32;
-    Rttbcnrc::new().with_factor(factor).with_enable(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn factor(mbit: u32, bits: u64) -> u32 {
-        limiter(mbit, BitRate::new(bits).unwrap()).into()
-    }
-
-    #[test]
-    fn a_limiter_holds_link_speed_over_rate_in_14_fraction_bits() {
-        assert_eq!(factor(1000, 200_000_000), 0x8001_4000, "5.0");
-        assert_eq!(factor(1000, 400_000_000), 0x8000_A000, "2.5");
-        assert_eq!(factor(100, 400_000_000), 0, "slower links need none");
-        assert_eq!(factor(1000, 1), 0x8FFF_FFFF, "as slow as it can");
-    }
+    let factor = rate_factor(mbit, rate);
+    Rttbcnrc::new().with_factor(factor).with_enable(factor != 0)
 }

@@ -15,8 +15,8 @@ use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 use super::filter::{QUEUE_BIT, hash_kinds, settings};
 use super::{Igb, RECEIVING};
 use crate::access::Setting;
+use crate::common::{mac, read_multicast, read_spread};
 use crate::error::Error;
-use crate::gigabit::{mac, read_multicast, read_spread};
 
 impl Igb {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
@@ -67,6 +67,7 @@ impl Igb {
                 anti_spoof: anti_spoof & at.bit() != 0,
                 max_frame: vmolr.max_length(),
                 rate,
+                weight: 0,
             });
         }
         Ok(pools)

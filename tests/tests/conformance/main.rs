@@ -46,7 +46,7 @@ const fn pools(name: &'static str, test: fn(Kind)) -> Feature {
 const fn model_only(name: &'static str, test: fn(Kind)) -> Feature {
     let absent = |kind| match kind {
         Kind::QemuIgb => Some("QEMU's igb ignores it"),
-        Kind::Model82576 => None,
+        Kind::Model82576 | Kind::Model82599 => None,
         Kind::QemuE1000e | Kind::Model82574 => Some("the 82574 has no pools"),
     };
     Feature { name, test, absent }

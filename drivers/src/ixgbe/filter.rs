@@ -1,0 +1,212 @@
+//! Filters, pools and RSS: who gets which frames, and who may send.
+//!
+//! The rule: a plan says what is in every one of these registers, so a card holds
+//! what the plan says and nothing of what it held before. Each function here has
+//! its inverse in [`super::readback`] or beside it.
+//!
+//! Source: 82599 datasheet, 7.1.2 (RSS), 7.10.3 (pool selection) and chapter 8.
+
+use lockgate_regs::ixgbe::*;
+use lockgate_regs::{Index, TableWord};
+use lockgate_rss::{HashKind, HashKinds};
+use lockgate_vmdq::{HardwarePlan, PoolPlan, RssPlan};
+
+use super::Layout;
+use crate::access::Setting;
+use crate::common::{halves, spread, tables};
+
+/// The type of a tag (IEEE 802.1Q, 9.4).
+const TAG: u16 = 0x8100;
+
+/// The longest frame of a card on which nobody receives.
+const ORDINARY: u16 = 1518;
+
+/// What the registers hold under `plan`, in the order in which they are set, which
+/// is before anything is received.
+pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
+    let mut settings = tables::<Vfta>(plan);
+    set_addresses(plan, &mut settings);
+    set_vlans(plan, &mut settings);
+    set_pools(&plan.pools, &mut settings);
+    set_mac(plan, &mut settings);
+    set_statistics(plan, &mut settings);
+    set_modes(plan, &mut settings);
+    settings
+}
+
+/// Low and high half of a bitmap of pools.
+fn words(pools: u64) -> [u32; 2] {
+    [pools as u32, (pools >> 32) as u32]
+}
+
+/// Exact address filters; those that the plan does not use are zero.
+fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+    let mut macs = plan.macs.iter();
+    for at in RarIndex::all() {
+        let (mac, pools) = macs.next().map_or((None, 0), |(mac, pools)| (Some(mac), *pools));
+        let (low, high) = mac.map(halves).unwrap_or_default();
+        let high = Rah::new().with_octets(high).with_valid(mac.is_some());
+        let [first, second] = words(pools);
+        // The half that makes the address count comes last.
+        settings.extend([
+            Setting::new(at, MpsarLow::new(first)),
+            Setting::new(at, MpsarHigh::new(second)),
+            Setting::new(at, Ral::from(low)),
+            Setting::new(at, high),
+        ]);
+    }
+    settings.extend(TableWord::all().map(|at| Setting::new(at, Pfuta::new(0))));
+}
+
+/// VLAN filters, likewise.
+fn set_vlans(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+    let mut vlans = plan.vlans.iter();
+    for at in VlvfIndex::all() {
+        let vlan = vlans.next();
+        let entry =
+            vlan.map_or(Pfvlvf::new(), |(vid, _)| Pfvlvf::new().with_vid(*vid).with_enable(true));
+        let [first, second] = words(vlan.map_or(0, |(_, pools)| *pools));
+        settings.extend([
+            Setting::new(at, PfvlvfbLow::new(first)),
+            Setting::new(at, PfvlvfbHigh::new(second)),
+            Setting::new(at, entry),
+        ]);
+    }
+}
+
+/// What each pool takes and may send, and that the card switches nothing between them.
+fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
+    let off = PoolPlan::default();
+    let all = || Pool::all().zip(pools.iter().chain(std::iter::repeat(&off)));
+    let bits = |does: fn(&PoolPlan) -> bool| {
+        let pools = all().filter(|(_, pool)| does(pool));
+        pools.fold(0_u64, |bits, (at, _)| bits | 1 << at.number())
+    };
+    for (at, pool) in all() {
+        let spread = pool.queues.max(1).next_power_of_two().trailing_zeros() as u8;
+        settings.extend([
+            Setting::new(at, l2flt(pool)),
+            Setting::new(at, Pfvmvir::new()),
+            Setting::new(at, Psrtype::new().with_queues_log2(spread)),
+        ]);
+    }
+    let honest = bits(|pool| pool.anti_spoof).to_le_bytes();
+    for (at, honest) in PoolGroup::all().zip(honest) {
+        settings.push(Setting::new(at, Pfvfspoof::new().with_mac(honest).with_vlan(honest)));
+    }
+    let (receive, transmit) = (bits(|pool| pool.receive), bits(|pool| pool.transmit));
+    for ((at, receive), transmit) in PoolWord::all().zip(words(receive)).zip(words(transmit)) {
+        settings.extend([
+            Setting::new(at, Pfvfre::new(receive)),
+            Setting::new(at, Pfvfte::new(transmit)),
+            Setting::new(at, Pfvmtxsw::new(0)),
+        ]);
+    }
+    settings.push(Setting::new((), Pfdtxgswc::new()));
+}
+
+/// What a pool takes.
+fn l2flt(pool: &PoolPlan) -> Pfvml2flt {
+    if !pool.receive {
+        return Pfvml2flt::new();
+    }
+    let takes = Pfvml2flt::new().with_untagged(pool.untagged).with_broadcast(pool.broadcast);
+    takes.with_multicast_hash(pool.multicast)
+}
+
+/// What the MAC takes and does. The limit of length is one for the whole card, and a tag
+/// is on top of it; the worker's check is the exact one.
+fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+    let longest = plan.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
+    let longest = if longest == 0 { ORDINARY } else { longest };
+    let mac = Hlreg0::new().with_insert_crc(true).with_strip_crc(true);
+    let rfctl = Rfctl::new().with_no_coalescing(true);
+    let parser = rfctl.with_no_nfs_write(true).with_no_nfs_read(true);
+    settings.extend([
+        Setting::new((), mac.with_jumbo(true).with_pad_short(true)),
+        Setting::new((), Maxfrs::new().with_bytes(longest)),
+        Setting::new((), Mflcn::new().with_discard_pause(true)),
+        Setting::new((), Fctrl::new().with_broadcast(true)),
+        Setting::new((), Vlnctrl::new().with_ethertype(TAG).with_filter(true)),
+        Setting::new((), Mcstctrl::new().with_filter(true)),
+        Setting::new((), parser),
+        // The hash takes the place of the fragment checksum.
+        Setting::new((), Rxcsum::new().with_hash_in_descriptor(true)),
+        Setting::new((), RECEIVE_DMA),
+    ]);
+}
+
+/// The receive DMA: check sequences go, and Intel's own drivers set the rest.
+const RECEIVE_DMA: Rdrxctl = Rdrxctl::new()
+    .with_strip_crc(true)
+    .with_dma_ready(true)
+    .with_coalescing_acks(true)
+    .with_fcoe_fix(true);
+
+/// The pools that have a set of statistics of their own: all that receive, if there are
+/// sets enough.
+pub(super) fn sets(plan: &HardwarePlan) -> Vec<Pool> {
+    let receiving = Pool::all().zip(&plan.pools).filter(|(_, pool)| pool.receive);
+    let pools: Vec<Pool> = receiving.map(|(at, _)| at).collect();
+    if pools.len() <= StatisticsSet::COUNT as usize { pools } else { Vec::new() }
+}
+
+/// Which set each receive queue counts in; those of nobody in particular in the first.
+fn set_statistics(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+    let sets = sets(plan);
+    let queues = Layout::of(plan).map_or(1, |layout| u32::from(layout.queues));
+    for group in QueueGroup::all() {
+        let set = |queue: u32| {
+            let pool = (4 * group.number() + queue) / queues;
+            sets.iter().position(|at| at.number() == pool).unwrap_or(0) as u8
+        };
+        let word = u32::from_le_bytes([0, 1, 2, 3].map(set));
+        settings.push(Setting::new(group, Rqsmr::new(word)));
+    }
+}
+
+/// Key, table and modes. The modes come last: they must not change on a card that
+/// receives (82599 datasheet, 7.1.2.8).
+fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+    let Some(layout) = Layout::of(plan) else {
+        return;
+    };
+    let mut fields = Mrqc::new();
+    if let Some(rss) = &plan.rss {
+        settings.extend(spread(rss, 0));
+        fields = hash_fields(rss);
+    }
+    let pools = Pfvtctl::new().with_enable(true).with_replicate(true).with_no_default_pool(true);
+    settings.extend([
+        Setting::new((), GcrExt::new().with_pools(layout.mode)),
+        Setting::new((), Gpie::new().with_pools(layout.mode)),
+        Setting::new((), pools),
+        Setting::new((), fields.with_mode(layout.receive)),
+    ]);
+}
+
+/// The fields of MRQC that hash what `rss` says.
+fn hash_fields(rss: &RssPlan) -> Mrqc {
+    let on = |kind| rss.kinds.contains(kind);
+    Mrqc::new()
+        .with_ipv4(on(HashKind::Ipv4))
+        .with_tcp_ipv4(on(HashKind::Ipv4Tcp))
+        .with_udp_ipv4(on(HashKind::Ipv4Udp))
+        .with_ipv6(on(HashKind::Ipv6))
+        .with_tcp_ipv6(on(HashKind::Ipv6Tcp))
+        .with_udp_ipv6(on(HashKind::Ipv6Udp))
+}
+
+/// The kinds whose fields are in `mrqc`.
+pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
+    let fields = [
+        (mrqc.ipv4(), HashKind::Ipv4),
+        (mrqc.tcp_ipv4(), HashKind::Ipv4Tcp),
+        (mrqc.udp_ipv4(), HashKind::Ipv4Udp),
+        (mrqc.ipv6(), HashKind::Ipv6),
+        (mrqc.tcp_ipv6(), HashKind::Ipv6Tcp),
+        (mrqc.udp_ipv6(), HashKind::Ipv6Udp),
+    ];
+    let on = fields.into_iter().filter(|(on, _)| *on);
+    on.fold(HashKinds::NONE, |kinds, (_, kind)| kinds.with(kind))
+}

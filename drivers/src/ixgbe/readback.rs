@@ -1,0 +1,126 @@
+//! What plan the registers hold.
+//!
+//! The rule: what is read as a plan is turned into registers again, and a register
+//! that then differs makes the result one that no card with pools has. So whatever
+//! is in the registers and in no plan is found by comparing the result with a plan.
+//! Transmit limits are compared with the ones that the driver set: a limiter holds a
+//! fraction of the link's speed, not a rate.
+//!
+//! Not here: what to do about a difference.
+
+use std::collections::BTreeMap;
+
+use lockgate_regs::ixgbe::*;
+use lockgate_regs::{Index, Stable};
+use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
+
+use super::filter::{hash_kinds, settings};
+use super::{Ixgbe, Layout};
+use crate::access::Setting;
+use crate::common::{mac, read_multicast, read_spread};
+use crate::error::Error;
+
+impl Ixgbe {
+    pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
+        let registers = &self.port.registers;
+        let mrqc = registers.read::<Mrqc>(())?;
+        let kinds = hash_kinds(mrqc);
+        let (pools, spreads) = match mrqc.mode() {
+            MultipleQueues::Vmdq64 => (64, false),
+            MultipleQueues::Vmdq64Rss => (64, true),
+            // Four queues are there only for the sake of RSS.
+            _ => (32, true),
+        };
+        let rss = spreads.then(|| read_spread(registers, kinds, 0));
+        let mut plan = HardwarePlan {
+            mode: SteeringMode::Pools,
+            rss: rss.transpose()?,
+            macs: BTreeMap::new(),
+            vlans: BTreeMap::new(),
+            multicast: read_multicast(registers)?,
+            pools: Vec::new(),
+        };
+        for at in RarIndex::all() {
+            let high = registers.read::<Rah>(at)?;
+            if high.valid() {
+                let low = registers.read::<Ral>(at)?.octets();
+                let pools = self.pools_of::<MpsarLow, MpsarHigh>(at)?;
+                plan.macs.insert(mac(low, high.octets()), pools);
+            }
+        }
+        for at in VlvfIndex::all() {
+            let entry = registers.read::<Pfvlvf>(at)?;
+            if entry.enable() {
+                plan.vlans.insert(entry.vid(), self.pools_of::<PfvlvfbLow, PfvlvfbHigh>(at)?);
+            }
+        }
+        self.read_pools(&mut plan, pools)?;
+        if !self.holds(&plan)? {
+            plan.mode = SteeringMode::Software;
+        }
+        Ok(plan)
+    }
+
+    /// A bitmap of pools in two registers.
+    fn pools_of<L, H>(&self, at: L::Index) -> Result<u64, Error>
+    where
+        L: Stable,
+        H: Stable<Index = L::Index>,
+    {
+        let low: u32 = self.port.registers.read::<L>(at)?.into();
+        let high: u32 = self.port.registers.read::<H>(at)?.into();
+        Ok(u64::from(low) | u64::from(high) << 32)
+    }
+
+    /// Another such bitmap.
+    fn bitmap<R: Stable<Index = PoolWord>>(&self) -> Result<u64, Error> {
+        let words = self.port.registers.read_all::<R>()?;
+        Ok(words.into_iter().rev().fold(0, |bits, word| bits << 32 | u64::from(word.into())))
+    }
+
+    fn read_pools(&self, plan: &mut HardwarePlan, count: usize) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        let (receive, transmit) = (self.bitmap::<Pfvfre>()?, self.bitmap::<Pfvfte>()?);
+        let longest = registers.read::<Maxfrs>(())?.bytes();
+        plan.pools = vec![PoolPlan::default(); count];
+        let layout = Layout::of(plan);
+        for (at, pool) in Pool::all().zip(&mut plan.pools) {
+            let filter = registers.read::<Pfvml2flt>(at)?;
+            let has = |bits: u64| bits >> at.number() & 1 != 0;
+            for queue in layout.into_iter().flat_map(|layout| layout.rx(at, layout.queues)) {
+                pool.queues += u8::from(registers.read::<Rxdctl>(queue)?.enable());
+            }
+            let group = PoolGroup::new(at.number() / 8).ok_or(Error::Gone)?;
+            let honest = registers.read::<Pfvfspoof>(group)?.mac();
+            *pool = PoolPlan {
+                receive: has(receive),
+                transmit: has(transmit),
+                broadcast: filter.broadcast(),
+                untagged: filter.untagged(),
+                multicast: filter.multicast_hash(),
+                rss: pool.queues > 1,
+                queues: pool.queues,
+                anti_spoof: honest >> (at.number() % 8) & 1 != 0,
+                max_frame: if has(receive) { longest } else { 0 },
+                rate: self.rates.get(at.number() as usize).copied().flatten(),
+                weight: self.weight(at)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Whether every register is as `plan` has it.
+    fn holds(&self, plan: &HardwarePlan) -> Result<bool, Error> {
+        let registers = &self.port.registers;
+        let mut holds = self.all_drop()? && self.holds_rates()?;
+        let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
+        let on = [
+            Setting::new((), Mtqc::new().with_layout(layout)),
+            Setting::new((), Rxctrl::new().with_enable(true)),
+        ];
+        for setting in settings(plan).iter().chain(&on) {
+            holds &= registers.holds(setting)?;
+        }
+        Ok(holds)
+    }
+}

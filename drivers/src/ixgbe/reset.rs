@@ -1,0 +1,136 @@
+//! From any state to silence, and from there to a fresh card.
+//!
+//! Source: 82599 datasheet, 4.2 (reset), 4.6 (initialization) and 5.2.5.3.2 (master
+//! disable); the pause of the receive path and the bits against errata, Intel's Linux
+//! driver.
+
+use std::thread;
+use std::time::Duration;
+
+use lockgate_regs::Index;
+use lockgate_regs::ixgbe::*;
+
+use super::Ixgbe;
+use crate::access::or_go_on;
+use crate::common;
+use crate::error::Error;
+use crate::nic::Family;
+
+/// How long a queue may take to start or stop; far beyond any seen.
+pub(super) const QUEUE_LIMIT: Duration = Duration::from_millis(20);
+
+/// How long the frames of a queue may take to leave.
+const DRAIN_LIMIT: Duration = Duration::from_millis(50);
+
+/// How long the receive path may take to run empty.
+const PAUSE_LIMIT: Duration = Duration::from_millis(40);
+
+/// How long the card is left alone after a reset, as Intel's own drivers do.
+const RESET_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a queue that has stopped may still write to memory.
+const WRITE_PAUSE: Duration = Duration::from_micros(100);
+
+/// Packet buffers in KiB: without traffic classes all is the first one's.
+const RX_KIB: u16 = 512;
+const TX_KIB: u16 = 160;
+
+impl Ixgbe {
+    /// Silences the card, resets function and MAC, and lets it start DMA.
+    pub(super) fn reset(&mut self) -> Result<(), Error> {
+        self.quiesce()?;
+        common::reset_function(&self.port)?;
+        let registers = &self.port.registers;
+        if registers.read::<Status>(())?.gio_master_enable() {
+            // Requests may be stuck: only a second reset ends them for sure (datasheet,
+            // 5.2.5.3.2).
+            common::reset_mac(registers)?;
+            thread::sleep(RESET_PAUSE);
+        }
+        common::reset_mac(registers)?;
+        thread::sleep(RESET_PAUSE);
+        // Without an EEPROM the flag never comes, and that is no failure.
+        or_go_on(registers.wait((), common::PAUSE, Eec::auto_read_done))?;
+        registers.wait((), common::PAUSE, Rdrxctl::dma_ready)?;
+        self.quiet_interrupts()?;
+        let registers = &self.port.registers;
+        let ext = |ext: CtrlExt| ext.with_driver_loaded(true).with_no_snoop_disable(true);
+        registers.modify((), ext)?;
+        self.no_relaxed_writes()?;
+        self.set_buffers();
+        let master = self.port.card.function.set_bus_master(true);
+        master.map_err(|source| Error::BusMaster { source })
+    }
+
+    /// Nobody listens to interrupts here; none may be pending either.
+    fn quiet_interrupts(&mut self) -> Result<(), Error> {
+        self.port.registers.write((), Eimc::new(u32::MAX));
+        self.port.registers.count::<Eicr>(()).map(drop)
+    }
+
+    /// A write in relaxed order may overtake the one that tells of it.
+    fn no_relaxed_writes(&self) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        for (rx, tx) in RxQueue::all().zip(TxQueue::all()) {
+            registers.modify(rx, |dca: DcaRxctrl| {
+                dca.with_relaxed_data_write(false).with_relaxed_header_write(false)
+            })?;
+            registers.modify(tx, |dca: DcaTxctrl| dca.with_relaxed_write_back(false))?;
+        }
+        Ok(())
+    }
+
+    fn set_buffers(&self) {
+        let registers = &self.port.registers;
+        for at in PacketBuffer::all() {
+            let first = at.number() == 0;
+            let kib = |kib| if first { kib } else { 0 };
+            registers.write(at, Rxpbsize::new().with_kib(kib(RX_KIB)));
+            registers.write(at, Txpbsize::new().with_kib(kib(TX_KIB)));
+            // A frame is fetched only if the longest one has room.
+            registers.write(at, Txpbthresh::new(kib(TX_KIB - 10).into()));
+            // No partition may stop the sender of another one's frames.
+            registers.write(at, Fcrth::new(0));
+        }
+        registers.write((), Fccfg::new(0));
+    }
+
+    /// Lets the card receive, or stops it, while the path behind the MAC stands still: the
+    /// receive DMA may hang otherwise.
+    pub(super) fn set_receiving(&self, on: bool) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        registers.modify((), |path: Secrxctrl| path.with_pause(true))?;
+        // A path that does not run empty is reset later on.
+        or_go_on(registers.wait((), PAUSE_LIMIT, Secrxstat::ready))?;
+        registers.write((), Rxctrl::new().with_enable(on));
+        registers.modify((), |path: Secrxctrl| path.with_pause(false))
+    }
+
+    /// Waits until no enabled queue has anything left to send.
+    pub(super) fn drain(&self) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        for queue in TxQueue::all() {
+            if registers.read::<Txdctl>(queue)?.enable() {
+                let tail = registers.read::<Tdt>(queue)?.get();
+                registers.wait(queue, DRAIN_LIMIT, |head: &Tdh| head.get() == tail)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Disables every queue, and then waits until each says so.
+    pub(super) fn stop_queues(&self) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        let pairs = || RxQueue::all().zip(TxQueue::all());
+        for (rx, tx) in pairs() {
+            registers.modify(rx, |rxdctl: Rxdctl| rxdctl.with_enable(false))?;
+            registers.modify(tx, |txdctl: Txdctl| txdctl.with_enable(false))?;
+        }
+        for (rx, tx) in pairs() {
+            registers.wait(rx, QUEUE_LIMIT, |rxdctl: &Rxdctl| !rxdctl.enable())?;
+            registers.wait(tx, QUEUE_LIMIT, |txdctl: &Txdctl| !txdctl.enable())?;
+        }
+        thread::sleep(WRITE_PAUSE);
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Rate limits of queues and weights of pools, each behind a register that selects.
+//!
+//! Source: 82599 datasheet, 7.2.1.2.1 (pools by weight) and 8.2.3.10.
+
+use lockgate_regs::Index;
+use lockgate_regs::ixgbe::*;
+use lockgate_vmdq::HardwarePlan;
+
+use super::{Ixgbe, Layout};
+use crate::common::rate_factor;
+use crate::error::Error;
+
+/// Credits for a weight of 1, in 64 bytes.
+const CREDITS: u32 = 16;
+
+/// The largest weight: RTTDT1C has 14 bits.
+pub(super) const HEAVIEST: u16 = (0x3FFF / CREDITS) as u16;
+
+/// Window of the limiters that suits frames up to 9.5 KiB.
+const LIMITER_WINDOW: u32 = 0x14;
+
+impl Ixgbe {
+    /// Lays transmit queues out for `plan` while the arbiter stands still, and sets the
+    /// weights by which pools take turns.
+    pub(super) fn set_weights(&self, plan: &HardwarePlan) -> Result<(), Error> {
+        let registers = &self.port.registers;
+        let turns = Rttdcs::new().with_weigh_pools(true).with_bypass_buffers(true);
+        registers.write((), turns.with_arbiter_off(true));
+        let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
+        registers.write((), Mtqc::new().with_layout(layout));
+        for (at, pool) in Pool::all().zip(&plan.pools) {
+            registers.write((), Rttdqsel::new(at.number()));
+            registers.write((), Rttdt1c::new(u32::from(pool.weight) * CREDITS));
+        }
+        registers.write((), turns);
+        Ok(())
+    }
+
+    /// The weight that the card holds for a pool; one that no plan sets is 0xFFFF.
+    pub(super) fn weight(&self, pool: Pool) -> Result<u16, Error> {
+        self.port.registers.write((), Rttdqsel::new(pool.number()));
+        let credits = self.port.registers.read::<Rttdt1c>(())?.get();
+        Ok(if credits % CREDITS == 0 { (credits / CREDITS) as u16 } else { u16::MAX })
+    }
+
+    /// Sets every queue's limiter for a link of `mbit`.
+    pub(super) fn set_rates(&self, mbit: u32) {
+        let registers = &self.port.registers;
+        registers.write((), Rttbcnrm::new(LIMITER_WINDOW));
+        for queue in TxQueue::all() {
+            registers.write((), Rttdqsel::new(queue.number()));
+            registers.write((), self.limiter(queue, mbit));
+        }
+    }
+
+    /// Whether every limiter holds what it was set to.
+    pub(super) fn holds_rates(&self) -> Result<bool, Error> {
+        let Some(mbit) = self.limited_at else {
+            return Ok(true);
+        };
+        let mut holds = true;
+        for queue in TxQueue::all() {
+            self.port.registers.write((), Rttdqsel::new(queue.number()));
+            let limiter = self.port.registers.read::<Rttbcnrc>(())?;
+            holds &= limiter == self.limiter(queue, mbit);
+        }
+        Ok(holds)
+    }
+
+    /// What limits a queue on a link of `mbit`.
+    fn limiter(&self, queue: TxQueue, mbit: u32) -> Rttbcnrc {
+        let queues = TxQueue::COUNT as usize / self.rates.len().max(1);
+        let rate = self.rates.get(queue.number() as usize / queues.max(1)).copied().flatten();
+        let factor = rate.map_or(0, |rate| rate_factor(mbit, rate));
+        Rttbcnrc::new().with_factor(factor).with_enable(factor != 0)
+    }
+}
