@@ -18,8 +18,12 @@ use crate::common::{halves, spread, tables};
 /// The type of a tag (IEEE 802.1Q, 9.4).
 const TAG: u16 = 0x8100;
 
-/// The longest frame of a card on which nobody receives.
+/// The longest frame of a card on which nobody receives, without a tag.
 const ORDINARY: u16 = 1518;
+
+/// Bytes of a tag, which MAXFRS does not count: the card takes as much more of a frame
+/// that has one.
+pub(super) const TAG_BYTES: u16 = 4;
 
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
@@ -114,11 +118,10 @@ fn l2flt(pool: &PoolPlan) -> Pfvml2flt {
     takes.with_multicast_hash(pool.multicast)
 }
 
-/// What the MAC takes and does. The limit of length is one for the whole card, and a tag
-/// is on top of it; the worker's check is the exact one.
+/// What the MAC takes and does. The limit of length is one for the whole card.
 fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let longest = plan.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
-    let longest = if longest == 0 { ORDINARY } else { longest };
+    let longest = if longest == 0 { ORDINARY } else { longest.saturating_sub(TAG_BYTES) };
     let mac = Hlreg0::new().with_insert_crc(true).with_strip_crc(true);
     let rfctl = Rfctl::new().with_no_coalescing(true);
     let parser = rfctl.with_no_nfs_write(true).with_no_nfs_read(true);

@@ -14,7 +14,7 @@ use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, Stable};
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
-use super::filter::{hash_kinds, settings};
+use super::filter::{TAG_BYTES, hash_kinds, settings};
 use super::{Ixgbe, Layout};
 use crate::access::Setting;
 use crate::common::{mac, read_multicast, read_spread};
@@ -81,7 +81,7 @@ impl Ixgbe {
     fn read_pools(&self, plan: &mut HardwarePlan, count: usize) -> Result<(), Error> {
         let registers = &self.port.registers;
         let (receive, transmit) = (self.bitmap::<Pfvfre>()?, self.bitmap::<Pfvfte>()?);
-        let longest = registers.read::<Maxfrs>(())?.bytes();
+        let longest = registers.read::<Maxfrs>(())?.bytes().saturating_add(TAG_BYTES);
         plan.pools = vec![PoolPlan::default(); count];
         let layout = Layout::of(plan);
         for (at, pool) in Pool::all().zip(&mut plan.pools) {

@@ -26,8 +26,11 @@ wire = "both"
 
 const VLAN: Option<u16> = Some(10);
 
-/// VFRE (82576 datasheet, chapter 8): pools that receive.
-const VFRE: u32 = 0x0C8C;
+/// VFRE of the 82576 and PFVFRE of the 82599, low word (chapter 8 of both datasheets):
+/// pools that receive.
+fn receiving_pools(kind: Kind) -> u32 {
+    if kind == Kind::Model82599 { 0x51E0 } else { 0x0C8C }
+}
 
 pub(crate) fn features() -> Vec<Feature> {
     vec![
@@ -87,7 +90,7 @@ fn link_down_and_up(kind: Kind) {
         assert!(!bench.nic.link().unwrap().up);
         bench.subject.set_link(true);
         cards::linked(&mut bench.nic);
-        assert_eq!(bench.nic.link().unwrap().mbit, 1000);
+        assert_eq!(bench.nic.link().unwrap().mbit, kind.capabilities().link_mbit);
         assert_eq!(&bench.nic.read_back().unwrap(), bench.plan.hardware());
     }
     exchange_both_ways(&mut bench, 1000);
@@ -126,16 +129,17 @@ fn stopped_is_quiet(kind: Kind) {
 fn pool_disabled(kind: Kind) {
     let mut bench = Bench::start(kind, TWO, 64);
     let bar = bench.subject.card().bar;
-    let all = bar.read(VFRE);
+    let vfre = receiving_pools(kind);
+    let all = bar.read(vfre);
     for (closed, open) in [(1, 2), (2, 1)] {
         let pool = closed - 1;
-        bar.write(VFRE, all & !(1 << pool));
+        bar.write(vfre, all & !(1 << pool));
         bar.flush();
         let frames: Vec<_> = (0..32).map(|n| numbered(1 + (n % 2) as u8, n)).collect();
         let arrivals = bench.exchange(&frames);
         assert_eq!(arrivals.len(), 16);
         assert!(arrivals.iter().all(|arrival| arrival.pool == open - 1));
-        bar.write(VFRE, all);
+        bar.write(vfre, all);
     }
     bar.flush();
     assert_eq!(bench.pools_of(&numbered(1, 1)), [0]);
