@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lockgate_regs::gigabit::Status;
+use lockgate_regs::common::Status;
 use lockgate_regs::{ClearsOnRead, Index, Register, Stable};
 
 use crate::device::Bar;
@@ -32,12 +32,24 @@ impl Setting {
     pub(crate) fn new<R: Stable>(at: R::Index, value: R) -> Self {
         Self(R::offset(at), value.into())
     }
+
+    /// The two halves of a 64-bit value, the low one at `R` and the high one behind it.
+    pub(crate) fn wide<R: Stable>(at: R::Index, value: u64) -> [Self; 2] {
+        let low = R::offset(at);
+        [Self(low, value as u32), Self(low + 4, (value >> 32) as u32)]
+    }
 }
 
 impl Registers {
     /// Reads a register that reading does not change.
     pub(crate) fn read<R: Stable>(&self, at: R::Index) -> Result<R, Error> {
         self.load(R::offset(at)).map(R::from)
+    }
+
+    /// Reads two that hold a 64-bit value, as [`Setting::wide`] sets it.
+    pub(crate) fn read_wide<R: Stable>(&self, at: R::Index) -> Result<u64, Error> {
+        let [low, high] = [0, 4].map(|half| self.load(R::offset(at) + half));
+        Ok(u64::from(low?) | u64::from(high?) << 32)
     }
 
     /// Reads a whole array of them.

@@ -12,7 +12,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use lockgate_regs::gigabit::*;
+use lockgate_regs::common::*;
 use lockgate_regs::{Index, Stable, TableWord};
 use lockgate_rss::{HashKinds, Key};
 use lockgate_vmdq::{BitRate, HardwarePlan, Mac, RssPlan};

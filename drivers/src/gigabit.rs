@@ -9,7 +9,6 @@
 use std::time::Duration;
 
 use lockgate_regs::gigabit::*;
-use lockgate_regs::phy;
 
 use crate::access::{Registers, Setting, or_go_on};
 use crate::common::{PAUSE, reset_function, reset_mac};

@@ -15,6 +15,8 @@ use crate::wire::FCS;
 
 // Every one returns to zero when read.
 registers! {
+    /// All frames received, filtered ones too.
+    ClearsOnRead Tpr("TPR", 0x40D0);
     /// Frames with an error signalled by the PHY.
     ClearsOnRead Rxerrc("RXERRC", 0x400C);
     /// Frames whose length field lied.

@@ -4,7 +4,7 @@
 //!
 //! Not here: which kinds a card hashes (each card).
 
-use lockgate_regs::gigabit::{HashKeyWord, Reta, Rssrk};
+use lockgate_regs::common::{HashKeyWord, Reta, Rssrk};
 use lockgate_regs::{Index, Register};
 use lockgate_rss::Key;
 

@@ -7,8 +7,8 @@
 //! Not here: who may use MDIC and what the MAC does with the link (each card).
 
 use lockgate_regs::fields;
+use lockgate_regs::gigabit::phy::INTERNAL;
 use lockgate_regs::gigabit::{Mdic, mdic_op};
-use lockgate_regs::phy::INTERNAL;
 
 /// PHY register numbers (IEEE 802.3, 22.2.4).
 mod register {

@@ -129,6 +129,19 @@ impl Registers {
         }
     }
 
+    /// Two words that hold one value, the low one at `R`.
+    pub(crate) fn wide<R: Register>(&self, index: R::Index) -> u64 {
+        let low = R::offset(index);
+        u64::from(self.word(low)) | (u64::from(self.word(low + 4)) << 32)
+    }
+
+    /// Puts a value into two words, the low one at `R`.
+    pub(crate) fn put_wide<R: Register>(&mut self, index: R::Index, value: u64) {
+        let low = R::offset(index);
+        self.put(low, (value & u64::from(u32::MAX)) as u32);
+        self.put(low + 4, (value >> 32) as u32);
+    }
+
     pub(crate) fn get<R: Register>(&self, index: R::Index) -> R {
         R::from(self.word(R::offset(index)))
     }
@@ -145,11 +158,8 @@ impl Registers {
 
     /// Adds to a 64-bit counter whose high half is in the next word.
     pub(crate) fn count_wide<R: Register>(&mut self, index: R::Index, by: u64) {
-        let low = R::offset(index);
-        let old = u64::from(self.word(low)) | (u64::from(self.word(low + 4)) << 32);
-        let sum = old.saturating_add(by);
-        self.put(low, (sum & u64::from(u32::MAX)) as u32);
-        self.put(low + 4, (sum >> 32) as u32);
+        let sum = self.wide::<R>(index).saturating_add(by);
+        self.put_wide::<R>(index, sum);
     }
 }
 

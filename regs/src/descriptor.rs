@@ -55,6 +55,16 @@ kinds! {
     }
 }
 
+kinds! {
+    /// How a receive queue uses its descriptors (SRRCTL.DESCTYPE).
+    DescriptorType & 7, else Other {
+        /// Legacy descriptors.
+        Legacy = 0,
+        /// Advanced descriptors, one buffer.
+        OneBuffer = 1,
+    }
+}
+
 fields! {
     /// Receive write-back, quadword 0: what the card found in the frame.
     RxInfo(u64) {

@@ -8,13 +8,14 @@
 //! tested against literals. What no driver touches is not here but in the model,
 //! by the same macros.
 //!
-//! [`e1000e`] holds the 82574, [`igb`] the 82576, [`gigabit`] what they have in
-//! common, [`ixgbe`] the 82599.
+//! [`e1000e`] holds the 82574, [`igb`] the 82576, [`gigabit`] what these two have in
+//! common, [`ixgbe`] the 82599, [`common`] what is alike on all.
 //!
 //! Not here: reaching a register, and in what order to write them (drivers).
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod common;
 pub mod descriptor;
 pub mod e1000e;
 pub mod gigabit;
@@ -22,7 +23,6 @@ pub mod igb;
 mod index;
 pub mod ixgbe;
 pub mod pci;
-pub mod phy;
 mod register;
 
 #[doc(hidden)]

@@ -115,6 +115,7 @@ fn pools_are_set_for_what_their_partition_may_do() {
         anti_spoof: true,
         max_frame: 9022,
         rate: rate("200Mbit/s"),
+        weight: 0,
     };
     let b = PoolPlan {
         broadcast: false,

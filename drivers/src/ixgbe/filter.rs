@@ -9,7 +9,7 @@
 use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_rss::{HashKind, HashKinds};
-use lockgate_vmdq::{HardwarePlan, PoolPlan, RssPlan};
+use lockgate_vmdq::{HardwarePlan, PoolPlan};
 
 use super::Layout;
 use crate::access::Setting;
@@ -38,11 +38,6 @@ pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
     settings
 }
 
-/// Low and high half of a bitmap of pools.
-fn words(pools: u64) -> [u32; 2] {
-    [pools as u32, (pools >> 32) as u32]
-}
-
 /// Exact address filters; those that the plan does not use are zero.
 fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let mut macs = plan.macs.iter();
@@ -50,14 +45,9 @@ fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         let (mac, pools) = macs.next().map_or((None, 0), |(mac, pools)| (Some(mac), *pools));
         let (low, high) = mac.map(halves).unwrap_or_default();
         let high = Rah::new().with_octets(high).with_valid(mac.is_some());
-        let [first, second] = words(pools);
+        settings.extend(Setting::wide::<Mpsar>(at, pools));
         // The half that makes the address count comes last.
-        settings.extend([
-            Setting::new(at, MpsarLow::new(first)),
-            Setting::new(at, MpsarHigh::new(second)),
-            Setting::new(at, Ral::from(low)),
-            Setting::new(at, high),
-        ]);
+        settings.extend([Setting::new(at, Ral::from(low)), Setting::new(at, high)]);
     }
     settings.extend(TableWord::all().map(|at| Setting::new(at, Pfuta::new(0))));
 }
@@ -69,12 +59,8 @@ fn set_vlans(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         let vlan = vlans.next();
         let entry =
             vlan.map_or(Pfvlvf::new(), |(vid, _)| Pfvlvf::new().with_vid(*vid).with_enable(true));
-        let [first, second] = words(vlan.map_or(0, |(_, pools)| *pools));
-        settings.extend([
-            Setting::new(at, PfvlvfbLow::new(first)),
-            Setting::new(at, PfvlvfbHigh::new(second)),
-            Setting::new(at, entry),
-        ]);
+        settings.extend(Setting::wide::<Pfvlvfb>(at, vlan.map_or(0, |(_, pools)| *pools)));
+        settings.push(Setting::new(at, entry));
     }
 }
 
@@ -90,7 +76,7 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
         let spread = pool.queues.max(1).next_power_of_two().trailing_zeros() as u8;
         settings.extend([
             Setting::new(at, l2flt(pool)),
-            Setting::new(at, Pfvmvir::new()),
+            Setting::new(at, Pfvmvir::new(0)),
             Setting::new(at, Psrtype::new().with_queues_log2(spread)),
         ]);
     }
@@ -98,14 +84,8 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
     for (at, honest) in PoolGroup::all().zip(honest) {
         settings.push(Setting::new(at, Pfvfspoof::new().with_mac(honest).with_vlan(honest)));
     }
-    let (receive, transmit) = (bits(|pool| pool.receive), bits(|pool| pool.transmit));
-    for ((at, receive), transmit) in PoolWord::all().zip(words(receive)).zip(words(transmit)) {
-        settings.extend([
-            Setting::new(at, Pfvfre::new(receive)),
-            Setting::new(at, Pfvfte::new(transmit)),
-            Setting::new(at, Pfvmtxsw::new(0)),
-        ]);
-    }
+    settings.extend(Setting::wide::<Pfvfre>((), bits(|pool| pool.receive)));
+    settings.extend(Setting::wide::<Pfvfte>((), bits(|pool| pool.transmit)));
     settings.push(Setting::new((), Pfdtxgswc::new()));
 }
 
@@ -135,16 +115,9 @@ fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         Setting::new((), parser),
         // The hash takes the place of the fragment checksum.
         Setting::new((), Rxcsum::new().with_hash_in_descriptor(true)),
-        Setting::new((), RECEIVE_DMA),
+        Setting::new((), Rdrxctl::new().with_strip_crc(true).with_dma_ready(true)),
     ]);
 }
-
-/// The receive DMA: check sequences go, and Intel's own drivers set the rest.
-const RECEIVE_DMA: Rdrxctl = Rdrxctl::new()
-    .with_strip_crc(true)
-    .with_dma_ready(true)
-    .with_coalescing_acks(true)
-    .with_fcoe_fix(true);
 
 /// The pools that have a set of statistics of their own: all that receive, if there are
 /// sets enough.
@@ -177,7 +150,7 @@ fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let mut fields = Mrqc::new();
     if let Some(rss) = &plan.rss {
         settings.extend(spread(rss, 0));
-        fields = hash_fields(rss);
+        fields = hash_fields(rss.kinds);
     }
     let pools = Pfvtctl::new().with_enable(true).with_replicate(true).with_no_default_pool(true);
     settings.extend([
@@ -188,9 +161,9 @@ fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     ]);
 }
 
-/// The fields of MRQC that hash what `rss` says.
-fn hash_fields(rss: &RssPlan) -> Mrqc {
-    let on = |kind| rss.kinds.contains(kind);
+/// The fields of MRQC that hash `kinds`.
+fn hash_fields(kinds: HashKinds) -> Mrqc {
+    let on = |kind| kinds.contains(kind);
     Mrqc::new()
         .with_ipv4(on(HashKind::Ipv4))
         .with_tcp_ipv4(on(HashKind::Ipv4Tcp))
@@ -202,14 +175,7 @@ fn hash_fields(rss: &RssPlan) -> Mrqc {
 
 /// The kinds whose fields are in `mrqc`.
 pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
-    let fields = [
-        (mrqc.ipv4(), HashKind::Ipv4),
-        (mrqc.tcp_ipv4(), HashKind::Ipv4Tcp),
-        (mrqc.udp_ipv4(), HashKind::Ipv4Udp),
-        (mrqc.ipv6(), HashKind::Ipv6),
-        (mrqc.tcp_ipv6(), HashKind::Ipv6Tcp),
-        (mrqc.udp_ipv6(), HashKind::Ipv6Udp),
-    ];
-    let on = fields.into_iter().filter(|(on, _)| *on);
-    on.fold(HashKinds::NONE, |kinds, (_, kind)| kinds.with(kind))
+    let fields = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
+    let kinds = HashKind::ALL.into_iter().filter(|&kind| u32::from(mrqc) & fields(kind) != 0);
+    kinds.fold(HashKinds::NONE, HashKinds::with)
 }

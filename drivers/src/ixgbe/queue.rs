@@ -41,7 +41,7 @@ impl Ixgbe {
         for (pool, at) in used_tx(plan.hardware()) {
             // Completion is told by DD: with head write-back there would be none, and a
             // reset does not turn it off.
-            registers.write(at, Tdwbal::new());
+            registers.write(at, Tdwbal::new(0));
             tx.push((Tdbal::offset(at), pool.number() as u8));
         }
         rings.build(&self.port, &rx, &tx)

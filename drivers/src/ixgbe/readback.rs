@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
-use lockgate_regs::{Index, Stable};
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
 use super::filter::{TAG_BYTES, hash_kinds, settings};
@@ -44,14 +44,14 @@ impl Ixgbe {
             let high = registers.read::<Rah>(at)?;
             if high.valid() {
                 let low = registers.read::<Ral>(at)?.octets();
-                let pools = self.pools_of::<MpsarLow, MpsarHigh>(at)?;
+                let pools = registers.read_wide::<Mpsar>(at)?;
                 plan.macs.insert(mac(low, high.octets()), pools);
             }
         }
         for at in VlvfIndex::all() {
             let entry = registers.read::<Pfvlvf>(at)?;
             if entry.enable() {
-                plan.vlans.insert(entry.vid(), self.pools_of::<PfvlvfbLow, PfvlvfbHigh>(at)?);
+                plan.vlans.insert(entry.vid(), registers.read_wide::<Pfvlvfb>(at)?);
             }
         }
         self.read_pools(&mut plan, pools)?;
@@ -61,26 +61,10 @@ impl Ixgbe {
         Ok(plan)
     }
 
-    /// A bitmap of pools in two registers.
-    fn pools_of<L, H>(&self, at: L::Index) -> Result<u64, Error>
-    where
-        L: Stable,
-        H: Stable<Index = L::Index>,
-    {
-        let low: u32 = self.port.registers.read::<L>(at)?.into();
-        let high: u32 = self.port.registers.read::<H>(at)?.into();
-        Ok(u64::from(low) | u64::from(high) << 32)
-    }
-
-    /// Another such bitmap.
-    fn bitmap<R: Stable<Index = PoolWord>>(&self) -> Result<u64, Error> {
-        let words = self.port.registers.read_all::<R>()?;
-        Ok(words.into_iter().rev().fold(0, |bits, word| bits << 32 | u64::from(word.into())))
-    }
-
     fn read_pools(&self, plan: &mut HardwarePlan, count: usize) -> Result<(), Error> {
         let registers = &self.port.registers;
-        let (receive, transmit) = (self.bitmap::<Pfvfre>()?, self.bitmap::<Pfvfte>()?);
+        let receive = registers.read_wide::<Pfvfre>(())?;
+        let transmit = registers.read_wide::<Pfvfte>(())?;
         let longest = registers.read::<Maxfrs>(())?.bytes().saturating_add(TAG_BYTES);
         plan.pools = vec![PoolPlan::default(); count];
         let layout = Layout::of(plan);

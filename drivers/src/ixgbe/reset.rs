@@ -31,10 +31,6 @@ const RESET_PAUSE: Duration = Duration::from_millis(50);
 /// How long a queue that has stopped may still write to memory.
 const WRITE_PAUSE: Duration = Duration::from_micros(100);
 
-/// Packet buffers in KiB: without traffic classes all is the first one's.
-const RX_KIB: u16 = 512;
-const TX_KIB: u16 = 160;
-
 impl Ixgbe {
     /// Silences the card, resets function and MAC, and lets it start DMA.
     pub(super) fn reset(&mut self) -> Result<(), Error> {
@@ -54,10 +50,11 @@ impl Ixgbe {
         registers.wait((), common::PAUSE, Rdrxctl::dma_ready)?;
         self.quiet_interrupts()?;
         let registers = &self.port.registers;
-        let ext = |ext: CtrlExt| ext.with_driver_loaded(true).with_no_snoop_disable(true);
-        registers.modify((), ext)?;
-        self.no_relaxed_writes()?;
-        self.set_buffers();
+        registers.modify((), |ext: CtrlExt| {
+            // A write in relaxed order may overtake the one that tells of it.
+            let ext = ext.with_no_snoop_disable(true).with_relaxed_order_disable(true);
+            ext.with_driver_loaded(true)
+        })?;
         let master = self.port.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
     }
@@ -66,33 +63,6 @@ impl Ixgbe {
     fn quiet_interrupts(&mut self) -> Result<(), Error> {
         self.port.registers.write((), Eimc::new(u32::MAX));
         self.port.registers.count::<Eicr>(()).map(drop)
-    }
-
-    /// A write in relaxed order may overtake the one that tells of it.
-    fn no_relaxed_writes(&self) -> Result<(), Error> {
-        let registers = &self.port.registers;
-        for (rx, tx) in RxQueue::all().zip(TxQueue::all()) {
-            registers.modify(rx, |dca: DcaRxctrl| {
-                dca.with_relaxed_data_write(false).with_relaxed_header_write(false)
-            })?;
-            registers.modify(tx, |dca: DcaTxctrl| dca.with_relaxed_write_back(false))?;
-        }
-        Ok(())
-    }
-
-    fn set_buffers(&self) {
-        let registers = &self.port.registers;
-        for at in PacketBuffer::all() {
-            let first = at.number() == 0;
-            let kib = |kib| if first { kib } else { 0 };
-            registers.write(at, Rxpbsize::new().with_kib(kib(RX_KIB)));
-            registers.write(at, Txpbsize::new().with_kib(kib(TX_KIB)));
-            // A frame is fetched only if the longest one has room.
-            registers.write(at, Txpbthresh::new(kib(TX_KIB - 10).into()));
-            // No partition may stop the sender of another one's frames.
-            registers.write(at, Fcrth::new(0));
-        }
-        registers.write((), Fccfg::new(0));
     }
 
     /// Lets the card receive, or stops it, while the path behind the MAC stands still: the

@@ -24,7 +24,7 @@ impl Ixgbe {
     /// weights by which pools take turns.
     pub(super) fn set_weights(&self, plan: &HardwarePlan) -> Result<(), Error> {
         let registers = &self.port.registers;
-        let turns = Rttdcs::new().with_weigh_pools(true).with_bypass_buffers(true);
+        let turns = Rttdcs::new().with_weigh_pools(true);
         registers.write((), turns.with_arbiter_off(true));
         let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
         registers.write((), Mtqc::new().with_layout(layout));

@@ -46,7 +46,8 @@ fn device(map: Map) -> Map {
         .stored::<Ims>(u32::MAX)
         .stored::<Imc>(u32::MAX)
         .stored::<Extcnf>(u32::MAX)
-        .stored::<Fcttv>(0xFFFF)
+        // FCTTV.
+        .words(0x0170, 1, 4)
         .stored::<Fcrtl>(0x8000_FFF8)
         .stored::<Fcrth>(0x0000_FFF8)
         .stored::<Gcr>(u32::MAX)

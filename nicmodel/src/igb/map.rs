@@ -43,7 +43,8 @@ fn device(map: Map) -> Map {
         .stored::<Fcal>(u32::MAX)
         .stored::<Fcah>(0xFFFF)
         .stored::<Fct>(0xFFFF)
-        .stored::<Fcttv>(0xFFFF)
+        // FCTTV.
+        .words(0x0170, 1, 4)
         .stored::<Fcrtl>(0x8001_FFF0)
         .stored::<Fcrth>(0x0001_FFF0)
         .stored::<Gcr>(u32::MAX)

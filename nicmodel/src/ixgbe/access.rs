@@ -15,6 +15,16 @@ use crate::fault::Misuse;
 use crate::nvm::Eerd;
 use crate::registers::Access;
 
+const PFVFTE_LOW: u32 = Pfvfte::BASE;
+const PFVFTE_HIGH: u32 = Pfvfte::BASE + 4;
+
+/// Bits of EEC: EE_REQ, EE_GNT, EE_PRES.
+mod eec {
+    pub(super) const REQUEST: u32 = 1 << 6;
+    pub(super) const GRANT: u32 = 1 << 7;
+    pub(super) const PRESENT: u32 = 1 << 8;
+}
+
 /// RXDCTL.SWFLSH and TXDCTL.SWFLSH, which clear themselves.
 const FLUSH: u32 = 1 << 26;
 
@@ -82,10 +92,7 @@ impl Nic {
     fn written(&mut self, bus: &mut Bus, offset: u32, value: u32) {
         match offset {
             Ctrl::BASE => self.write_ctrl(bus, value),
-            Eec::BASE => {
-                let eec = self.registers.get::<Eec>(());
-                self.registers.set((), eec.with_grant(eec.request()));
-            }
+            Eec::BASE => self.write_eec(),
             plain::EERD => {
                 let done = self.nvm.answer(Eerd::from(value));
                 self.registers.put(offset, done.into());
@@ -102,7 +109,7 @@ impl Nic {
                 self.misuse.push(Misuse::QueueLayout);
             }
             Dmatxctl::BASE | Rttdcs::BASE | Rxctrl::BASE => self.switch(bus),
-            _ if is_array::<Pfvfte>(offset) => self.resume(bus),
+            PFVFTE_LOW | PFVFTE_HIGH => self.resume(bus),
             _ => self.written_queue(bus, offset),
         }
     }
@@ -136,8 +143,15 @@ impl Nic {
     }
 
     fn read_eec(&self) -> u32 {
-        let eec = self.registers.get::<Eec>(());
-        eec.with_present(true).with_auto_read_done(self.is_set_up()).into()
+        let eec = self.registers.get::<Eec>(()).with_auto_read_done(self.is_set_up());
+        u32::from(eec) | eec::PRESENT
+    }
+
+    /// The EEPROM is granted to whoever asks.
+    fn write_eec(&mut self) {
+        let eec = self.registers.word(Eec::BASE);
+        let granted = if eec & eec::REQUEST != 0 { eec::GRANT } else { 0 };
+        self.registers.put(Eec::BASE, eec & !eec::GRANT | granted);
     }
 
     fn read_rdrxctl(&self) -> u32 {
@@ -238,10 +252,6 @@ fn place(offset: u32) -> Option<Place> {
         true => RxQueue::new(queue).map(|queue| Place::Rx(queue, register)),
         false => TxQueue::new(queue).map(|queue| Place::Tx(queue, register)),
     }
-}
-
-fn is_array<R: Register>(offset: u32) -> bool {
-    R::Index::all().any(|index| R::offset(index) == offset)
 }
 
 /// The first 16 of some registers are also where the 82598 had them.

@@ -10,10 +10,11 @@
 use std::collections::VecDeque;
 
 use lockgate_regs::Index;
-use lockgate_regs::ixgbe::{self, Mpc, RxQueue, Rxpbsize, Srrctl};
+use lockgate_regs::ixgbe::{self, Mpc, RxQueue, Srrctl};
 
 use super::Nic;
 use super::rss::Hash;
+use super::undriven::Rxpbsize;
 use crate::chip::{Bus, Receive};
 use crate::counters::count_received;
 use crate::ethernet::Header;
@@ -87,7 +88,7 @@ impl Nic {
     /// Bytes of packet buffer 0, which all frames go to without traffic classes.
     fn buffer_size(&self) -> usize {
         let first = ixgbe::PacketBuffer::new(0);
-        first.map_or(0, |at| usize::from(self.registers.get::<Rxpbsize>(at).kib()) * 1024)
+        first.map_or(0, |at| self.registers.get::<Rxpbsize>(at).get() as usize)
     }
 
     fn deliver(&mut self, bus: &mut Bus, parcel: &Parcel<'_>) -> Outcome {

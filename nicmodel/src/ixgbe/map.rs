@@ -75,8 +75,8 @@ fn filters(map: Map) -> Map {
         .stored::<Pfuta>(u32::MAX)
         .stored::<Ral>(u32::MAX)
         .stored::<Rah>(0x8000_FFFF)
-        .stored::<MpsarLow>(u32::MAX)
-        .stored::<MpsarHigh>(u32::MAX)
+        .stored::<Mpsar>(u32::MAX)
+        .beside::<Mpsar>(4, u32::MAX)
         .stored::<Mrqc>(0xFFFF_200F)
         .stored::<Reta>(0x0F0F_0F0F)
         .stored::<Rssrk>(u32::MAX)
@@ -136,15 +136,18 @@ fn arbiters(map: Map) -> Map {
 fn pools(map: Map) -> Map {
     map.stored::<Pfvtctl>(0x6000_1F81)
         .stored::<Pfvfre>(u32::MAX)
+        .beside::<Pfvfre>(4, u32::MAX)
         .stored::<Pfvfte>(u32::MAX)
+        .beside::<Pfvfte>(4, u32::MAX)
         .stored::<Pfvmtxsw>(u32::MAX)
+        .beside::<Pfvmtxsw>(4, u32::MAX)
         .stored::<Pfdtxgswc>(0x1)
         .stored::<Pfvfspoof>(0xFFFF)
         .stored::<Pfvmvir>(0xC000_FFFF)
         .stored::<Pfvml2flt>(0x1F00_0000)
         .stored::<Pfvlvf>(0x8000_0FFF)
-        .stored::<PfvlvfbLow>(u32::MAX)
-        .stored::<PfvlvfbHigh>(u32::MAX)
+        .stored::<Pfvlvfb>(u32::MAX)
+        .beside::<Pfvlvfb>(4, u32::MAX)
         .stored::<Psrtype>(u32::MAX)
         .stored::<Pfqde>(0x0003_7F01)
 }
@@ -251,8 +254,7 @@ pub(super) fn initialize(registers: &mut Registers, mac: [u8; 6]) {
         registers.set(first, Ral::new().with_octets(u32::from_le_bytes([a, b, c, d])));
         let high = Rah::new().with_octets(u16::from_le_bytes([e, f]));
         registers.set(first, high.with_valid(true));
-        registers.set(first, MpsarLow::new(u32::MAX));
-        registers.set(first, MpsarHigh::new(u32::MAX));
+        registers.put_wide::<Mpsar>(first, u64::MAX);
     }
     // 10 Gbit/s over SFI, without negotiation.
     registers.put(Autoc::BASE, 0xC09C_6004);
@@ -269,13 +271,11 @@ pub(super) fn initialize(registers: &mut Registers, mac: [u8; 6]) {
     registers.put(Rttdcs::BASE, 0);
     // EEC: the size of the EEPROM, 8192 words.
     registers.put(Eec::BASE, 7 << 11);
-    for word in PoolWord::all() {
-        registers.set(word, Pfvfre::new(u32::MAX));
-        registers.set(word, Pfvfte::new(u32::MAX));
-    }
+    registers.put_wide::<Pfvfre>((), u64::MAX);
+    registers.put_wide::<Pfvfte>((), u64::MAX);
     if let Some(first) = PacketBuffer::new(0) {
-        registers.set(first, Rxpbsize::new().with_kib(512));
-        registers.set(first, Txpbsize::new().with_kib(160));
+        registers.set(first, Rxpbsize::new(512 << 10));
+        registers.set(first, Txpbsize::new(160 << 10));
     }
     for queue in RxQueue::all() {
         registers.set(queue, DcaRxctrl::from(0xA200));

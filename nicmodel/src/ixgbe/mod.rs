@@ -133,7 +133,7 @@ impl Nic {
 
     fn power_on(&mut self) {
         for queue in TxQueue::all() {
-            self.registers.set(queue, Tdwbal::new());
+            self.registers.set(queue, Tdwbal::new(0));
         }
         self.software_reset();
         self.resetting = false;

@@ -10,6 +10,7 @@ use lockgate_regs::descriptor::TxData;
 use lockgate_regs::ixgbe::*;
 
 use super::Nic;
+use super::undriven::DefaultTag;
 use crate::chip::Bus;
 use crate::counters::count_sent;
 use crate::ethernet::Header;
@@ -113,7 +114,8 @@ impl Nic {
     /// Inserts a tag where the pool or the descriptor says so.
     fn insert_tag(&self, queue: TxQueue, frame: &mut Vec<u8>, first: TxData, last: TxData) {
         let pool = self.sender(queue);
-        let vmvir = pool.map_or(Pfvmvir::new(), |pool| self.registers.get::<Pfvmvir>(pool));
+        let held = pool.map_or(0, |pool| self.registers.get::<Pfvmvir>(pool).get());
+        let vmvir = DefaultTag::from(held);
         let from_descriptor = match first.extended() {
             true => self.tx_side(queue).contexts[usize::from(first.context() & 1)].tag(),
             // A legacy descriptor has the tag in bits 63:48.

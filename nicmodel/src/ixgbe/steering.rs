@@ -12,6 +12,7 @@ use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, TableWord};
 
 use super::rss::Hash;
+use super::undriven::Pfvmtxsw;
 use super::{Layout, Nic};
 use crate::ethernet::Header;
 use crate::packet::indirection;
@@ -72,7 +73,7 @@ impl Nic {
         frame: &[u8],
         origin: Origin,
     ) -> Verdict {
-        let pools = self.candidates(header, origin) & self.bitmap::<Pfvfre>();
+        let pools = self.candidates(header, origin) & self.registers.wide::<Pfvfre>(());
         let hash = self.hash(header, frame);
         let entry = indirection(&self.registers, hash.map(|(_, value)| value));
         let mut queues = 0;
@@ -102,7 +103,7 @@ impl Nic {
             pools = 1 << control.default_pool();
         }
         if let Origin::Pool(sender) = origin {
-            let hears_itself = self.bitmap::<Pfvmtxsw>() >> sender.number() & 1;
+            let hears_itself = self.registers.wide::<Pfvmtxsw>(()) >> sender.number() & 1;
             pools &= !(1 << sender.number()) | hears_itself << sender.number();
         }
         match control.replicate() {
@@ -140,11 +141,7 @@ impl Nic {
         for at in RarIndex::all() {
             let high = self.registers.get::<Rah>(at);
             if high.valid() && self.address(at, high) == address {
-                let [low, high] = [
-                    self.registers.get::<MpsarLow>(at).get(),
-                    self.registers.get::<MpsarHigh>(at).get(),
-                ];
-                *found.get_or_insert(0) |= u64::from(low) | u64::from(high) << 32;
+                *found.get_or_insert(0) |= self.registers.wide::<Mpsar>(at);
             }
         }
         found
@@ -188,22 +185,7 @@ impl Nic {
             let entry = self.registers.get::<Pfvlvf>(at);
             entry.enable() && entry.vid() == vid
         });
-        entries.fold(0, |pools, at| {
-            let low = self.registers.get::<PfvlvfbLow>(at).get();
-            let high = self.registers.get::<PfvlvfbHigh>(at).get();
-            pools | u64::from(low) | u64::from(high) << 32
-        })
-    }
-
-    /// Two words of a bitmap of pools.
-    pub(super) fn bitmap<R>(&self) -> u64
-    where
-        R: lockgate_regs::Register<Index = PoolWord>,
-    {
-        PoolWord::all().fold(0, |bits, at| {
-            let word: u32 = self.registers.get::<R>(at).into();
-            bits | u64::from(word) << (32 * at.number())
-        })
+        entries.fold(0, |pools, at| pools | self.registers.wide::<Pfvlvfb>(at))
     }
 
     fn pools_with(&self, takes: impl Fn(&Pfvml2flt) -> bool) -> u64 {

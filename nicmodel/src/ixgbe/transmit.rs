@@ -13,6 +13,7 @@ use lockgate_regs::{Index, Register};
 
 use super::Nic;
 use super::interrupt::Direction;
+use super::undriven::HeadWriteBack;
 use crate::chip::Bus;
 use crate::fault::{DmaFault, Misuse};
 use crate::offload::Context;
@@ -99,7 +100,7 @@ impl Nic {
             && !side.stuck
             && self
                 .sender(queue)
-                .is_none_or(|pool| self.bitmap::<Pfvfte>() >> pool.number() & 1 != 0)
+                .is_none_or(|pool| self.registers.wide::<Pfvfte>(()) >> pool.number() & 1 != 0)
     }
 
     /// Takes descriptors up to the end of a frame and sends it. Gives the bytes that left
@@ -151,7 +152,7 @@ impl Nic {
     /// Says that the descriptor is done: in the descriptor, or by the head where
     /// TDWBAL asks for it. The writes are posted: a fault is the IOMMU's to tell.
     fn report(&mut self, bus: &mut Bus, queue: TxQueue, at: u64, command: TxData, head: u32) {
-        let low = self.registers.get::<Tdwbal>(queue);
+        let low = HeadWriteBack::from(self.registers.get::<Tdwbal>(queue).get());
         let _posted = if low.enable() {
             let high = self.registers.word(Tdbal::offset(queue) + WRITE_BACK_HIGH);
             let address = u64::from(high) << 32 | u64::from(low.address()) << 2;

@@ -4,8 +4,10 @@
 //!
 //! Source: 82599 datasheet, chapter 8.
 
-use lockgate_regs::ixgbe::{QueueGroup, StatisticsSet};
-use lockgate_regs::registers;
+use lockgate_regs::ixgbe::{
+    PacketBuffer, QueueGroup, RxQueue, StatisticsSet, TxQueue, receive_queue,
+};
+use lockgate_regs::{fields, registers};
 
 registers! {
     /// Software definable pins.
@@ -15,6 +17,19 @@ registers! {
         pub module_present: bool,
         #[bits(29)] __: u32,
     }
+    /// Flow control receive threshold high.
+    Stable Fcrth("FCRTH", PacketBuffer, 0x3260, 4);
+    /// Receive packet buffer, in KiB from bit 10 on.
+    Stable Rxpbsize("RXPBSIZE", PacketBuffer, 0x3C00, 4);
+    /// Flow control configuration: what pause frames the card sends.
+    Stable Fccfg("FCCFG", 0x3D00);
+    /// Room in KiB that a packet buffer has before it fetches a frame.
+    Stable Txpbthresh("TXPBTHRESH", PacketBuffer, 0x4950, 4);
+    /// Transmit packet buffer, in KiB from bit 10 on.
+    Stable Txpbsize("TXPBSIZE", PacketBuffer, 0xCC00, 4);
+    /// Pools that may hear their own frames while the switch is on, a bit each: 0 to 31,
+    /// and 32 to 63 in the next word.
+    Stable Pfvmtxsw("PFVMTXSW", 0x5180);
     /// The two lines to the SFP+ module.
     Stable I2cctl("I2CCTL", 0x0028) {
         /// I2C_CLK_IN.
@@ -69,6 +84,10 @@ registers! {
         #[bits(2)] pub command: u8,
         #[bits(30)] __: u32,
     }
+    /// DCA and relaxed ordering of a receive queue.
+    Stable DcaRxctrl("DCA_RXCTRL", RxQueue, 0x100C, 0x40, receive_queue);
+    /// DCA and relaxed ordering of a transmit queue.
+    Stable DcaTxctrl("DCA_TXCTRL", TxQueue, 0x600C, 0x40);
     /// The sets of four transmit queues, a byte each.
     Stable Tqsm("TQSM", QueueGroup, 0x8600, 4);
     /// Frames that the queues of a set received.
@@ -87,6 +106,30 @@ registers! {
     ClearsOnRead Lxonrxcnt("LXONRXCNT", 0x41A4);
     /// XOFF frames received.
     ClearsOnRead Lxoffrxcnt("LXOFFRXCNT", 0x41A8);
+}
+
+fields! {
+    /// What TDWBAL holds.
+    HeadWriteBack(u32) {
+        /// Head_WB_En: writes the head instead of setting DD.
+        pub enable: bool,
+        __: bool,
+        /// Bits 31:2 of the address.
+        #[bits(30)] pub address: u32,
+    }
+}
+
+fields! {
+    /// What PFVMVIR holds.
+    DefaultTag(u32) {
+        /// Port VLAN ID: the tag to insert, priority included.
+        pub tag: u16,
+        #[bits(14)] __: u16,
+        /// VLANA 1: inserts `tag` into every frame.
+        pub insert: bool,
+        /// VLANA 2: inserts no tag, whatever the descriptor says.
+        pub never: bool,
+    }
 }
 
 impl Anlp1 {
@@ -127,6 +170,9 @@ mod tests {
             (first, offsets.last().unwrap_or(first))
         }
         assert_eq!(ends::<Tqsm>(), (0x8600, 0x867C));
+        assert_eq!(ends::<Rxpbsize>(), (0x3C00, 0x3C1C));
+        assert_eq!(ends::<DcaRxctrl>(), (0x100C, 0xDFCC));
+        assert_eq!(ends::<DcaTxctrl>(), (0x600C, 0x7FCC));
         assert_eq!(ends::<Qprc>(), (0x1030, 0x13F0));
         assert_eq!(ends::<QbrcHigh>(), (0x1038, 0x13F8));
         assert_eq!(ends::<Qptc>(), (0x6030, 0x63F0));
@@ -139,6 +185,8 @@ mod tests {
         assert_eq!(u32::from(Msrwd::new().with_read(0xFFFF)), 0xFFFF_0000);
         assert_eq!(u32::from(Autoc2::new().with_link_disabled(true)), 1 << 30);
         assert_eq!(u32::from(Fdirctrl::new().with_ready(true)), 8);
+        assert_eq!(u32::from(HeadWriteBack::new().with_address(1)), 4);
+        assert_eq!(u32::from(DefaultTag::new().with_insert(true)), 1 << 30);
         assert_eq!(u32::from(I2cctl::new().with_data_out(true)), 8);
         assert_eq!(u32::from(Esdp::new().with_module_present(true)), 4);
     }

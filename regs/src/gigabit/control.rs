@@ -1,52 +1,10 @@
-//! Device, link and flow control, and the two global switches RCTL and TCTL.
+//! EEPROM, PHY access and flow control, and the two global switches RCTL and TCTL.
 //!
 //! Source: 82576 datasheet, chapter 8.
 
 use crate::registers;
 
 registers! {
-    /// Device control.
-    Stable Ctrl("CTRL", 0x0000) {
-        #[bits(2)] __: u8,
-        /// Asks the card to stop DMA; [`Status::gio_master_enable`] tells when it has.
-        pub gio_master_disable: bool,
-        #[bits(3)] __: u8,
-        /// SLU: set link up.
-        pub set_link_up: bool,
-        #[bits(4)] __: u8,
-        /// FRCSPD: forces the speed.
-        pub force_speed: bool,
-        /// FRCDPLX: forces the duplex.
-        pub force_duplex: bool,
-        #[bits(13)] __: u16,
-        /// RST: resets the port; clears itself.
-        pub reset: bool,
-        /// RFCE: obeys pause frames.
-        pub receive_flow_control: bool,
-        /// TFCE: sends pause frames.
-        pub transmit_flow_control: bool,
-        __: bool,
-        /// VME: takes VLAN tags out of received frames.
-        pub vlan_mode: bool,
-        __: bool,
-    }
-    /// Device status.
-    Stable Status("STATUS", 0x0008) {
-        /// FD: the link is full duplex.
-        pub full_duplex: bool,
-        /// LU: the link is up.
-        pub link_up: bool,
-        #[bits(2)] __: u8,
-        /// TXOFF: a pause frame has stopped transmission.
-        pub transmit_off: bool,
-        __: bool,
-        /// SPEED: 0 is 10, 1 is 100, 2 or 3 is 1000 Mbit/s.
-        #[bits(2)] pub speed: u8,
-        #[bits(11)] __: u16,
-        /// The card may still start DMA.
-        pub gio_master_enable: bool,
-        #[bits(12)] __: u16,
-    }
     /// EEPROM control.
     Stable Eecd("EECD", 0x0010) {
         #[bits(6)] __: u8,
@@ -112,8 +70,6 @@ registers! {
         pub strip_crc: bool,
         #[bits(5)] __: u8,
     }
-    /// Pause time sent in XOFF frames, bits 15:0.
-    Stable Fcttv("FCTTV", 0x0170);
     /// Transmit control.
     Stable Tctl("TCTL", 0x0400) {
         __: bool,
@@ -177,12 +133,9 @@ mod tests {
 
     #[test]
     fn registers_are_where_the_datasheet_says() {
-        assert_place::<Ctrl>("CTRL", 0x0000, 0x0000);
-        assert_place::<Status>("STATUS", 0x0008, 0x0008);
         assert_place::<Eecd>("EECD", 0x0010, 0x0010);
         assert_place::<Mdic>("MDIC", 0x0020, 0x0020);
         assert_place::<Rctl>("RCTL", 0x0100, 0x0100);
-        assert_place::<Fcttv>("FCTTV", 0x0170, 0x0170);
         assert_place::<Tctl>("TCTL", 0x0400, 0x0400);
         assert_place::<Fcrtl>("FCRTL", 0x2160, 0x2160);
         assert_place::<Fcrth>("FCRTH", 0x2168, 0x2168);
@@ -191,15 +144,6 @@ mod tests {
 
     #[test]
     fn device_fields_fill_their_bits() {
-        assert_fields!(Ctrl: with_gio_master_disable(true) = 0x0000_0004,
-            with_set_link_up(true) = 0x0000_0040, with_force_speed(true) = 0x0000_0800,
-            with_force_duplex(true) = 0x0000_1000, with_reset(true) = 0x0400_0000,
-            with_receive_flow_control(true) = 0x0800_0000,
-            with_transmit_flow_control(true) = 0x1000_0000,
-            with_vlan_mode(true) = 0x4000_0000);
-        assert_fields!(Status: with_full_duplex(true) = 0x1, with_link_up(true) = 0x2,
-            with_transmit_off(true) = 0x10, with_speed(3) = 0xC0,
-            with_gio_master_enable(true) = 0x8_0000);
         assert_fields!(Gcr: with_completion_timeout(0xF) = 0xF000,
             with_completion_resend(true) = 0x1_0000, with_capability_v2(true) = 0x4_0000,
             with_completion_fix(true) = 0x40_0000);

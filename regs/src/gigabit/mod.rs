@@ -1,5 +1,5 @@
-//! What the 82574 and the 82576 have in common: registers at one place with one
-//! meaning on both.
+//! What the two 1 GbE families have in common beyond what every card has
+//! ([`crate::common`], re-exported): registers at one place with one meaning on both.
 //!
 //! Bits that only one of them has are in the type and say so.
 //!
@@ -7,8 +7,8 @@
 
 mod control;
 mod filter;
-mod stats;
+pub mod phy;
 
+pub use crate::common::*;
 pub use control::*;
 pub use filter::*;
-pub use stats::*;

@@ -11,6 +11,7 @@ mod pool;
 mod receive;
 mod transmit;
 
+pub use crate::descriptor::DescriptorType;
 pub use crate::gigabit::*;
 pub use control::*;
 pub use filter::*;

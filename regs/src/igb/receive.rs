@@ -4,18 +4,8 @@
 //! queues. Source: 82576 datasheet, chapter 8.
 
 use super::RxQueue;
-use crate::register::kinds;
+use crate::descriptor::DescriptorType;
 use crate::{fields, registers};
-
-kinds! {
-    /// How a receive queue uses its descriptors.
-    DescriptorType & 7, else Other {
-        /// Legacy descriptors.
-        Legacy = 0,
-        /// Advanced descriptors, one buffer.
-        OneBuffer = 1,
-    }
-}
 
 registers! {
     /// Queues that drop frames which find no descriptor, a bit each.

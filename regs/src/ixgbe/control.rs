@@ -2,7 +2,6 @@
 //!
 //! Source: 82599 datasheet, chapter 8.
 
-use super::PacketBuffer;
 use crate::registers;
 
 registers! {
@@ -20,27 +19,17 @@ registers! {
     }
     /// EEPROM control.
     Stable Eec("EEC", 0x1_0010) {
-        #[bits(6)] __: u8,
-        /// EE_REQ: asks for the EEPROM.
-        pub request: bool,
-        /// EE_GNT: software has the EEPROM.
-        pub grant: bool,
-        /// EE_PRES: there is an EEPROM.
-        pub present: bool,
+        #[bits(9)] __: u16,
         /// Auto_RD: the card has read its configuration.
         pub auto_read_done: bool,
         #[bits(22)] __: u32,
     }
     /// Autonegotiation control.
     Stable Autoc("AUTOC", 0x42A0) {
-        /// FLU: forces the link up.
-        pub force_link_up: bool,
-        #[bits(11)] __: u16,
+        #[bits(12)] __: u16,
         /// Restart_AN: negotiates again; clears itself.
         pub restart: bool,
-        /// LMS: what is negotiated.
-        #[bits(3)] pub mode: u8,
-        #[bits(16)] __: u16,
+        #[bits(19)] __: u32,
     }
     /// Link status.
     Stable Links("LINKS", 0x42A4) {
@@ -62,10 +51,7 @@ registers! {
         #[bits(7)] __: u8,
         /// TXPADEN: pads short frames.
         pub pad_short: bool,
-        #[bits(4)] __: u8,
-        /// LPBK: loops what is sent back.
-        pub loopback: bool,
-        #[bits(16)] __: u16,
+        #[bits(21)] __: u32,
     }
     /// Longest frame.
     Stable Maxfrs("MAXFRS", 0x4268) {
@@ -79,16 +65,11 @@ registers! {
         pub pass_mac_control: bool,
         /// DPF: discards pause frames.
         pub discard_pause: bool,
-        /// RPFCE: obeys pause frames of a priority.
-        pub obey_priority_pause: bool,
+        __: bool,
         /// RFCE: obeys pause frames.
         pub obey_pause: bool,
         #[bits(28)] __: u32,
     }
-    /// Flow control configuration: what pause frames the card sends.
-    Stable Fccfg("FCCFG", 0x3D00);
-    /// Flow control receive threshold high.
-    Stable Fcrth("FCRTH", PacketBuffer, 0x3260, 4);
     /// Interrupt causes; reading clears them.
     ClearsOnRead Eicr("EICR", 0x0800);
     /// Interrupt mask clear: each bit written forbids its interrupt.
@@ -104,10 +85,7 @@ registers! {
     Stable GcrExt("GCR_EXT", 0x1_1050) {
         /// VT_Mode: 0 no pools, 1 16, 2 32, 3 64 pools.
         #[bits(2)] pub pools: u8,
-        #[bits(28)] __: u32,
-        /// Buffers_Clear_Func: drops what the card still has of requests.
-        pub clear_buffers: bool,
-        __: bool,
+        #[bits(30)] __: u32,
     }
 }
 
@@ -125,8 +103,6 @@ mod tests {
         assert_place::<Hlreg0>("HLREG0", 0x4240, 0x4240);
         assert_place::<Maxfrs>("MAXFRS", 0x4268, 0x4268);
         assert_place::<Mflcn>("MFLCN", 0x4294, 0x4294);
-        assert_place::<Fccfg>("FCCFG", 0x3D00, 0x3D00);
-        assert_place::<Fcrth>("FCRTH", 0x3260, 0x327C);
         assert_place::<Eicr>("EICR", 0x0800, 0x0800);
         assert_place::<Eimc>("EIMC", 0x0888, 0x0888);
         assert_place::<Gpie>("GPIE", 0x0898, 0x0898);
@@ -137,21 +113,19 @@ mod tests {
     fn device_and_link_fields_fill_their_bits() {
         assert_fields!(CtrlExt: with_no_snoop_disable(true) = 0x1_0000,
             with_relaxed_order_disable(true) = 0x2_0000, with_driver_loaded(true) = 0x1000_0000);
-        assert_fields!(Eec: with_request(true) = 0x40, with_grant(true) = 0x80,
-            with_present(true) = 0x100, with_auto_read_done(true) = 0x200);
-        assert_fields!(Autoc: with_force_link_up(true) = 0x1, with_restart(true) = 0x1000,
-            with_mode(7) = 0xE000);
+        assert_fields!(Eec: with_auto_read_done(true) = 0x200);
+        assert_fields!(Autoc: with_restart(true) = 0x1000);
         assert_fields!(Links: with_speed(3) = 0x3000_0000, with_up(true) = 0x4000_0000);
         assert_fields!(Gpie: with_pools(3) = 0xC000);
-        assert_fields!(GcrExt: with_pools(3) = 0x3, with_clear_buffers(true) = 0x4000_0000);
+        assert_fields!(GcrExt: with_pools(3) = 0x3);
     }
 
     #[test]
     fn mac_fields_fill_their_bits() {
         assert_fields!(Hlreg0: with_insert_crc(true) = 0x1, with_strip_crc(true) = 0x2,
-            with_jumbo(true) = 0x4, with_pad_short(true) = 0x400, with_loopback(true) = 0x8000);
+            with_jumbo(true) = 0x4, with_pad_short(true) = 0x400);
         assert_fields!(Maxfrs: with_bytes(0xFFFF) = 0xFFFF_0000);
         assert_fields!(Mflcn: with_pass_mac_control(true) = 0x1, with_discard_pause(true) = 0x2,
-            with_obey_priority_pause(true) = 0x4, with_obey_pause(true) = 0x8);
+            with_obey_pause(true) = 0x8);
     }
 }

@@ -36,10 +36,7 @@ registers! {
     }
     /// Filter control.
     Stable Fctrl("FCTRL", 0x5080) {
-        __: bool,
-        /// SBP: stores bad frames.
-        pub store_bad: bool,
-        #[bits(6)] __: u8,
+        #[bits(8)] __: u8,
         /// MPE: takes every multicast frame.
         pub multicast_promiscuous: bool,
         /// UPE: takes every unicast frame.
@@ -98,10 +95,8 @@ registers! {
         /// AV: the entry counts.
         pub valid: bool,
     }
-    /// Pools 0 to 31 of an exact filter, a bit each.
-    Stable MpsarLow("MPSAR", RarIndex, 0xA600, 8);
-    /// Pools 32 to 63 of an exact filter.
-    Stable MpsarHigh("MPSAR", RarIndex, 0xA604, 8);
+    /// The pools of an exact filter, a bit each: 0 to 31, and 32 to 63 in the next word.
+    Stable Mpsar("MPSAR", RarIndex, 0xA600, 8);
     /// VLAN table: 4096 bits indexed by VID.
     Stable Vfta("VFTA", TableWord, 0xA000, 4);
     /// Unicast hash table, indexed as MTA.
@@ -122,8 +117,7 @@ mod tests {
         assert_place::<Mrqc>("MRQC", 0x5818, 0x5818);
         assert_place::<Ral>("RAL", 0xA200, 0xA5F8);
         assert_place::<Rah>("RAH", 0xA204, 0xA5FC);
-        assert_place::<MpsarLow>("MPSAR", 0xA600, 0xA9F8);
-        assert_place::<MpsarHigh>("MPSAR", 0xA604, 0xA9FC);
+        assert_place::<Mpsar>("MPSAR", 0xA600, 0xA9F8);
         assert_place::<Vfta>("VFTA", 0xA000, 0xA1FC);
         assert_place::<Pfuta>("PFUTA", 0xF400, 0xF5FC);
     }
@@ -132,7 +126,7 @@ mod tests {
     fn fields_fill_their_bits() {
         assert_fields!(Rfctl: with_no_coalescing(true) = 0x20, with_no_nfs_write(true) = 0x40,
             with_no_nfs_read(true) = 0x80);
-        assert_fields!(Fctrl: with_store_bad(true) = 0x2, with_multicast_promiscuous(true) = 0x100,
+        assert_fields!(Fctrl: with_multicast_promiscuous(true) = 0x100,
             with_unicast_promiscuous(true) = 0x200, with_broadcast(true) = 0x400);
         assert_fields!(Vlnctrl: with_ethertype(0xFFFF) = 0xFFFF, with_filter(true) = 0x4000_0000);
         assert_fields!(Mcstctrl: with_offset(3) = 0x3, with_filter(true) = 0x4);

@@ -3,8 +3,7 @@
 //! Queues belong to pools by the layout: with 64 pools queue r of pool p is 2 p + r, with
 //! 32 pools 4 p + r (82599 datasheet, 7.1.2.2).
 //!
-//! Not here: registers that are the same on the 1 GbE cards, which are re-exported from
-//! [`crate::gigabit`].
+//! Not here: registers that are alike on every card ([`crate::common`], re-exported).
 
 mod control;
 mod filter;
@@ -13,10 +12,8 @@ mod receive;
 mod stats;
 mod transmit;
 
-pub use crate::gigabit::{
-    Crcerrs, Ctrl, Gorch, Gorcl, Gotch, Gotcl, Gprc, Gptc, HashKeyWord, Mta, Reta, RetaWord, Rfc,
-    Rjc, Roc, Rssrk, Ruc, Rxcsum, Status,
-};
+pub use crate::common::*;
+pub use crate::descriptor::DescriptorType;
 pub use control::*;
 pub use filter::*;
 pub use pool::*;
@@ -42,8 +39,6 @@ indices! {
     TxQueue, 128;
     /// A pool: the VMDq group of one partition.
     Pool, 64;
-    /// Half of a bitmap of the 64 pools, the low one first.
-    PoolWord, 2;
     /// Eight pools.
     PoolGroup, 8;
     /// An exact MAC filter, RAL and RAH.
@@ -59,7 +54,7 @@ indices! {
 }
 
 /// The place of a receive queue's register: 64 queues are in one bank, 64 from 0xD000.
-pub(crate) fn receive_queue(queue: RxQueue, base: u32) -> u32 {
+pub fn receive_queue(queue: RxQueue, base: u32) -> u32 {
     match queue.0 {
         n @ 0..64 => base + 0x40 * n,
         n => base + 0xC000 + 0x40 * (n - 64),

@@ -2,7 +2,7 @@
 //!
 //! Source: 82599 datasheet, chapter 8.
 
-use super::{Pool, PoolGroup, PoolWord, VlvfIndex};
+use super::{Pool, PoolGroup, VlvfIndex};
 use crate::registers;
 
 registers! {
@@ -20,12 +20,10 @@ registers! {
         pub replicate: bool,
         __: bool,
     }
-    /// Pools that receive, a bit each.
-    Stable Pfvfre("PFVFRE", PoolWord, 0x51E0, 4);
-    /// Pools that send, a bit each.
-    Stable Pfvfte("PFVFTE", PoolWord, 0x8110, 4);
-    /// Pools that may hear their own frames while the switch is on, a bit each.
-    Stable Pfvmtxsw("PFVMTXSW", PoolWord, 0x5180, 4);
+    /// Pools that receive, a bit each: 0 to 31, and 32 to 63 in the next word.
+    Stable Pfvfre("PFVFRE", 0x51E0);
+    /// Pools that send, likewise.
+    Stable Pfvfte("PFVFTE", 0x8110);
     /// Switching between pools.
     Stable Pfdtxgswc("PFDTXGSWC", 0x8220) {
         /// LBE: switches frames between pools.
@@ -41,22 +39,10 @@ registers! {
         __: u16,
     }
     /// Default tag of a pool's frames.
-    Stable Pfvmvir("PFVMVIR", Pool, 0x8000, 4) {
-        /// Port VLAN ID: the tag to insert, priority included.
-        pub tag: u16,
-        #[bits(14)] __: u16,
-        /// VLANA 1: inserts `tag` into every frame.
-        pub insert: bool,
-        /// VLANA 2: inserts no tag, whatever the descriptor says.
-        pub never: bool,
-    }
+    Stable Pfvmvir("PFVMVIR", Pool, 0x8000, 4);
     /// Filters of one pool.
     Stable Pfvml2flt("PFVML2FLT", Pool, 0xF000, 4) {
-        #[bits(22)] __: u32,
-        /// UPE: takes every unicast frame (X550 alone).
-        pub unicast_promiscuous: bool,
-        /// VPE: takes frames of every VLAN (X550 alone).
-        pub vlan_promiscuous: bool,
+        #[bits(24)] __: u32,
         /// AUPE: takes untagged frames.
         pub untagged: bool,
         /// ROMPE: takes multicast frames that hit MTA.
@@ -77,10 +63,8 @@ registers! {
         /// VI_En: the entry counts.
         pub enable: bool,
     }
-    /// Pools 0 to 31 on the VLAN of a filter, a bit each.
-    Stable PfvlvfbLow("PFVLVFB", VlvfIndex, 0xF200, 8);
-    /// Pools 32 to 63 on the VLAN of a filter.
-    Stable PfvlvfbHigh("PFVLVFB", VlvfIndex, 0xF204, 8);
+    /// The pools on the VLAN of a filter, a bit each: 0 to 31, and 32 to 63 in the next word.
+    Stable Pfvlvfb("PFVLVFB", VlvfIndex, 0xF200, 8);
     /// Header types that are split off, and how far RSS spreads in the pool.
     Stable Psrtype("PSRTYPE", Pool, 0xEA00, 4) {
         #[bits(29)] __: u32,
@@ -111,16 +95,14 @@ mod tests {
     #[test]
     fn registers_are_where_the_datasheet_says() {
         assert_place::<Pfvtctl>("PFVTCTL", 0x51B0, 0x51B0);
-        assert_place::<Pfvfre>("PFVFRE", 0x51E0, 0x51E4);
-        assert_place::<Pfvfte>("PFVFTE", 0x8110, 0x8114);
-        assert_place::<Pfvmtxsw>("PFVMTXSW", 0x5180, 0x5184);
+        assert_place::<Pfvfre>("PFVFRE", 0x51E0, 0x51E0);
+        assert_place::<Pfvfte>("PFVFTE", 0x8110, 0x8110);
         assert_place::<Pfdtxgswc>("PFDTXGSWC", 0x8220, 0x8220);
         assert_place::<Pfvfspoof>("PFVFSPOOF", 0x8200, 0x821C);
         assert_place::<Pfvmvir>("PFVMVIR", 0x8000, 0x80FC);
         assert_place::<Pfvml2flt>("PFVML2FLT", 0xF000, 0xF0FC);
         assert_place::<Pfvlvf>("PFVLVF", 0xF100, 0xF1FC);
-        assert_place::<PfvlvfbLow>("PFVLVFB", 0xF200, 0xF3F8);
-        assert_place::<PfvlvfbHigh>("PFVLVFB", 0xF204, 0xF3FC);
+        assert_place::<Pfvlvfb>("PFVLVFB", 0xF200, 0xF3F8);
         assert_place::<Psrtype>("PSRTYPE", 0xEA00, 0xEAFC);
         assert_place::<Pfqde>("PFQDE", 0x2F04, 0x2F04);
     }
@@ -129,8 +111,7 @@ mod tests {
     fn receive_fields_fill_their_bits() {
         assert_fields!(Pfvtctl: with_enable(true) = 0x1, with_default_pool(63) = 0x1F80,
             with_no_default_pool(true) = 0x2000_0000, with_replicate(true) = 0x4000_0000);
-        assert_fields!(Pfvml2flt: with_unicast_promiscuous(true) = 0x40_0000,
-            with_vlan_promiscuous(true) = 0x80_0000, with_untagged(true) = 0x100_0000,
+        assert_fields!(Pfvml2flt: with_untagged(true) = 0x100_0000,
             with_multicast_hash(true) = 0x200_0000, with_unicast_hash(true) = 0x400_0000,
             with_broadcast(true) = 0x800_0000, with_multicast_promiscuous(true) = 0x1000_0000);
         assert_fields!(Pfvlvf: with_vid(0xFFF) = 0xFFF, with_enable(true) = 0x8000_0000);
@@ -143,7 +124,5 @@ mod tests {
     fn transmit_fields_fill_their_bits() {
         assert_fields!(Pfdtxgswc: with_loopback(true) = 0x1);
         assert_fields!(Pfvfspoof: with_mac(0xFF) = 0xFF, with_vlan(0xFF) = 0xFF00);
-        assert_fields!(Pfvmvir: with_tag(0xFFFF) = 0xFFFF, with_insert(true) = 0x4000_0000,
-            with_never(true) = 0x8000_0000);
     }
 }

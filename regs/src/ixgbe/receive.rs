@@ -1,20 +1,10 @@
-//! Receive: the switches of the whole path, packet buffers and queues.
+//! Receive: the switches of the whole path, and queues.
 //!
 //! Source: 82599 datasheet, chapter 8.
 
-use super::{PacketBuffer, RxQueue, receive_queue};
-use crate::register::kinds;
+use super::{RxQueue, receive_queue};
+use crate::descriptor::DescriptorType;
 use crate::{fields, registers};
-
-kinds! {
-    /// How a receive queue uses its descriptors.
-    DescriptorType & 7, else Other {
-        /// Legacy descriptors.
-        Legacy = 0,
-        /// Advanced descriptors, one buffer.
-        OneBuffer = 1,
-    }
-}
 
 registers! {
     /// Receive control.
@@ -31,20 +21,11 @@ registers! {
         __: bool,
         /// DMAIDONE: the card has set up its DMA after a reset.
         pub dma_ready: bool,
-        #[bits(13)] __: u16,
-        /// RSCFRSTSIZE: to be 0.
-        #[bits(5)] pub coalescing_first_size: u8,
-        #[bits(3)] __: u8,
-        /// RSCACKC: to be set.
-        pub coalescing_acks: bool,
-        /// FCOE_WRFIX: to be set.
-        pub fcoe_fix: bool,
-        #[bits(5)] __: u8,
+        #[bits(28)] __: u32,
     }
     /// Security receive control; pausing it makes [`Rxctrl`] safe to change.
     Stable Secrxctrl("SECRXCTRL", 0x8D00) {
-        /// SECRX_DIS: no security offload.
-        pub off: bool,
+        __: bool,
         /// RX_DIS: stops the receive path.
         pub pause: bool,
         #[bits(30)] __: u32,
@@ -55,28 +36,8 @@ registers! {
         pub ready: bool,
         #[bits(31)] __: u32,
     }
-    /// Receive packet buffer.
-    Stable Rxpbsize("RXPBSIZE", PacketBuffer, 0x3C00, 4) {
-        #[bits(10)] __: u16,
-        /// SIZE: KiB.
-        #[bits(10)] pub kib: u16,
-        #[bits(12)] __: u16,
-    }
     /// Ring base, bits 31:7; the low seven are 0.
     Stable Rdbal("RDBAL", RxQueue, 0x1000, 0x40, receive_queue);
-    /// DCA and relaxed ordering of a receive queue.
-    Stable DcaRxctrl("DCA_RXCTRL", RxQueue, 0x100C, 0x40, receive_queue) {
-        #[bits(9)] __: u16,
-        /// RXdescReadROEn: descriptors may be read in relaxed order.
-        pub relaxed_descriptor_read: bool,
-        #[bits(3)] __: u8,
-        /// RXdataWriteROEn: to be 0, or a tag is lost.
-        pub relaxed_data_write: bool,
-        __: bool,
-        /// RXRepHeaderROEn: to be 0 likewise.
-        pub relaxed_header_write: bool,
-        __: u16,
-    }
     /// Split receive control, one per queue.
     Stable Srrctl("SRRCTL", RxQueue, 0x1014, 0x40, receive_queue) {
         /// BSIZEPACKET: buffer size in KiB.
@@ -122,9 +83,7 @@ mod tests {
         assert_place::<Rdrxctl>("RDRXCTL", 0x2F00, 0x2F00);
         assert_place::<Secrxctrl>("SECRXCTRL", 0x8D00, 0x8D00);
         assert_place::<Secrxstat>("SECRXSTAT", 0x8D04, 0x8D04);
-        assert_place::<Rxpbsize>("RXPBSIZE", 0x3C00, 0x3C1C);
         assert_place::<Rdbal>("RDBAL", 0x1000, 0xDFC0);
-        assert_place::<DcaRxctrl>("DCA_RXCTRL", 0x100C, 0xDFCC);
         assert_place::<Srrctl>("SRRCTL", 0x1014, 0xDFD4);
         assert_place::<Rxdctl>("RXDCTL", 0x1028, 0xDFE8);
     }
@@ -138,18 +97,13 @@ mod tests {
     #[test]
     fn fields_fill_their_bits() {
         assert_fields!(Rxctrl: with_enable(true) = 0x1);
-        assert_fields!(Rdrxctl: with_strip_crc(true) = 0x2, with_dma_ready(true) = 0x8,
-            with_coalescing_first_size(31) = 0x3E_0000, with_coalescing_acks(true) = 0x200_0000,
-            with_fcoe_fix(true) = 0x400_0000);
-        assert_fields!(Secrxctrl: with_off(true) = 0x1, with_pause(true) = 0x2);
+        assert_fields!(Rdrxctl: with_strip_crc(true) = 0x2, with_dma_ready(true) = 0x8);
+        assert_fields!(Secrxctrl: with_pause(true) = 0x2);
         assert_fields!(Secrxstat: with_ready(true) = 0x1);
-        assert_fields!(Rxpbsize: with_kib(0x3FF) = 0xF_FC00);
     }
 
     #[test]
     fn queue_fields_fill_their_bits() {
-        assert_fields!(DcaRxctrl: with_relaxed_descriptor_read(true) = 0x200,
-            with_relaxed_data_write(true) = 0x2000, with_relaxed_header_write(true) = 0x8000);
         assert_fields!(Srrctl: with_packet_kib(0x1F) = 0x1F,
             with_descriptor_type(DescriptorType::OneBuffer) = 0x200_0000,
             with_descriptor_type(DescriptorType::Other(7)) = 0xE00_0000,

@@ -1,8 +1,8 @@
-//! Transmit: layout, packet buffers, queues, head write-back, arbiters and rate limiters.
+//! Transmit: layout, queues, head write-back, arbiters and rate limiters.
 //!
 //! Source: 82599 datasheet, chapter 8.
 
-use super::{PacketBuffer, TxQueue};
+use super::TxQueue;
 use crate::register::kinds;
 use crate::registers;
 
@@ -33,30 +33,15 @@ registers! {
         #[bits(4)] pub layout: TransmitLayout,
         #[bits(28)] __: u32,
     }
-    /// Transmit packet buffer.
-    Stable Txpbsize("TXPBSIZE", PacketBuffer, 0xCC00, 4) {
-        #[bits(10)] __: u16,
-        /// SIZE: KiB.
-        #[bits(10)] pub kib: u16,
-        #[bits(12)] __: u16,
-    }
-    /// Room in KiB that a packet buffer has before it fetches a frame.
-    Stable Txpbthresh("TXPBTHRESH", PacketBuffer, 0x4950, 4);
     /// Descriptor plane control: how queues take turns.
     Stable Rttdcs("RTTDCS", 0x4900) {
-        /// TDPAC: traffic classes take turns by weight.
-        pub weigh_classes: bool,
+        __: bool,
         /// VMPAC: pools take turns by weight ([`Rttdt1c`]).
         pub weigh_pools: bool,
         #[bits(4)] __: u8,
         /// ARBDIS: nothing is fetched.
         pub arbiter_off: bool,
-        #[bits(15)] __: u16,
-        /// BDPM: limiters hold descriptors back.
-        pub limit_descriptors: bool,
-        /// BPBFSM: limiters of packet buffers are off.
-        pub bypass_buffers: bool,
-        __: u8,
+        #[bits(25)] __: u32,
     }
     /// The queue, or for [`Rttdt1c`] the pool, that the next registers are about.
     Stable Rttdqsel("RTTDQSEL", 0x4904);
@@ -75,13 +60,6 @@ registers! {
     }
     /// Ring base, bits 31:7; the low seven are 0.
     Stable Tdbal("TDBAL", TxQueue, 0x6000, 0x40);
-    /// DCA and relaxed ordering of a transmit queue.
-    Stable DcaTxctrl("DCA_TXCTRL", TxQueue, 0x600C, 0x40) {
-        #[bits(11)] __: u16,
-        /// TXdescWBROen: to be 0, or a tag is lost.
-        pub relaxed_write_back: bool,
-        #[bits(20)] __: u32,
-    }
     /// The descriptor that the card sends next, bits 15:0.
     Stable Tdh("TDH", TxQueue, 0x6010, 0x40);
     /// The first descriptor that the card may not use, bits 15:0.
@@ -93,24 +71,13 @@ registers! {
         __: bool,
         /// HTHRESH: fetches when the host has that many.
         #[bits(7)] pub host: u8,
-        __: bool,
-        /// WTHRESH: writes back when that many are done.
-        #[bits(7)] pub write_back: u8,
-        #[bits(2)] __: u8,
+        #[bits(10)] __: u16,
         /// ENABLE: starts the queue; reads back as set once the queue is live.
         pub enable: bool,
-        /// SWFLSH: writes back what is done; clears itself.
-        pub flush: bool,
-        #[bits(5)] __: u8,
+        #[bits(6)] __: u8,
     }
     /// Where the card writes the head, low half; not cleared by a reset.
-    Stable Tdwbal("TDWBAL", TxQueue, 0x6038, 0x40) {
-        /// Head_WB_En: writes the head instead of setting DD.
-        pub enable: bool,
-        __: bool,
-        /// Bits 31:2 of the address.
-        #[bits(30)] pub address: u32,
-    }
+    Stable Tdwbal("TDWBAL", TxQueue, 0x6038, 0x40);
 }
 
 #[cfg(test)]
@@ -122,15 +89,12 @@ mod tests {
     fn registers_are_where_the_datasheet_says() {
         assert_place::<Dmatxctl>("DMATXCTL", 0x4A80, 0x4A80);
         assert_place::<Mtqc>("MTQC", 0x8120, 0x8120);
-        assert_place::<Txpbsize>("TXPBSIZE", 0xCC00, 0xCC1C);
-        assert_place::<Txpbthresh>("TXPBTHRESH", 0x4950, 0x496C);
         assert_place::<Rttdcs>("RTTDCS", 0x4900, 0x4900);
         assert_place::<Rttdqsel>("RTTDQSEL", 0x4904, 0x4904);
         assert_place::<Rttdt1c>("RTTDT1C", 0x4908, 0x4908);
         assert_place::<Rttbcnrm>("RTTBCNRM", 0x4980, 0x4980);
         assert_place::<Rttbcnrc>("RTTBCNRC", 0x4984, 0x4984);
         assert_place::<Tdbal>("TDBAL", 0x6000, 0x7FC0);
-        assert_place::<DcaTxctrl>("DCA_TXCTRL", 0x600C, 0x7FCC);
         assert_place::<Tdh>("TDH", 0x6010, 0x7FD0);
         assert_place::<Tdt>("TDT", 0x6018, 0x7FD8);
         assert_place::<Txdctl>("TXDCTL", 0x6028, 0x7FE8);
@@ -143,20 +107,15 @@ mod tests {
         assert_fields!(Mtqc: with_layout(TransmitLayout::Pools64) = 0x6,
             with_layout(TransmitLayout::Pools32) = 0xA,
             with_layout(TransmitLayout::Queues64) = 0);
-        assert_fields!(Txpbsize: with_kib(0x3FF) = 0xF_FC00);
-        assert_fields!(Rttdcs: with_weigh_classes(true) = 0x1, with_weigh_pools(true) = 0x2,
-            with_arbiter_off(true) = 0x40, with_limit_descriptors(true) = 0x40_0000,
-            with_bypass_buffers(true) = 0x80_0000);
+        assert_fields!(Rttdcs: with_weigh_pools(true) = 0x2,
+            with_arbiter_off(true) = 0x40);
         assert_fields!(Rttbcnrc: with_factor(0xFFF_FFFF) = 0xFFF_FFFF,
             with_enable(true) = 0x8000_0000);
     }
 
     #[test]
     fn queue_fields_fill_their_bits() {
-        assert_fields!(DcaTxctrl: with_relaxed_write_back(true) = 0x800);
         assert_fields!(Txdctl: with_prefetch(0x7F) = 0x7F, with_host(0x7F) = 0x7F00,
-            with_write_back(0x7F) = 0x7F_0000, with_enable(true) = 0x200_0000,
-            with_flush(true) = 0x400_0000);
-        assert_fields!(Tdwbal: with_enable(true) = 0x1, with_address(0x3FFF_FFFF) = 0xFFFF_FFFC);
+            with_enable(true) = 0x200_0000);
     }
 }

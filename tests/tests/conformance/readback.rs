@@ -55,9 +55,9 @@ const E1000E: [Block; 4] = [(0x0100, 1, 4), (0x5600, 128, 4), (0x5400, 32, 4), (
 
 /// FCTRL, VLNCTRL, MCSTCTRL, HLREG0, MAXFRS, MFLCN, RDRXCTL, RXCTRL, MTQC; RAL and RAH,
 /// MPSAR; VFTA, PFUTA; PFVLVF, PFVLVFB; PFVML2FLT, PFVMVIR, PSRTYPE, PFVFSPOOF; PFVFRE,
-/// PFVFTE, PFVMTXSW, PFDTXGSWC, PFVTCTL; GCR_EXT, GPIE; RQSMR. Of RTTDT1C, RTTBCNRC and
+/// PFVFTE, PFDTXGSWC, PFVTCTL; GCR_EXT, GPIE; RQSMR. Of RTTDT1C, RTTBCNRC and
 /// PFQDE, which others select, the driver's own tests turn bits over.
-const IXGBE: [Block; 26] = [
+const IXGBE: [Block; 25] = [
     (0x5080, 1, 4),
     (0x5088, 1, 4),
     (0x5090, 1, 4),
@@ -79,7 +79,6 @@ const IXGBE: [Block; 26] = [
     (0x8200, 8, 4),
     (0x51E0, 2, 4),
     (0x8110, 2, 4),
-    (0x5180, 2, 4),
     (0x8220, 1, 4),
     (0x51B0, 1, 4),
     (0x1_1050, 1, 4),
