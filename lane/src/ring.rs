@@ -58,11 +58,6 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
         Ok(end)
     }
 
-    /// Why the ring is closed, if it is.
-    pub fn closed(&self) -> Option<&Closed> {
-        self.closed.as_ref()
-    }
-
     /// Slots that this end may take, after one look at the shared index.
     fn refresh(&mut self) -> Result<u32, Closed> {
         if let Some(closed) = self.closed {
@@ -182,7 +177,7 @@ mod tests {
     fn ring_closes_for_good_on_either_end() {
         let (mut fill_end, mut empty_end) = ring(u32::MAX, 4);
         assert_eq!(fill_end.next_slot(), Some(u32::MAX));
-        assert_eq!((fill_end.closed(), empty_end.closed()), (None, None));
+        assert_eq!((fill_end.closed, empty_end.closed), (None, None));
         fill_end.view.ours().store(5, Release);
         empty_end.view.ours().store(0, Release);
         let closed = fill_end.refresh().unwrap_err();
@@ -195,7 +190,7 @@ mod tests {
         assert_eq!(empty_end.next_slot(), None);
         fill_end.view.ours().store(u32::MAX, Release);
         empty_end.view.ours().store(u32::MAX, Release);
-        assert_eq!(empty_end.closed(), Some(&closed));
+        assert_eq!(empty_end.closed.as_ref(), Some(&closed));
         assert!(fill_end.refresh().is_err() && fill_end.next_slot().is_none());
         assert!(empty_end.refresh().is_err() && empty_end.next_slot().is_none());
     }

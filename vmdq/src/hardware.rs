@@ -55,9 +55,7 @@ pub struct PoolPlan {
     pub untagged: bool,
     /// Whether it takes what the multicast table hits.
     pub multicast: bool,
-    /// Whether RSS spreads over its queues.
-    pub rss: bool,
-    /// Its receive queues, 0 where it does not receive.
+    /// Its receive queues, 0 where it does not receive; RSS spreads over more than one.
     pub queues: u8,
     /// Whether the card drops frames from another's address or VLAN. It judges by
     /// the receive filters, so only pools that do both can have it.
@@ -170,7 +168,6 @@ impl PoolPlan {
             broadcast: partition.broadcast,
             untagged: partition.segments().any(|on| on.value == Segment::UNTAGGED),
             multicast: partition.multicast != Multicast::default(),
-            rss: partition.spreads(),
             queues: *partition.queues,
             anti_spoof: transmit,
             // A priority tag can come on any segment, so there is always room for one.

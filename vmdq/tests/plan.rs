@@ -110,7 +110,6 @@ fn pools_are_set_for_what_their_partition_may_do() {
         broadcast: true,
         untagged: true,
         multicast: true,
-        rss: true,
         queues: 2,
         anti_spoof: true,
         max_frame: 9022,
@@ -121,7 +120,6 @@ fn pools_are_set_for_what_their_partition_may_do() {
         broadcast: false,
         untagged: false,
         multicast: false,
-        rss: false,
         queues: 1,
         rate: None,
         ..a

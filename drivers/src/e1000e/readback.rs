@@ -65,7 +65,6 @@ impl E1000e {
             // There is no filter for frames without a tag.
             untagged: receive,
             multicast: plan.multicast.iter().any(|&word| word != 0),
-            rss: receive && queues > 1,
             queues: if receive { queues } else { 0 },
             max_frame: self.max_frame,
             ..PoolPlan::default()

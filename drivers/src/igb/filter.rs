@@ -98,7 +98,7 @@ fn vmolr(pool: &PoolPlan) -> Vmolr {
     }
     off.with_max_length(pool.max_frame)
         .with_long_packets(true)
-        .with_rss(pool.rss)
+        .with_rss(pool.queues > 1)
         .with_untagged(pool.untagged)
         .with_multicast_hash(pool.multicast)
         .with_broadcast(pool.broadcast)
@@ -160,7 +160,7 @@ mod tests {
             broadcast: true,
             untagged: true,
             multicast: true,
-            rss: true,
+            queues: 2,
             max_frame: 1522,
             ..PoolPlan::default()
         };

@@ -62,7 +62,6 @@ impl Igb {
                 broadcast: vmolr.broadcast(),
                 untagged: vmolr.untagged(),
                 multicast: vmolr.multicast_hash(),
-                rss: vmolr.rss(),
                 queues: u8::from(first?.enable()) + u8::from(second?.enable()),
                 anti_spoof: anti_spoof & at.bit() != 0,
                 max_frame: vmolr.max_length(),

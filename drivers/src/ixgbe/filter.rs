@@ -56,10 +56,9 @@ fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
 fn set_vlans(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let mut vlans = plan.vlans.iter();
     for at in VlvfIndex::all() {
-        let vlan = vlans.next();
-        let entry =
-            vlan.map_or(Pfvlvf::new(), |(vid, _)| Pfvlvf::new().with_vid(*vid).with_enable(true));
-        settings.extend(Setting::wide::<Pfvlvfb>(at, vlan.map_or(0, |(_, pools)| *pools)));
+        let (vid, pools) = vlans.next().map_or((0, 0), |(vid, pools)| (*vid, *pools));
+        settings.extend(Setting::wide::<Pfvlvfb>(at, pools));
+        let entry = Pfvlvf::new().with_vid(vid).with_enable(pools != 0);
         settings.push(Setting::new(at, entry));
     }
 }
@@ -89,11 +88,8 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
     settings.push(Setting::new((), Pfdtxgswc::new()));
 }
 
-/// What a pool takes.
+/// What a pool takes; one that does not receive takes nothing.
 fn l2flt(pool: &PoolPlan) -> Pfvml2flt {
-    if !pool.receive {
-        return Pfvml2flt::new();
-    }
     let takes = Pfvml2flt::new().with_untagged(pool.untagged).with_broadcast(pool.broadcast);
     takes.with_multicast_hash(pool.multicast)
 }
@@ -103,8 +99,6 @@ fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let longest = plan.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
     let longest = if longest == 0 { ORDINARY } else { longest.saturating_sub(TAG_BYTES) };
     let mac = Hlreg0::new().with_insert_crc(true).with_strip_crc(true);
-    let rfctl = Rfctl::new().with_no_coalescing(true);
-    let parser = rfctl.with_no_nfs_write(true).with_no_nfs_read(true);
     settings.extend([
         Setting::new((), mac.with_jumbo(true).with_pad_short(true)),
         Setting::new((), Maxfrs::new().with_bytes(longest)),
@@ -112,32 +106,20 @@ fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         Setting::new((), Fctrl::new().with_broadcast(true)),
         Setting::new((), Vlnctrl::new().with_ethertype(TAG).with_filter(true)),
         Setting::new((), Mcstctrl::new().with_filter(true)),
-        Setting::new((), parser),
+        Setting::new((), Rfctl::new().with_no_coalescing(true)),
         // The hash takes the place of the fragment checksum.
         Setting::new((), Rxcsum::new().with_hash_in_descriptor(true)),
         Setting::new((), Rdrxctl::new().with_strip_crc(true).with_dma_ready(true)),
     ]);
 }
 
-/// The pools that have a set of statistics of their own: all that receive, if there are
-/// sets enough.
-pub(super) fn sets(plan: &HardwarePlan) -> Vec<Pool> {
-    let receiving = Pool::all().zip(&plan.pools).filter(|(_, pool)| pool.receive);
-    let pools: Vec<Pool> = receiving.map(|(at, _)| at).collect();
-    if pools.len() <= StatisticsSet::COUNT as usize { pools } else { Vec::new() }
-}
-
-/// Which set each receive queue counts in; those of nobody in particular in the first.
+/// Which set each receive queue counts in: that of its pool, the first 16 pools by turns.
 fn set_statistics(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
-    let sets = sets(plan);
-    let queues = Layout::of(plan).map_or(1, |layout| u32::from(layout.queues));
+    let per_pool = RxQueue::COUNT / plan.pools.len() as u32;
+    let set = |queue: u32| (queue / per_pool % StatisticsSet::COUNT) as u8;
     for group in QueueGroup::all() {
-        let set = |queue: u32| {
-            let pool = (4 * group.number() + queue) / queues;
-            sets.iter().position(|at| at.number() == pool).unwrap_or(0) as u8
-        };
-        let word = u32::from_le_bytes([0, 1, 2, 3].map(set));
-        settings.push(Setting::new(group, Rqsmr::new(word)));
+        let sets = [0, 1, 2, 3].map(|queue| set(4 * group.number() + queue));
+        settings.push(Setting::new(group, Rqsmr::new(u32::from_le_bytes(sets))));
     }
 }
 
@@ -154,8 +136,8 @@ fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     }
     let pools = Pfvtctl::new().with_enable(true).with_replicate(true).with_no_default_pool(true);
     settings.extend([
-        Setting::new((), GcrExt::new().with_pools(layout.mode)),
-        Setting::new((), Gpie::new().with_pools(layout.mode)),
+        Setting::new((), GcrExt::new(layout.mode)),
+        Setting::new((), Gpie::new(layout.mode << 14)),
         Setting::new((), pools),
         Setting::new((), fields.with_mode(layout.receive)),
     ]);

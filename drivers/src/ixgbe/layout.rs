@@ -2,7 +2,6 @@
 //!
 //! Source: 82599 datasheet, 7.1.2.2 (receive) and 7.2.1.2 (transmit).
 
-use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 use lockgate_vmdq::HardwarePlan;
 
@@ -16,7 +15,7 @@ pub(super) struct Layout {
     /// For MTQC.
     pub(super) transmit: TransmitLayout,
     /// For GCR_EXT and GPIE.
-    pub(super) mode: u8,
+    pub(super) mode: u32,
 }
 
 impl Layout {
@@ -38,20 +37,5 @@ impl Layout {
             }),
             _ => None,
         }
-    }
-
-    /// The first `count` receive queues of a pool.
-    pub(super) fn rx(self, pool: Pool, count: u8) -> impl Iterator<Item = RxQueue> {
-        self.numbers(pool, count).filter_map(RxQueue::new)
-    }
-
-    /// The first `count` transmit queues of a pool.
-    pub(super) fn tx(self, pool: Pool, count: u8) -> impl Iterator<Item = TxQueue> {
-        self.numbers(pool, count).filter_map(TxQueue::new)
-    }
-
-    fn numbers(self, pool: Pool, count: u8) -> std::ops::Range<u32> {
-        let first = pool.number() * u32::from(self.queues);
-        first..first + u32::from(count.min(self.queues))
     }
 }

@@ -37,13 +37,13 @@ pub(crate) struct Ixgbe {
     rates: Vec<Option<BitRate>>,
     /// The speed that the limiters are set for, in Mbit/s.
     limited_at: Option<u32>,
-    /// The pool of each set of statistics, while no two share one.
-    sets: Vec<Pool>,
+    /// Whether no two pools that receive share a set of statistics.
+    apart: bool,
 }
 
 impl Ixgbe {
     pub(crate) fn new(card: Card) -> Self {
-        Self { port: Port::new(card), rates: Vec::new(), limited_at: None, sets: Vec::new() }
+        Self { port: Port::new(card), rates: Vec::new(), limited_at: None, apart: true }
     }
 }
 
@@ -74,8 +74,8 @@ impl Family for Ixgbe {
         let hardware = plan.hardware();
         self.reset()?;
         filter::settings(hardware).iter().for_each(|setting| self.port.registers.set(setting));
-        self.set_drops();
-        self.sets = filter::sets(hardware);
+        let mut others = hardware.pools.iter().skip(StatisticsSet::COUNT as usize);
+        self.apart = others.all(|pool| !pool.receive);
         self.rates = hardware.pools.iter().map(|pool| pool.rate).collect();
         self.set_weights(hardware)?;
         let queues = self.queues(plan, sizes)?;
@@ -129,10 +129,9 @@ impl Family for Ixgbe {
             counted.rx_missed += registers.count::<Mpc>(at)?;
         }
         counted.rx_no_descriptor = vec![0; self.rates.len()];
-        for (at, number) in StatisticsSet::all().zip(0..) {
+        for (number, at) in StatisticsSet::all().enumerate() {
             let dropped = registers.count::<Qprdc>(at)?;
-            let pool = self.sets.get(number).map(|pool| pool.number() as usize);
-            match pool.and_then(|pool| counted.rx_no_descriptor.get_mut(pool)) {
+            match counted.rx_no_descriptor.get_mut(number).filter(|_| self.apart) {
                 Some(of_pool) => *of_pool += dropped,
                 None => counted.rx_missed += dropped,
             }

@@ -33,37 +33,15 @@ impl Ixgbe {
         let registers = &self.port.registers;
         let srrctl = Srrctl::new().with_packet_kib(longest.div_ceil(KIB) as u8);
         let srrctl = srrctl.with_descriptor_type(DescriptorType::OneBuffer).with_drop_enable(true);
-        let (mut rx, mut tx) = (Vec::new(), Vec::new());
-        for (pool, number, at) in used_rx(plan.hardware()) {
-            registers.write(at, srrctl);
-            rx.push((Rdbal::offset(at), pool.number() as u8, number));
-        }
-        for (pool, at) in used_tx(plan.hardware()) {
-            // Completion is told by DD: with head write-back there would be none, and a
-            // reset does not turn it off.
-            registers.write(at, Tdwbal::new(0));
-            tx.push((Tdbal::offset(at), pool.number() as u8));
-        }
-        rings.build(&self.port, &rx, &tx)
-    }
-
-    /// Every queue drops what finds no descriptor, used or not: one full pool must not
-    /// hold up the frames of another.
-    pub(super) fn set_drops(&self) {
-        for queue in 0..RxNumber::COUNT as u8 {
-            let drop = Pfqde::new().with_enable(true).with_queue(queue).with_write(true);
-            self.port.registers.write((), drop);
-        }
-    }
-
-    /// Whether every queue drops.
-    pub(super) fn all_drop(&self) -> Result<bool, Error> {
-        let mut all = true;
-        for queue in 0..RxNumber::COUNT as u8 {
-            self.port.registers.write((), Pfqde::new().with_queue(queue).with_read(true));
-            all &= self.port.registers.read::<Pfqde>(())?.enable();
-        }
-        Ok(all)
+        let (rx, tx) = used(plan.hardware());
+        // One full pool must not hold up the frames of another: every queue drops.
+        rx.iter().for_each(|&(_, _, at)| registers.write(at, srrctl));
+        // Completion is told by DD: with head write-back there would be none, and a reset
+        // does not turn that off.
+        tx.iter().for_each(|&(_, at)| registers.write(at, Tdwbal::new(0)));
+        let rx = rx.iter().map(|&(pool, number, at)| (Rdbal::offset(at), pool, number));
+        let tx = tx.iter().map(|&(pool, at)| (Tdbal::offset(at), pool));
+        rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
     }
 
     /// Starts everything: transmit, receive, then the doorbells of receive.
@@ -71,12 +49,13 @@ impl Ixgbe {
         let registers = &self.port.registers;
         // No transmit queue comes up before this.
         registers.modify((), |dma: Dmatxctl| dma.with_enable(true))?;
-        for (_, at) in used_tx(plan) {
+        let (rx, tx) = used(plan);
+        for (_, at) in tx {
             // A write-back threshold would hold the report of a short burst back.
             registers.write(at, Txdctl::new().with_prefetch(32).with_host(1).with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Txdctl::enable)?;
         }
-        for (_, _, at) in used_rx(plan) {
+        for (_, _, at) in rx {
             registers.write(at, Rxdctl::new().with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Rxdctl::enable)?;
         }
@@ -86,24 +65,24 @@ impl Ixgbe {
     }
 }
 
-/// The receive queues that `plan` makes use of, with pool and number within.
-pub(super) fn used_rx(plan: &HardwarePlan) -> impl Iterator<Item = (Pool, u8, RxNumber)> {
-    let layout = Layout::of(plan);
-    Pool::all().zip(&plan.pools).flat_map(move |(at, pool)| {
-        let queues = layout.into_iter().flat_map(move |layout| layout.rx(at, pool.queues));
-        queues.zip(0..).map(move |(queue, number)| (at, number, queue))
-    })
-}
-
-/// The transmit queues: a pool sends by as many as it receives by, but the limiters are
-/// per queue, so one with a rate sends by one.
-pub(super) fn used_tx(plan: &HardwarePlan) -> impl Iterator<Item = (Pool, TxNumber)> {
-    let layout = Layout::of(plan);
-    Pool::all().zip(&plan.pools).filter(|(_, pool)| pool.transmit).flat_map(move |(at, pool)| {
+/// The queues that `plan` makes use of, with their pools, those of receive with their
+/// numbers within: a pool sends by as many as it receives by, but the limiters are per
+/// queue, so one with a rate sends by one.
+pub(super) fn used(plan: &HardwarePlan) -> (Vec<(u8, u8, RxNumber)>, Vec<(u8, TxNumber)>) {
+    let (mut rx, mut tx) = (Vec::new(), Vec::new());
+    let per_pool = Layout::of(plan).map_or(0, |layout| layout.queues);
+    for (at, pool) in (0..).zip(&plan.pools) {
         let senders = if pool.rate.is_some() { 1 } else { pool.queues.max(1) };
-        let queues = layout.into_iter().flat_map(move |layout| layout.tx(at, senders));
-        queues.map(move |queue| (at, queue))
-    })
+        let senders = if pool.transmit { senders } else { 0 };
+        for number in 0..per_pool {
+            let queue = u32::from(at) * u32::from(per_pool) + u32::from(number);
+            rx.extend(
+                RxNumber::new(queue).filter(|_| number < pool.queues).map(|q| (at, number, q)),
+            );
+            tx.extend(TxNumber::new(queue).filter(|_| number < senders).map(|q| (at, q)));
+        }
+    }
+    (rx, tx)
 }
 
 /// Sends `length` bytes: one frame in one buffer, its check sequence by the card. CC stays

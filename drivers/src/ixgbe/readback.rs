@@ -67,12 +67,14 @@ impl Ixgbe {
         let transmit = registers.read_wide::<Pfvfte>(())?;
         let longest = registers.read::<Maxfrs>(())?.bytes().saturating_add(TAG_BYTES);
         plan.pools = vec![PoolPlan::default(); count];
-        let layout = Layout::of(plan);
+        let per_pool = RxQueue::COUNT / count as u32;
         for (at, pool) in Pool::all().zip(&mut plan.pools) {
             let filter = registers.read::<Pfvml2flt>(at)?;
             let has = |bits: u64| bits >> at.number() & 1 != 0;
-            for queue in layout.into_iter().flat_map(|layout| layout.rx(at, layout.queues)) {
-                pool.queues += u8::from(registers.read::<Rxdctl>(queue)?.enable());
+            for queue in RxQueue::all().filter(|queue| queue.number() / per_pool == at.number()) {
+                // One that holds up others is none that a plan has.
+                let drops = registers.read::<Srrctl>(queue)?.drop_enable();
+                pool.queues += u8::from(drops && registers.read::<Rxdctl>(queue)?.enable());
             }
             let group = PoolGroup::new(at.number() / 8).ok_or(Error::Gone)?;
             let honest = registers.read::<Pfvfspoof>(group)?.mac();
@@ -82,7 +84,6 @@ impl Ixgbe {
                 broadcast: filter.broadcast(),
                 untagged: filter.untagged(),
                 multicast: filter.multicast_hash(),
-                rss: pool.queues > 1,
                 queues: pool.queues,
                 anti_spoof: honest >> (at.number() % 8) & 1 != 0,
                 max_frame: if has(receive) { longest } else { 0 },
@@ -96,7 +97,7 @@ impl Ixgbe {
     /// Whether every register is as `plan` has it.
     fn holds(&self, plan: &HardwarePlan) -> Result<bool, Error> {
         let registers = &self.port.registers;
-        let mut holds = self.all_drop()? && self.holds_rates()?;
+        let mut holds = self.holds_rates()?;
         let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
         let on = [
             Setting::new((), Mtqc::new().with_layout(layout)),

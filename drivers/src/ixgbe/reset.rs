@@ -36,20 +36,19 @@ impl Ixgbe {
     pub(super) fn reset(&mut self) -> Result<(), Error> {
         self.quiesce()?;
         common::reset_function(&self.port)?;
-        let registers = &self.port.registers;
-        if registers.read::<Status>(())?.gio_master_enable() {
-            // Requests may be stuck: only a second reset ends them for sure (datasheet,
-            // 5.2.5.3.2).
+        let registers = &mut self.port.registers;
+        // Requests may be stuck: only a second reset ends them for sure (5.2.5.3.2).
+        let stuck = registers.read::<Status>(())?.gio_master_enable();
+        for _ in 0..=u8::from(stuck) {
             common::reset_mac(registers)?;
             thread::sleep(RESET_PAUSE);
         }
-        common::reset_mac(registers)?;
-        thread::sleep(RESET_PAUSE);
         // Without an EEPROM the flag never comes, and that is no failure.
         or_go_on(registers.wait((), common::PAUSE, Eec::auto_read_done))?;
         registers.wait((), common::PAUSE, Rdrxctl::dma_ready)?;
-        self.quiet_interrupts()?;
-        let registers = &self.port.registers;
+        // Nobody listens to interrupts here; none may be pending either.
+        registers.write((), Eimc::new(u32::MAX));
+        registers.count::<Eicr>(())?;
         registers.modify((), |ext: CtrlExt| {
             // A write in relaxed order may overtake the one that tells of it.
             let ext = ext.with_no_snoop_disable(true).with_relaxed_order_disable(true);
@@ -57,12 +56,6 @@ impl Ixgbe {
         })?;
         let master = self.port.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
-    }
-
-    /// Nobody listens to interrupts here; none may be pending either.
-    fn quiet_interrupts(&mut self) -> Result<(), Error> {
-        self.port.registers.write((), Eimc::new(u32::MAX));
-        self.port.registers.count::<Eicr>(()).map(drop)
     }
 
     /// Lets the card receive, or stops it, while the path behind the MAC stands still: the

@@ -55,9 +55,8 @@ impl Ixgbe {
 
     /// Whether every limiter holds what it was set to.
     pub(super) fn holds_rates(&self) -> Result<bool, Error> {
-        let Some(mbit) = self.limited_at else {
-            return Ok(true);
-        };
+        // Before the first link they are as the reset left them: off.
+        let mbit = self.limited_at.unwrap_or(0);
         let mut holds = true;
         for queue in TxQueue::all() {
             self.port.registers.write((), Rttdqsel::new(queue.number()));

@@ -19,6 +19,20 @@ registers! {
     }
     /// Flow control receive threshold high.
     Stable Fcrth("FCRTH", PacketBuffer, 0x3260, 4);
+    /// Drop enable of one queue, written and read through one register.
+    Stable Pfqde("PFQDE", 0x2F04) {
+        /// ENABLE: the queue drops frames that find no descriptor.
+        pub enable: bool,
+        #[bits(7)] __: u8,
+        /// QUEUE_IDX: which queue.
+        #[bits(7)] pub queue: u8,
+        __: bool,
+        /// WE: writes `enable`.
+        pub write: bool,
+        /// RE: reads `enable`.
+        pub read: bool,
+        #[bits(14)] __: u16,
+    }
     /// Receive packet buffer, in KiB from bit 10 on.
     Stable Rxpbsize("RXPBSIZE", PacketBuffer, 0x3C00, 4);
     /// Flow control configuration: what pause frames the card sends.
@@ -185,6 +199,7 @@ mod tests {
         assert_eq!(u32::from(Msrwd::new().with_read(0xFFFF)), 0xFFFF_0000);
         assert_eq!(u32::from(Autoc2::new().with_link_disabled(true)), 1 << 30);
         assert_eq!(u32::from(Fdirctrl::new().with_ready(true)), 8);
+        assert_eq!(u32::from(Pfqde::new().with_queue(127).with_write(true)), 0x1_7F00);
         assert_eq!(u32::from(HeadWriteBack::new().with_address(1)), 4);
         assert_eq!(u32::from(DefaultTag::new().with_insert(true)), 1 << 30);
         assert_eq!(u32::from(I2cctl::new().with_data_out(true)), 8);

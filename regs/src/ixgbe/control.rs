@@ -74,19 +74,10 @@ registers! {
     ClearsOnRead Eicr("EICR", 0x0800);
     /// Interrupt mask clear: each bit written forbids its interrupt.
     Stable Eimc("EIMC", 0x0888);
-    /// General purpose interrupt enable.
-    Stable Gpie("GPIE", 0x0898) {
-        #[bits(14)] __: u16,
-        /// VT_Mode: as [`GcrExt::pools`].
-        #[bits(2)] pub pools: u8,
-        #[bits(16)] __: u16,
-    }
-    /// PCIe control extended.
-    Stable GcrExt("GCR_EXT", 0x1_1050) {
-        /// VT_Mode: 0 no pools, 1 16, 2 32, 3 64 pools.
-        #[bits(2)] pub pools: u8,
-        #[bits(30)] __: u32,
-    }
+    /// General purpose interrupt enable; bits 15:14 as 1:0 of [`GcrExt`].
+    Stable Gpie("GPIE", 0x0898);
+    /// PCIe control extended; VT_Mode in bits 1:0: 0 no pools, 1 16, 2 32, 3 64 pools.
+    Stable GcrExt("GCR_EXT", 0x1_1050);
 }
 
 #[cfg(test)]
@@ -116,8 +107,6 @@ mod tests {
         assert_fields!(Eec: with_auto_read_done(true) = 0x200);
         assert_fields!(Autoc: with_restart(true) = 0x1000);
         assert_fields!(Links: with_speed(3) = 0x3000_0000, with_up(true) = 0x4000_0000);
-        assert_fields!(Gpie: with_pools(3) = 0xC000);
-        assert_fields!(GcrExt: with_pools(3) = 0x3);
     }
 
     #[test]

@@ -28,11 +28,7 @@ registers! {
         #[bits(5)] __: u8,
         /// RSC_DIS: joins no TCP segments.
         pub no_coalescing: bool,
-        /// NFSW_DIS: does not look into NFS writes.
-        pub no_nfs_write: bool,
-        /// NFSR_DIS: does not look into NFS reads.
-        pub no_nfs_read: bool,
-        #[bits(24)] __: u32,
+        #[bits(26)] __: u32,
     }
     /// Filter control.
     Stable Fctrl("FCTRL", 0x5080) {
@@ -124,8 +120,7 @@ mod tests {
 
     #[test]
     fn fields_fill_their_bits() {
-        assert_fields!(Rfctl: with_no_coalescing(true) = 0x20, with_no_nfs_write(true) = 0x40,
-            with_no_nfs_read(true) = 0x80);
+        assert_fields!(Rfctl: with_no_coalescing(true) = 0x20);
         assert_fields!(Fctrl: with_multicast_promiscuous(true) = 0x100,
             with_unicast_promiscuous(true) = 0x200, with_broadcast(true) = 0x400);
         assert_fields!(Vlnctrl: with_ethertype(0xFFFF) = 0xFFFF, with_filter(true) = 0x4000_0000);

@@ -71,20 +71,6 @@ registers! {
         /// RQPL: binary logarithm of the queues.
         #[bits(3)] pub queues_log2: u8,
     }
-    /// Drop enable of one queue, written and read through one register.
-    Stable Pfqde("PFQDE", 0x2F04) {
-        /// ENABLE: the queue drops frames that find no descriptor.
-        pub enable: bool,
-        #[bits(7)] __: u8,
-        /// QUEUE_IDX: which queue.
-        #[bits(7)] pub queue: u8,
-        __: bool,
-        /// WE: writes `enable`.
-        pub write: bool,
-        /// RE: reads `enable`.
-        pub read: bool,
-        #[bits(14)] __: u16,
-    }
 }
 
 #[cfg(test)]
@@ -104,7 +90,6 @@ mod tests {
         assert_place::<Pfvlvf>("PFVLVF", 0xF100, 0xF1FC);
         assert_place::<Pfvlvfb>("PFVLVFB", 0xF200, 0xF3F8);
         assert_place::<Psrtype>("PSRTYPE", 0xEA00, 0xEAFC);
-        assert_place::<Pfqde>("PFQDE", 0x2F04, 0x2F04);
     }
 
     #[test]
@@ -116,8 +101,6 @@ mod tests {
             with_broadcast(true) = 0x800_0000, with_multicast_promiscuous(true) = 0x1000_0000);
         assert_fields!(Pfvlvf: with_vid(0xFFF) = 0xFFF, with_enable(true) = 0x8000_0000);
         assert_fields!(Psrtype: with_queues_log2(7) = 0xE000_0000);
-        assert_fields!(Pfqde: with_enable(true) = 0x1, with_queue(127) = 0x7F00,
-            with_write(true) = 0x1_0000, with_read(true) = 0x2_0000);
     }
 
     #[test]

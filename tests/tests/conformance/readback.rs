@@ -55,8 +55,8 @@ const E1000E: [Block; 4] = [(0x0100, 1, 4), (0x5600, 128, 4), (0x5400, 32, 4), (
 
 /// FCTRL, VLNCTRL, MCSTCTRL, HLREG0, MAXFRS, MFLCN, RDRXCTL, RXCTRL, MTQC; RAL and RAH,
 /// MPSAR; VFTA, PFUTA; PFVLVF, PFVLVFB; PFVML2FLT, PFVMVIR, PSRTYPE, PFVFSPOOF; PFVFRE,
-/// PFVFTE, PFDTXGSWC, PFVTCTL; GCR_EXT, GPIE; RQSMR. Of RTTDT1C, RTTBCNRC and
-/// PFQDE, which others select, the driver's own tests turn bits over.
+/// PFVFTE, PFDTXGSWC, PFVTCTL; GCR_EXT, GPIE; RQSMR. Of RTTDT1C and
+/// RTTBCNRC, which another selects, the driver's own tests turn bits over.
 const IXGBE: [Block; 25] = [
     (0x5080, 1, 4),
     (0x5088, 1, 4),
@@ -85,8 +85,8 @@ const IXGBE: [Block; 25] = [
     (0x2300, 32, 4),
 ];
 
-/// RTTDT1C, RTTBCNRC and PFQDE: what they read depends on what was written before.
-const SELECTED: [u32; 3] = [0x4908, 0x4984, 0x2F04];
+/// RTTDT1C and RTTBCNRC: what they read depends on what was written before.
+const SELECTED: [u32; 2] = [0x4908, 0x4984];
 
 /// A policy that uses most of what there is.
 const POLICY: &str = r#"

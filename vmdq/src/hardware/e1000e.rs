@@ -42,7 +42,6 @@ impl PoolPlan {
             // There is no filter for frames without a tag.
             untagged: receive,
             multicast: any(|pool| pool.multicast),
-            rss: receive && queues > 1,
             queues: if receive { queues } else { 0 },
             max_frame: pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0),
             ..Self::default()

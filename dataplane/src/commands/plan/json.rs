@@ -104,7 +104,7 @@ fn pool(pool: &PoolPlan) -> Value {
         "broadcast": pool.broadcast,
         "untagged": pool.untagged,
         "multicast": pool.multicast,
-        "rss": pool.rss,
+        "rss": pool.queues > 1,
         "queues": pool.queues,
         "anti_spoof": pool.anti_spoof,
         "max_frame": pool.max_frame,
