@@ -4,84 +4,13 @@
 //! The program is run as a user runs it; deliveries are read back from the
 //! captures that it writes.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use lockgate_tests::captures::{collection, deliveries, frames, write_pcap};
-use lockgate_tests::oracle::{Delivery, Expected, Scene, derive};
-use lockgate_tests::program::lockgate;
+use lockgate_tests::captures::{collection, frames, write_pcap};
+use lockgate_tests::oracle::run::{by_queue, compare_all, compare_counts, run};
+use lockgate_tests::oracle::{Expected, Scene, derive};
 
-struct Outcome {
-    folder: tempfile::TempDir,
-    report: serde_json::Value,
-}
-
-impl Outcome {
-    fn delivered(&self, name: &str) -> Vec<Delivery> {
-        deliveries(&self.folder.path().join("out").join(format!("{name}.pcapng")))
-    }
-}
-
-/// Runs `scene` with the given replays and reads what it left.
-fn run(scene: &Scene, replays: &[(String, PathBuf)]) -> Outcome {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let policy = folder.path().join("policy.toml");
-    std::fs::write(&policy, scene.policy("model:82576")).expect("policy written");
-    let report = folder.path().join("report.json");
-    let mut command = lockgate();
-    command.arg("run").arg(&policy);
-    for (source, file) in replays {
-        command.arg("--replay").arg(format!("{source}={}", file.display()));
-    }
-    command.arg("--capture-dir").arg(folder.path().join("out"));
-    command.arg("--report").arg(&report);
-    let output = command.output().expect("lockgate starts");
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        scene.policy("model:82576")
-    );
-    let text = std::fs::read_to_string(&report).expect("a report");
-    Outcome { folder, report: serde_json::from_str(&text).expect("JSON") }
-}
-
-fn reasons(drops: &serde_json::Value) -> BTreeMap<String, u64> {
-    drops
-        .as_object()
-        .expect("an object")
-        .iter()
-        .map(|(reason, n)| (reason.clone(), n.as_u64().expect("a count")))
-        .filter(|(_, n)| *n > 0)
-        .collect()
-}
-
-fn owned(drops: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
-    drops.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect()
-}
-
-/// Frames of one queue keep their order; queues run beside each other.
-fn by_queue(deliveries: &[Delivery]) -> BTreeMap<u32, Vec<&Delivery>> {
-    let mut queues: BTreeMap<u32, Vec<&Delivery>> = BTreeMap::new();
-    for delivery in deliveries {
-        queues.entry(delivery.queue).or_default().push(delivery);
-    }
-    queues
-}
-
-fn compare_counts(scene: &Scene, expected: &Expected, outcome: &Outcome, what: &str) {
-    let wire = &outcome.report["wire"];
-    assert_eq!(reasons(&wire["drops"]), owned(&expected.wire_drops), "{what}: drops");
-    assert_eq!(wire["rx_frames"], expected.arrived, "{what}: arrived");
-    assert_eq!(wire["tx_frames"], expected.departures.len(), "{what}: left");
-    for (i, tenant) in scene.tenants.iter().enumerate() {
-        let figures = &outcome.report["partitions"][&tenant.name];
-        let what = format!("{what}: {}", tenant.name);
-        assert_eq!(figures["rx_frames"], expected.deliveries[i].len(), "{what} rx");
-        assert_eq!(figures["tx_frames"], expected.sent[i], "{what} tx");
-        assert_eq!(reasons(&figures["drops"]), owned(&expected.tenant_drops[i]), "{what} drops");
-    }
-}
+const DEVICE: &str = "model:82576";
 
 fn from_the_wire(file: &Path) {
     let what = file.file_name().expect("a name").to_string_lossy().into_owned();
@@ -91,7 +20,7 @@ fn from_the_wire(file: &Path) {
     for frame in &arriving {
         expected.arrive(&scene, frame);
     }
-    let outcome = run(&scene, &[("wire".to_owned(), file.to_owned())]);
+    let outcome = run(&scene, DEVICE, &[("wire".to_owned(), file.to_owned())]);
     compare_counts(&scene, &expected, &outcome, &what);
     for (tenant, wanted) in scene.tenants.iter().zip(&expected.deliveries) {
         let got = outcome.delivered(&tenant.name);
@@ -112,18 +41,8 @@ fn from_the_tenants(file: &Path) {
         }
         replays.push((tenant.name.clone(), file.to_owned()));
     }
-    let outcome = run(&scene, &replays);
-    compare_counts(&scene, &expected, &outcome, &what);
-    for (tenant, wanted) in scene.tenants.iter().zip(&mut expected.deliveries) {
-        let mut got = outcome.delivered(&tenant.name);
-        got.sort();
-        wanted.sort();
-        assert!(&got == wanted, "{what}: {} got other frames", tenant.name);
-    }
-    let mut left: Vec<_> = outcome.delivered("wire").into_iter().map(|d| d.bytes).collect();
-    left.sort();
-    expected.departures.sort();
-    assert!(left == expected.departures, "{what}: other frames left");
+    let outcome = run(&scene, DEVICE, &replays);
+    compare_all(&scene, expected, &outcome, &what);
 }
 
 #[test]
@@ -158,14 +77,8 @@ fn frames_at_every_edge_of_the_rules_go_where_the_oracle_says() {
         }
         replays.push((tenant.name.clone(), file.clone()));
     }
-    let outcome = run(&scene, &replays);
-    compare_counts(&scene, &expected, &outcome, "edge frames");
-    for (tenant, wanted) in scene.tenants.iter().zip(&mut expected.deliveries) {
-        let mut got = outcome.delivered(&tenant.name);
-        got.sort();
-        wanted.sort();
-        assert!(&got == wanted, "{} got other frames", tenant.name);
-    }
+    let outcome = run(&scene, DEVICE, &replays);
+    compare_all(&scene, expected, &outcome, "edge frames");
 }
 
 /// Three hosts on VLANs 0 and 7, flows one way round.

@@ -5,6 +5,7 @@
 //! also write down as a policy file.
 
 mod derive;
+pub mod run;
 mod scene;
 mod toeplitz;
 
