@@ -6,8 +6,8 @@
 use lockgate_regs::igb::*;
 use lockgate_regs::{Index, Register};
 
-use super::undriven::{Eerd, Eicr, Swsm, Torh, Toth};
-use super::{AUTO_READ, Nic, map::plain};
+use super::undriven::{Eerd, Eiam, Eicr, Eims, Ics, Ims, Swsm, Torh, Toth};
+use super::{AUTO_READ, Nic};
 use crate::chip::Bus;
 use crate::fault::Misuse;
 use crate::registers::Access;
@@ -24,12 +24,15 @@ impl Nic {
             Eecd::BASE => self.read_eecd(),
             Swsm::BASE => self.read_swsm(),
             Rttbcnrc::BASE => self.rates[self.selected_rate()],
-            Imc::BASE => self.registers.word(plain::IMS),
-            Eimc::BASE => self.registers.word(plain::EIMS),
+            Imc::BASE => self.registers.get::<Ims>(()).get(),
+            Eimc::BASE => self.registers.get::<Eims>(()).get(),
             _ => self.read_queue(offset),
         };
         if self.registers.access(offset) == Access::Clears {
             self.registers.put(offset, 0);
+            if offset == Icr::BASE {
+                self.icr_was_read();
+            }
             if matches!(offset, Gorch::BASE | Gotch::BASE | Torh::BASE | Toth::BASE) {
                 self.registers.put(offset - 4, 0);
             }
@@ -60,8 +63,7 @@ impl Nic {
     /// Interrupt causes clear by writing ones too; counters ignore writes.
     fn write_causes(&mut self, offset: u32, value: u32) {
         if matches!(offset, Icr::BASE | Eicr::BASE) {
-            let causes = self.registers.word(offset);
-            self.registers.put(offset, causes & !value);
+            self.clear_causes(offset, value);
         }
     }
 
@@ -71,17 +73,11 @@ impl Nic {
             Eecd::BASE => self.write_eecd(),
             Eerd::BASE => self.write_eerd(Eerd::from(value)),
             Mdic::BASE => self.write_mdic(bus, Mdic::from(value)),
-            Imc::BASE => self.mask_interrupts(plain::IMS, value),
-            Eimc::BASE => self.mask_interrupts(plain::EIMS, value),
+            Ics::BASE..=Eiam::BASE => self.written_interrupts(offset, value),
             Rttbcnrc::BASE => self.rates[self.selected_rate()] = self.registers.word(offset),
             Tctl::BASE | Vfte::BASE | Mrqc::BASE | Srrctl::BASE | Qde::BASE => self.resume(bus),
             _ => self.written_queue(bus, offset),
         }
-    }
-
-    fn mask_interrupts(&mut self, set: u32, value: u32) {
-        let allowed = self.registers.word(set);
-        self.registers.put(set, allowed & !value);
     }
 
     fn selected_rate(&self) -> usize {

@@ -13,10 +13,8 @@ use crate::registers::{Map, Registers};
 
 /// Offsets of registers that only need to exist: their value is all there is.
 pub(super) mod plain {
-    /// Interrupt mask set, of which IMC is the inverse.
-    pub(in crate::igb) const IMS: u32 = 0x1508;
-    /// Extended interrupt mask set, of which EIMC is the inverse.
-    pub(in crate::igb) const EIMS: u32 = 0x1524;
+    /// The first of eight IVAR: vectors of queues.
+    pub(in crate::igb) const IVAR: u32 = 0x1700;
 }
 
 /// The map, made once for all cards.
@@ -49,14 +47,19 @@ fn device(map: Map) -> Map {
         .stored::<Fcrth>(0x0001_FFF0)
         .stored::<Gcr>(u32::MAX)
         .stored::<Swsm>(0x3)
-        // ICS IMS IAM; EICS EIMS EIAC EIAM; GPIE; EITR; IVAR and IVAR_MISC.
-        .words(0x1504, 2, 4)
-        .words(0x1510, 2, 4)
-        .words(0x1520, 2, 4)
-        .words(0x152C, 2, 4)
+        // What is written to these four is added to something.
+        .stored::<Ics>(0)
+        .stored::<Ims>(0)
+        .stored::<Eics>(0)
+        .stored::<Eims>(0)
+        .stored::<Iam>(u32::MAX)
+        .stored::<Gpie>(u32::MAX)
+        .stored::<Eiac>(u32::MAX)
+        .stored::<Eiam>(u32::MAX)
+        .stored::<IvarMisc>(0xFFFF)
+        .words(plain::IVAR, 8, 4)
+        // EITR.
         .words(0x1680, 25, 4)
-        .words(0x1700, 8, 4)
-        .words(0x1740, 1, 4)
         // TIPG, LEDCTL, EEMNGCTL, FWSM, SW_FW_SYNC, GCR2, DCA_ID, DCA_CTRL.
         .words(0x0410, 1, 4)
         .words(0x0E00, 1, 4)

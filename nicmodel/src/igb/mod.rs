@@ -8,15 +8,15 @@
 //! after its enable bit reads back; descriptors announced before that do not
 //! exist; writes during a reset are lost.
 //!
-//! Lacking: receive checksums, header split, interrupts beyond
-//! their cause bits, rate limits in effect, filters by EtherType or 5-tuple,
-//! mirroring, virtual functions.
+//! Lacking: receive checksums, header split, interrupt throttling, rate limits in
+//! effect, filters by EtherType or 5-tuple, mirroring, virtual functions.
 
 #[cfg(test)]
 mod abuse;
 mod access;
 mod buffer;
 mod control;
+mod interrupt;
 mod link;
 mod map;
 mod receive;
@@ -73,6 +73,8 @@ pub(crate) struct Nic {
     packet_buffer: PacketBuffer,
     /// RTTBCNRC of each transmit queue.
     rates: [u32; 16],
+    /// The vectors to be signalled, a bit each.
+    messages: u64,
     misuse: Log<Misuse>,
 }
 
@@ -93,6 +95,7 @@ impl Nic {
             tx: Default::default(),
             packet_buffer: PacketBuffer::default(),
             rates: [0; 16],
+            messages: 0,
             misuse: Log::default(),
         };
         nic.power_on();
@@ -124,6 +127,7 @@ impl Nic {
         self.tx[0].live = Switch::new(true);
         self.packet_buffer = PacketBuffer::default();
         self.rates = [0; 16];
+        self.messages = 0;
         self.reset_at = self.now;
         self.resetting = true;
     }
@@ -139,12 +143,6 @@ impl Nic {
             self.registers.get::<Mrqc>(()).mode(),
             MultipleQueues::Vmdq | MultipleQueues::VmdqRss
         )
-    }
-
-    /// Raises an interrupt cause; nothing listens, but a driver can look.
-    fn raise(&mut self, cause: u32) {
-        let causes = self.registers.word(Icr::BASE);
-        self.registers.put(Icr::BASE, causes | cause);
     }
 
     /// Brings everything up to the present.
@@ -214,6 +212,10 @@ impl Chip for Nic {
 
     fn room(&self, bus: &Bus, frame: &[u8]) -> bool {
         self.has_room(bus, frame)
+    }
+
+    fn take_interrupts(&mut self) -> u64 {
+        std::mem::take(&mut self.messages)
     }
 
     fn misuse(&self) -> &[Misuse] {

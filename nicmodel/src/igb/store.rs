@@ -50,6 +50,7 @@ impl Nic {
             self.registers.put(Rdh::offset(queue), head);
         }
         self.raise(STORED);
+        self.raise_received(queue);
         if self.has_pools() {
             let multicast = parcel.header.is_multicast();
             self.count_pool_received(queue.pool(), multicast, parcel.frame.len());

@@ -124,6 +124,7 @@ impl Nic {
             bus.domain.store_u64(at.wrapping_add(8), done)
         };
         self.raise(DONE);
+        self.raise_sent(queue);
     }
 
     fn keep_context(&mut self, queue: TxQueue, first: u64, command: TxData) {

@@ -47,6 +47,35 @@ registers! {
     Stable DcaTxctrl("DCA_TXCTRL", TxQueue, 0xE014, 0x40);
 }
 
+registers! {
+    /// Interrupt cause set: raises the causes written.
+    Stable Ics("ICS", 0x1504);
+    /// Interrupt mask set, of which IMC is the inverse: allows the causes written.
+    Stable Ims("IMS", 0x1508);
+    /// What reading ICR masks, with CTRL_EXT.IAME.
+    Stable Iam("IAM", 0x1510);
+    /// General purpose interrupt enable.
+    Stable Gpie("GPIE", 0x1514) {
+        #[bits(4)] __: u8,
+        /// Multiple_MSIX: an extended cause is a vector.
+        pub multiple: bool,
+        #[bits(25)] __: u32,
+        /// EIAME: a message masks what EIAM lists.
+        pub auto_mask: bool,
+        __: bool,
+    }
+    /// Extended interrupt cause set.
+    Stable Eics("EICS", 0x1520);
+    /// Extended interrupt mask set, of which EIMC is the inverse.
+    Stable Eims("EIMS", 0x1524);
+    /// Extended causes that a message clears.
+    Stable Eiac("EIAC", 0x152C);
+    /// Extended causes that a message masks.
+    Stable Eiam("EIAM", 0x1530);
+    /// Vectors of the TCP timer, bits 7:0, and of other causes, bits 15:8.
+    Stable IvarMisc("IVAR_MISC", 0x1740);
+}
+
 // Counters per pool do not clear when read; they wrap at 32 bits.
 registers! {
     /// Good frames a pool received.
@@ -83,6 +112,15 @@ mod tests {
         assert_place::<Fct>("FCT", 0x0030, 0x0030);
         assert_place::<Vet>("VET", 0x0038, 0x0038);
         assert_place::<Eicr>("EICR", 0x1580, 0x1580);
+        assert_place::<Ics>("ICS", 0x1504, 0x1504);
+        assert_place::<Ims>("IMS", 0x1508, 0x1508);
+        assert_place::<Iam>("IAM", 0x1510, 0x1510);
+        assert_place::<Gpie>("GPIE", 0x1514, 0x1514);
+        assert_place::<Eics>("EICS", 0x1520, 0x1520);
+        assert_place::<Eims>("EIMS", 0x1524, 0x1524);
+        assert_place::<Eiac>("EIAC", 0x152C, 0x152C);
+        assert_place::<Eiam>("EIAM", 0x1530, 0x1530);
+        assert_place::<IvarMisc>("IVAR_MISC", 0x1740, 0x1740);
         assert_place::<Rxpbs>("RXPBS", 0x2404, 0x2404);
         assert_place::<Txpbs>("TXPBS", 0x3404, 0x3404);
         assert_place::<Wvbr>("WVBR", 0x3554, 0x3554);
@@ -98,6 +136,8 @@ mod tests {
         assert_eq!(u32::from(Eerd::new().with_done(true)), 0x2);
         assert_eq!(u32::from(Eerd::new().with_address(0x3FFF)), 0xFFFC);
         assert_eq!(u32::from(Eerd::new().with_data(0xFFFF)), 0xFFFF_0000);
+        assert_eq!(u32::from(Gpie::new().with_multiple(true)), 0x10);
+        assert_eq!(u32::from(Gpie::new().with_auto_mask(true)), 0x4000_0000);
         assert_eq!(u32::from(Wvbr::new().with_mac(0xFF)), 0xFF);
         assert_eq!(u32::from(Wvbr::new().with_vlan(0xFF)), 0xFF00);
         assert_eq!(u32::from(Swsm::new().with_smbi(true)), 0x1);
