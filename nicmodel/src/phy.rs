@@ -18,7 +18,16 @@ mod register {
     pub(super) const ID_LOW: u8 = 3;
     pub(super) const ADVERTISEMENT: u8 = 4;
     pub(super) const PARTNER: u8 = 5;
+    pub(super) const GIGABIT_CONTROL: u8 = 9;
+    pub(super) const GIGABIT_STATUS: u8 = 10;
 }
+
+/// 1000BASE-T control: advertises full and half duplex (IEEE 802.3, 40.5.1.1).
+const ADVERTISED: u16 = 0x0300;
+
+/// 1000BASE-T status of a link: both receivers are well, the partner can do full and half
+/// duplex (IEEE 802.3, 40.5.1.1).
+const GIGABIT_UP: u16 = 0x3C00;
 
 fields! {
     /// PHY control register, number 0 (IEEE 802.3, 22.2.4.1).
@@ -60,12 +69,22 @@ fields! {
 /// Ticks that negotiation takes.
 const NEGOTIATION: u64 = 3;
 
-/// What the identifier registers say: no PHY that exists.
-const ID: [u16; 2] = [0x4C47, 0x0010];
+/// What the identifier registers say: which PHY it is, by which drivers know what else
+/// its registers mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id(u16, u16);
+
+impl Id {
+    /// The PHY in an 82576.
+    pub(crate) const I82576: Self = Self(0x02A8, 0x0391);
+    /// The PHY in an 82574.
+    pub(crate) const I82574: Self = Self(0x0141, 0x0CB1);
+}
 
 /// One PHY.
 #[derive(Debug)]
 pub(crate) struct Phy {
+    id: Id,
     words: [u16; 32],
     cable: bool,
     /// The tick from which on the link is up.
@@ -74,20 +93,22 @@ pub(crate) struct Phy {
 
 impl Phy {
     /// A PHY after reset, with a cable in it or not.
-    pub(crate) fn new(cable: bool) -> Self {
+    pub(crate) fn new(id: Id, cable: bool) -> Self {
         let mut words = [0; 32];
         let control =
             Control::new().with_autonegotiate(true).with_full_duplex(true).with_speed_high(true);
         words[usize::from(register::CONTROL)] = control.into();
-        words[usize::from(register::ID_HIGH)] = ID[0];
-        words[usize::from(register::ID_LOW)] = ID[1];
+        words[usize::from(register::ID_HIGH)] = id.0;
+        words[usize::from(register::ID_LOW)] = id.1;
         words[usize::from(register::ADVERTISEMENT)] = 0x01E1;
         words[usize::from(register::PARTNER)] = 0x41E1;
-        Self { words, cable, up_from: None }
+        words[usize::from(register::GIGABIT_CONTROL)] = ADVERTISED;
+        Self { id, words, cable, up_from: None }
     }
 
-    pub(crate) fn cable(&self) -> bool {
-        self.cable
+    /// Resets it; the cable stays as it is.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new(self.id, self.cable);
     }
 
     /// Plugs the cable in or pulls it out.
@@ -130,6 +151,9 @@ impl Phy {
                 .with_link(self.is_up(now));
             return Some(status.into());
         }
+        if number == register::GIGABIT_STATUS {
+            return Some(if self.is_up(now) { GIGABIT_UP } else { 0 });
+        }
         self.words.get(usize::from(number)).copied()
     }
 
@@ -140,7 +164,11 @@ impl Phy {
         }
         match number {
             register::CONTROL => self.set_control(Control::from(value), now),
-            register::STATUS | register::ID_HIGH | register::ID_LOW | register::PARTNER => {}
+            register::STATUS
+            | register::ID_HIGH
+            | register::ID_LOW
+            | register::PARTNER
+            | register::GIGABIT_STATUS => {}
             _ => {
                 if let Some(word) = self.words.get_mut(usize::from(number)) {
                     *word = value;
@@ -156,7 +184,7 @@ impl Phy {
 
     fn set_control(&mut self, control: Control, now: u64) {
         if control.reset() {
-            *self = Self::new(self.cable);
+            self.reset();
             return;
         }
         if control.restart() && control.autonegotiate() {
@@ -172,18 +200,19 @@ mod tests {
 
     #[test]
     fn the_link_comes_up_a_while_after_negotiation_is_restarted() {
-        let mut phy = Phy::new(true);
+        let mut phy = Phy::new(Id::I82576, true);
         assert!(!phy.is_up(1000));
         assert!(phy.write(1, 0, 0x1200, 10));
         assert!(!phy.is_up(12));
         assert!(phy.is_up(13));
         assert_eq!(phy.read(1, 1, 13), Some(0x002C));
         assert_eq!(phy.read(1, 0, 13), Some(0x1000));
+        assert_eq!([phy.read(1, 10, 12), phy.read(1, 10, 13)], [Some(0), Some(0x3C00)]);
     }
 
     #[test]
     fn without_a_cable_there_is_no_link_and_a_new_cable_negotiates_by_itself() {
-        let mut phy = Phy::new(false);
+        let mut phy = Phy::new(Id::I82576, false);
         phy.write(1, 0, 0x1200, 0);
         assert!(!phy.is_up(100));
         phy.set_cable(true, 100);
@@ -193,7 +222,7 @@ mod tests {
 
     #[test]
     fn only_address_1_answers() {
-        let mut phy = Phy::new(true);
+        let mut phy = Phy::new(Id::I82576, true);
         assert_eq!(phy.read(2, 0, 0), None);
         assert!(!phy.write(0, 0, 0x1200, 0));
         assert!(phy.read(1, 31, 0).is_some());

@@ -25,7 +25,7 @@ use lockgate_regs::{Index, pci};
 use crate::chip::{Bus, Chip, Receive};
 use crate::fault::{Log, Misuse};
 use crate::nvm::Nvm;
-use crate::phy::Phy;
+use crate::phy::{Id, Phy};
 use crate::registers::Registers;
 use crate::switch::Switch;
 use transmit::TxSide;
@@ -75,7 +75,7 @@ impl Nic {
             reset_at: 0,
             resetting: false,
             master: Switch::new(true),
-            phy: Phy::new(true),
+            phy: Phy::new(Id::I82574, true),
             nvm: Nvm::new(MAC),
             link_up: false,
             layout: Layout::default(),
@@ -93,7 +93,7 @@ impl Nic {
     fn software_reset(&mut self) {
         self.registers.clear();
         map::initialize(&mut self.registers, MAC);
-        self.phy = Phy::new(self.phy.cable());
+        self.phy.reset();
         self.link_up = false;
         self.master = Switch::new(true);
         self.layout = Layout::default();

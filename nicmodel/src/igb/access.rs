@@ -114,9 +114,11 @@ impl Nic {
         swsm.into()
     }
 
+    /// Whoever sees that the EEPROM was read knows that the reset is over.
     fn read_eecd(&mut self) -> u32 {
         let eecd = self.registers.get::<Eecd>(());
         let read = self.now >= self.reset_at.saturating_add(AUTO_READ);
+        self.resetting &= !read;
         eecd.with_present(true).with_auto_read_done(read).into()
     }
 
@@ -168,9 +170,11 @@ fn queue_at(offset: u32, base: u32) -> Option<u32> {
     (distance.is_multiple_of(0x40) && queue < 16).then_some(queue)
 }
 
-/// Queues 0 to 3 are also at 0x2800 and 0x3800, where the 82575 had them.
+/// Queues 0 to 3 are also at 0x2800 and 0x3800, where the 82575 had them, and the
+/// interrupt causes and masks at 0xC0, where all cards before had them.
 fn canonical(offset: u32) -> u32 {
     let (old, new) = match offset {
+        0xC0 | 0xC8 | 0xD0 | 0xD8 | 0xE0 => return Icr::BASE + (offset - 0xC0) / 2,
         0x2800..0x2C00 => (0x2800, 0xC000),
         0x3800..0x3C00 => (0x3800, 0xE000),
         _ => return offset,
@@ -199,6 +203,8 @@ mod tests {
         assert_eq!(canonical(0x3B14), 0xE0D4);
         assert_eq!(canonical(0x2840), 0x2840);
         assert_eq!(canonical(0x2C00), 0x2C00);
+        let causes = [0xC0, 0xC8, 0xD0, 0xD8, 0xE0].map(canonical);
+        assert_eq!(causes, [0x1500, 0x1504, 0x1508, 0x150C, 0x1510]);
     }
 
     #[test]

@@ -60,6 +60,12 @@ fn device(map: Map) -> Map {
         .words(plain::IVAR, 8, 4)
         // EITR.
         .words(0x1680, 25, 4)
+        // WUC, WUFC, WUS.
+        .words(0x5800, 3, 8)
+        // SYSTIML to TIMADJH, TSYNCTXCTL to TXSTMPH, TSYNCRXCTL to RXSATRH, TSYNCRXCFG:
+        // the clock stands still and stamps nothing.
+        .words(0xB600, 15, 4)
+        .words(0x5F50, 1, 4)
         // TIPG, LEDCTL, EEMNGCTL, FWSM, SW_FW_SYNC, GCR2, DCA_ID, DCA_CTRL.
         .words(0x0410, 1, 4)
         .words(0x0E00, 1, 4)
@@ -87,6 +93,11 @@ fn receive(map: Map) -> Map {
         .stored::<Reta>(u32::MAX)
         .stored::<Rssrk>(u32::MAX)
         .stored::<Qde>(0xFFFF)
+        // SYNQF; SAQF, DAQF, SPQF, FTQF; IMIR, IMIREXT, IMIRVP; ETQF: they filter nothing.
+        .words(0x55FC, 1, 4)
+        .words(0x5980, 32, 4)
+        .words(0x5A80, 17, 4)
+        .words(0x5CB0, 8, 4)
         // PSRTYPE, of each pool.
         .words(0x5480, 8, 4)
 }

@@ -37,7 +37,7 @@ use lockgate_regs::{Index, Register, pci};
 use crate::chip::{Bus, Chip, Receive};
 use crate::fault::{Log, Misuse};
 use crate::nvm::Nvm;
-use crate::phy::Phy;
+use crate::phy::{Id, Phy};
 use crate::registers::Registers;
 use crate::switch::Switch;
 use buffer::PacketBuffer;
@@ -58,7 +58,7 @@ pub(crate) struct Nic {
     now: u64,
     /// When the last reset was.
     reset_at: u64,
-    /// CTRL.RST has been written and not yet been seen to clear.
+    /// CTRL.RST was written, a moment ago, and has not yet been seen to clear.
     resetting: bool,
     /// The card may start DMA as far as the driver lets it (CTRL).
     master: Switch,
@@ -87,7 +87,7 @@ impl Nic {
             reset_at: 0,
             resetting: false,
             master: Switch::new(true),
-            phy: Phy::new(true),
+            phy: Phy::new(Id::I82576, true),
             nvm: Nvm::new(MAC),
             link_up: false,
             paused: false,
@@ -117,7 +117,7 @@ impl Nic {
         for (at, value) in sizes {
             self.registers.put(at, value);
         }
-        self.phy = Phy::new(self.phy.cable());
+        self.phy.reset();
         self.link_up = false;
         self.paused = false;
         self.master = Switch::new(true);
@@ -147,6 +147,7 @@ impl Nic {
 
     /// Brings everything up to the present.
     fn settle(&mut self, bus: &mut Bus) {
+        self.resetting &= self.now <= self.reset_at.saturating_add(AUTO_READ);
         let mut changed = self.master.settle(self.now);
         for (side, queue) in self.rx.iter_mut().zip(RxQueue::all()) {
             if side.live.settle(self.now) {

@@ -55,6 +55,11 @@ const MASK: u32 = 0x08;
 const UNMASK: u32 = 0x10;
 const TRIGGER: u32 = 0x20;
 
+/// Ticks that pass after each write of the client: a real driver is so far from the card
+/// that whatever the write set off is over before the next access, and some drivers
+/// rely on it.
+const PASSED: u32 = 4;
+
 type Answer = Result<Vec<u8>, Errno>;
 
 /// The card as its client sees it.
@@ -248,6 +253,7 @@ impl Device {
             for (word, at) in words.iter().zip((at..).step_by(4)) {
                 self.model.write(at, u32::from_le_bytes(*word));
             }
+            (0..PASSED).for_each(|_| self.model.flush());
         }
         Ok(())
     }
