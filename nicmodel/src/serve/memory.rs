@@ -3,7 +3,7 @@
 //! Memory comes as a file descriptor and is mapped into this process. A file that could
 //! shrink would take mapped memory away and end the process with it, so only files that
 //! are sealed against that are taken, and only within their size. Memory without a
-//! descriptor, or read-only, cannot be mapped: the card's DMA there faults.
+//! descriptor, and a ROM, cannot be mapped: the card's DMA there faults.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -28,6 +28,9 @@ const WRITABLE: u32 = 1 << 1;
 /// DMA_UNMAP: all there is.
 const ALL: u32 = 1 << 1;
 
+const UNSEALED: &str = "the client's memory is not sealed against shrinking and so not used: \
+                        let QEMU have it as memory-backend-memfd with share=on";
+
 /// DMA_MAP: flags, offset in the file, address, size.
 pub(crate) fn map(model: &Model, request: &mut Request) -> Result<Vec<u8>, Errno> {
     let flags = request.word(4)?;
@@ -39,13 +42,22 @@ pub(crate) fn map(model: &Model, request: &mut Request) -> Result<Vec<u8>, Errno
     let Some(file) = std::mem::take(&mut request.files).pop() else {
         return Ok(Vec::new());
     };
-    if flags & WRITABLE == 0 {
-        return Ok(Vec::new());
-    }
-    check(&file, offset, size)?;
+    let writable = flags & WRITABLE != 0;
     let bytes = usize::try_from(size).map_err(|_| Errno::INVAL)?;
-    let pages = Pages::from_file(&file, offset, bytes).map_err(|error| errno(&error))?;
-    let mapped = model.map_at(Iova::new(address), Arc::new(pages), true);
+    let pages = check(&file, offset, size)
+        .and_then(|()| Pages::from_file(&file, offset, bytes).map_err(|error| errno(&error)));
+    let pages = match pages {
+        Ok(pages) => pages,
+        // A ROM: it need not be sealed, nor may it be mapped as memory is.
+        Err(Errno::PERM | Errno::ACCESS) if !writable => return Ok(Vec::new()),
+        Err(error) => {
+            if error == Errno::PERM {
+                eprintln!("lockgate-nicmodel: {UNSEALED}");
+            }
+            return Err(error);
+        }
+    };
+    let mapped = model.map_at(Iova::new(address), Arc::new(pages), writable);
     mapped.map_err(|error| errno(&error))?;
     Ok(Vec::new())
 }
@@ -67,10 +79,6 @@ fn check(file: &OwnedFd, offset: u64, size: u64) -> Result<(), Errno> {
     // Files that know no seals refuse the question.
     let seals = rustix::fs::fcntl_get_seals(file).unwrap_or(SealFlags::empty());
     if !seals.contains(SealFlags::SHRINK) {
-        eprintln!(
-            "lockgate-nicmodel: the client's memory is not sealed against shrinking and so \
-             not used: let QEMU have it as memory-backend-memfd with share=on"
-        );
         return Err(Errno::PERM);
     }
     let length = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0);
