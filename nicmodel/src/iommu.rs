@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lockgate_drivers::device::Iova;
@@ -96,10 +96,11 @@ impl Domain {
     ///
     /// # Errors
     /// `InvalidInput`, when the range cuts a mapping; none was unmapped.
-    pub(crate) fn unmap_all(&mut self, range: Range<u64>) -> io::Result<()> {
+    pub(crate) fn unmap_all(&mut self, range: RangeInclusive<u64>) -> io::Result<()> {
         let inside = |(&at, mapping): (&u64, &Mapping)| {
-            let whole = range.start <= at && mapping.end(at) <= range.end;
-            let apart = mapping.end(at) <= range.start || range.end <= at;
+            let last = mapping.end(at).saturating_sub(1);
+            let whole = range.contains(&at) && range.contains(&last);
+            let apart = last < *range.start() || *range.end() < at;
             (whole, whole || apart)
         };
         if !self.mappings.iter().all(|entry| inside(entry).1) {
@@ -289,12 +290,12 @@ mod tests {
             assert_eq!(map(at).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         }
         assert!(map(u64::MAX - 4095).is_err());
-        assert!(domain.unmap_all(0x2000..0x5000).is_err());
-        assert!(domain.unmap_all(0x3000..0x4000).is_err());
+        assert!(domain.unmap_all(0x2000..=0x4FFF).is_err());
+        assert!(domain.unmap_all(0x3000..=0x3FFF).is_err());
         assert!(domain.write(0x2000, &[1]).is_ok());
-        assert!(domain.unmap_all(0x1000..0x4000).is_ok());
+        assert!(domain.unmap_all(0x1000..=0x3FFF).is_ok());
         assert!(domain.write(0x2000, &[1]).is_err());
-        assert!(domain.unmap_all(0..u64::MAX).is_ok());
+        assert!(domain.unmap_all(0..=u64::MAX).is_ok());
         assert!(domain.write(0x4000, &[1]).is_err());
     }
 

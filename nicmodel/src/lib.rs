@@ -31,7 +31,7 @@ mod switch;
 mod wire;
 
 use std::io;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -153,7 +153,7 @@ impl Model {
     ///
     /// # Errors
     /// `InvalidInput`, when the range cuts a mapping; nothing was taken away.
-    pub fn unmap_all(&self, range: Range<u64>) -> io::Result<()> {
+    pub fn unmap_all(&self, range: RangeInclusive<u64>) -> io::Result<()> {
         self.slot().bus.domain.unmap_all(range)
     }
 

@@ -67,8 +67,12 @@ pub(crate) fn unmap(model: &Model, request: &Request) -> Result<Vec<u8>, Errno> 
     let flags = request.word(4)?;
     let (address, size) = (request.quad(8)?, request.quad(16)?);
     let range = match flags & ALL {
-        0 => address..address.checked_add(size).ok_or(Errno::INVAL)?,
-        _ => 0..u64::MAX,
+        0 => {
+            // The last address may be the last there is.
+            let ahead = size.checked_sub(1).ok_or(Errno::INVAL)?;
+            address..=address.checked_add(ahead).ok_or(Errno::INVAL)?
+        }
+        _ => 0..=u64::MAX,
     };
     model.unmap_all(range).map_err(|error| errno(&error))?;
     Ok(request.payload[..24].to_vec())
