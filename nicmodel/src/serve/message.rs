@@ -46,6 +46,12 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// A request as if it had come.
+    #[cfg(test)]
+    pub(crate) fn new(command: u16, payload: Vec<u8>, files: Vec<OwnedFd>) -> Self {
+        Self { id: 0, command, flags: 0, payload, files }
+    }
+
     /// The 4-byte number at byte `at` of the payload.
     pub(crate) fn word(&self, at: usize) -> Result<u32, Errno> {
         let bytes = self.payload.get(at..).and_then(<[u8]>::first_chunk);

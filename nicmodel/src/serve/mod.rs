@@ -14,6 +14,8 @@ mod device;
 mod interrupts;
 mod memory;
 mod message;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::BTreeMap;
