@@ -19,18 +19,36 @@ pub fn target() -> PathBuf {
     }
 }
 
+/// The QEMU that is a vfio-user client, where `cargo xtask setup` puts it.
+pub fn served_emulator() -> PathBuf {
+    target().join("qemu/root/start")
+}
+
 /// Builds the program with optimisation and returns where it is: what a newcomer
 /// runs, and fast enough for an emulated processor.
 ///
 /// # Errors
 /// When cargo cannot be started or the build fails.
 pub fn build_lockgate() -> io::Result<PathBuf> {
+    build("lockgate")
+}
+
+/// Builds `lockgate-nicmodel` likewise.
+///
+/// # Errors
+/// As [`build_lockgate`].
+pub fn build_nicmodel() -> io::Result<PathBuf> {
+    build("lockgate-nicmodel")
+}
+
+/// Builds the program of the package that has its name.
+fn build(name: &str) -> io::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--package", "lockgate"]);
+    build.args(["build", "--quiet", "--release", "--package", name]);
     let status = build.current_dir(workspace()).status()?;
     if status.success() {
-        Ok(target().join("release/lockgate"))
+        Ok(target().join("release").join(name))
     } else {
         Err(io::Error::other(format!("the build failed ({status})")))
     }

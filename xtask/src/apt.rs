@@ -54,6 +54,24 @@ impl Source {
     }
 }
 
+/// Where the machine's first Debian source is.
+pub(crate) fn mirror() -> Result<String, Error> {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let codename = value(&release, "VERSION_CODENAME").unwrap_or_default();
+    let lists = source_lists();
+    let found = lists.iter().find_map(|(path, text)| {
+        let source = derive(path, text, &codename, &codename)?;
+        uri(&source.text).map(str::to_owned)
+    });
+    found.ok_or(Error::NoSource { codename })
+}
+
+/// The first address in a source of either form.
+fn uri(source: &str) -> Option<&str> {
+    let words = source.lines().filter(|line| line.starts_with("URIs:") || line.starts_with("deb "));
+    words.flat_map(str::split_whitespace).find(|word| word.contains(":/"))
+}
+
 /// What to install, and from where.
 pub(crate) struct Install {
     pub(crate) packages: Vec<&'static str>,
@@ -219,6 +237,14 @@ mod tests {
             derive_line(text, "bookworm", "bookworm-backports").unwrap(),
             "deb [signed-by=/k] http://m/debian bookworm-backports main contrib\n"
         );
+    }
+
+    #[test]
+    fn the_address_of_a_source_is_found_in_both_forms() {
+        let stanza = "Types: deb\nURIs: http://m.example/debian https://o/\nSuites: x\n";
+        assert_eq!(uri(stanza), Some("http://m.example/debian"));
+        assert_eq!(uri("deb [signed-by=/k] file:/srv/debian x main\n"), Some("file:/srv/debian"));
+        assert_eq!(uri("Types: deb\n"), None);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) enum Error {
     NoPackage { name: String },
     #[error("{missing} missing and this is not root; run as root, then try again:\n{commands}")]
     Install { missing: String, commands: String },
+    #[error("{missing} is missing and this is not root: run `cargo xtask setup` as root")]
+    Unprivileged { missing: &'static str },
     #[error("{missing} still missing after the installation: {remedy}")]
     StillMissing { missing: String, remedy: &'static str },
     #[error("the trusted core for {family} has {lines} lines: no more than {bound} are allowed")]
@@ -38,7 +40,7 @@ impl Error {
     /// The exit status: 2 where the command line or the machine is at fault, as in `lockgate`.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Install { .. } | Self::NoSource { .. } => 2,
+            Self::Install { .. } | Self::Unprivileged { .. } | Self::NoSource { .. } => 2,
             Self::Status { status, .. } => u8::try_from(*status).unwrap_or(1),
             _ => 1,
         }

@@ -8,6 +8,7 @@
 mod apt;
 mod checks;
 mod command;
+mod emulator;
 mod error;
 mod modules;
 mod setup;

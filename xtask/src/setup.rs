@@ -13,6 +13,7 @@ use lockgate_tests::machine;
 
 use crate::apt::{self, Install, Source};
 use crate::command::run;
+use crate::emulator;
 use crate::error::Error;
 use crate::modules;
 
@@ -39,6 +40,7 @@ const fn tool(name: &'static str, package: &'static str, present: fn(&str) -> bo
 /// Makes sure that programs and guest kernel are there.
 pub(crate) fn setup() -> Result<Kernel, Error> {
     tools()?;
+    emulator::ensure()?;
     match Kernel::find() {
         Some(kernel) => Ok(kernel),
         None => fetch_kernel(),
