@@ -2,7 +2,8 @@
 //! a reader of this project's own sources.
 //!
 //! [`qemu`] drives QEMU's emulated controllers from this process, register by
-//! register; [`guest`] boots a Linux that owns one through VFIO. Both fail
+//! register; [`guest`] boots a Linux that owns one through VFIO, and [`served`] lends it
+//! one of our models instead. All fail
 //! with one clear message within a deadline when QEMU is missing, dies or
 //! stops answering, and leave nothing behind.
 //!
@@ -21,6 +22,7 @@ pub mod oracle;
 pub mod program;
 pub mod qemu;
 pub mod random;
+pub mod served;
 pub mod source;
 pub mod subject;
 pub mod validation;

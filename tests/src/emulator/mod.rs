@@ -43,13 +43,33 @@ pub struct Emulator {
     _folder: TempDir,
 }
 
+/// Where the cable of a card leads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Cable {
+    /// To this process: one datagram is one frame ([`Emulator::wire`]).
+    #[default]
+    Wire,
+    /// To a TAP in a network namespace of its own, in which QEMU is started.
+    Tap {
+        /// The namespace, as `ip netns` knows it.
+        namespace: String,
+        /// The TAP in it.
+        interface: String,
+    },
+    /// QEMU does not know: another process serves the card and holds its cable.
+    Elsewhere,
+}
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The program; a test may name one that is not there.
     pub program: PathBuf,
-    /// The card: the name of a QEMU device, for example `igb`.
+    /// The card: the name of a QEMU device, for example `igb`; with
+    /// [`Cable::Elsewhere`] all that `-device` takes.
     pub device: String,
+    /// Where its cable leads.
+    pub cable: Cable,
     /// Its slot on the root bus.
     pub slot: u8,
     /// Its station address.
@@ -66,6 +86,7 @@ impl Options {
         Self {
             program: PROGRAM.into(),
             device: device.into(),
+            cable: Cable::Wire,
             slot,
             mac: "02:00:00:00:00:01".into(),
             patience: ANSWER,
@@ -104,12 +125,19 @@ impl Emulator {
         arguments.push("-chardev".into());
         arguments.push(server("qmp", &monitor).into());
         arguments.extend(["-mon", "chardev=qmp,mode=control"].map(Into::into));
-        arguments.push("-netdev".into());
-        arguments.push(format!("dgram,id=wire,local.type=fd,local.str={fd}").into());
+        if let Some(netdev) = netdev(&options.cable, fd) {
+            arguments.extend(["-netdev".into(), netdev.into()]);
+        }
+        arguments.extend(options.arguments.iter().cloned());
+        // Behind an IOMMU among them: a card looks for one when it is made.
         arguments.push("-device".into());
         arguments.push(card(options).into());
-        arguments.extend(options.arguments.iter().cloned());
-        let mut process = wire.lend(|| Process::start(&options.program, arguments))?;
+        let namespace = match &options.cable {
+            Cable::Tap { namespace, .. } => Some(namespace.as_str()),
+            _ => None,
+        };
+        let start = || Process::start(&options.program, namespace, arguments);
+        let mut process = wire.lend(start)?;
         let lines = connect(&monitor, &mut process, options.patience)?;
         let qmp =
             Qmp::new(lines, options.patience).map_err(|e| process.explain("its greeting", e))?;
@@ -218,9 +246,23 @@ pub(crate) fn server(id: &str, path: &Path) -> String {
     format!("socket,id={id},path={},server=on,wait=off", path.display())
 }
 
+/// The cable, as `-netdev` takes it; `fd` is its end in QEMU if it leads to this process.
+fn netdev(cable: &Cable, fd: i32) -> Option<String> {
+    match cable {
+        Cable::Wire => Some(format!("dgram,id=wire,local.type=fd,local.str={fd}")),
+        Cable::Tap { interface, .. } => {
+            Some(format!("tap,id=wire,ifname={interface},script=no,downscript=no"))
+        }
+        Cable::Elsewhere => None,
+    }
+}
+
 /// The card, as `-device` takes it: no boot ROM, so that no file is needed.
 fn card(options: &Options) -> String {
-    let Options { device, slot, mac, .. } = options;
+    let Options { device, cable, slot, mac, .. } = options;
+    if *cable == Cable::Elsewhere {
+        return device.clone();
+    }
     format!("{device},id=card,netdev=wire,mac={mac},addr={slot:#x},romfile=")
 }
 

@@ -30,7 +30,12 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(program: &Path, arguments: Vec<OsString>) -> Result<Self, Error> {
+    /// Starts `program`, in the network `namespace` if one is named.
+    pub(super) fn start(
+        program: &Path,
+        namespace: Option<&str>,
+        arguments: Vec<OsString>,
+    ) -> Result<Self, Error> {
         let name = program.to_string_lossy().into_owned();
         let found = if program.components().count() == 1 {
             machine::find_program(&name)
@@ -42,6 +47,9 @@ impl Process {
         };
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]);
+        if let Some(namespace) = namespace {
+            command.args(["ip", "netns", "exec", namespace]);
+        }
         command.arg(found).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::piped());

@@ -22,7 +22,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::emulator::{self, Emulator, Lines, Options, lock, server};
+use crate::emulator::{self, Cable, Emulator, Lines, Options, lock, server};
 pub use error::Error;
 use error::at;
 pub use feed::Rings;
@@ -47,8 +47,14 @@ const FILES: &str = "/dev/vport0p3";
 /// What to boot.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// The card: the name of a QEMU device.
+    /// The card and its cable, as [`Options`] has them.
     pub device: String,
+    /// Where the card's cable leads.
+    pub cable: Cable,
+    /// The QEMU to run.
+    pub emulator: PathBuf,
+    /// More arguments for QEMU.
+    pub arguments: Vec<String>,
     /// Programs of this machine, by their path here and in the guest; their
     /// shared libraries come along.
     pub programs: Vec<(PathBuf, PathBuf)>,
@@ -67,6 +73,9 @@ impl Spec {
         let cores = thread::available_parallelism().map_or(2, usize::from);
         Self {
             device: device.into(),
+            cable: Cable::default(),
+            emulator: emulator::PROGRAM.into(),
+            arguments: Vec::new(),
             programs: Vec::new(),
             files: Vec::new(),
             kernel_options: "hugepages=64".into(),
@@ -114,13 +123,16 @@ impl Guest {
         fs::write(&archive, initramfs.finish()).map_err(at(&archive))?;
         let [console, control, log, files] =
             ["console", "control", "log", "files"].map(|name| folder.path().join(name));
-        let options = Options::new(&spec.device, SLOT)
+        let mut options = Options::new(&spec.device, SLOT)
             .with(machine(spec))
+            .with(spec.arguments.clone())
             .with(["-kernel".into(), kernel.image(), "-initrd".into(), archive])
             .with(["-serial".into(), format!("file:{}", console.display())])
             .with(port(1, &server("control", &control), "control"))
             .with(port(2, &file("log", &log), "log"))
             .with(port(3, &file("files", &files), "files"));
+        options.program.clone_from(&spec.emulator);
+        options.cable.clone_from(&spec.cable);
         let emulator = Emulator::start(&options, folder).map_err(quiet)?;
         let lines = emulator.connect(&control).map_err(quiet)?;
         let guest = Self { emulator, control: Mutex::new(lines), console, log, files };
