@@ -32,8 +32,8 @@ pub enum Misuse {
     TransmitTail(u8),
     /// The receive queue uses a descriptor type that the model lacks.
     DescriptorType(u8),
-    /// The transmit queue asks for an offload that its frame cannot have, which then
-    /// did not leave; or, on an 82574, for any: the frame left without.
+    /// The transmit queue asks for an offload that its frame cannot have; it did not
+    /// leave.
     Offload(u8),
     /// The transmit queue's frame is under 17 bytes, over the card's limit or has
     /// another length than its descriptor says; it did not leave.

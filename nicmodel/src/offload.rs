@@ -81,6 +81,35 @@ impl Context {
         }
     }
 
+    /// Reads both quadwords of a context descriptor of the older kind (82574 datasheet,
+    /// chapter 7), which names the places of headers and sums instead of lengths.
+    pub(crate) fn of_places(first: u64, second: u64) -> Self {
+        // IPCSE 31:16, TUCSS 39:32, TUCSO 47:40; TCP 24, IP 25, TSE 26, HDRLEN 47:40,
+        // MSS 63:48.
+        let byte = |word: u64, low: u32| ((word >> low) & 0xFF) as usize;
+        let bit = |low: u32| second >> low & 1 == 1;
+        let after_ip = (first >> 16 & 0xFFFF) as usize + 1;
+        let transport = match byte(first, 32) {
+            0 => after_ip,
+            place => place,
+        };
+        let kind = match byte(first, 40).checked_sub(transport) {
+            Some(16) => Transport::Tcp,
+            Some(6) => Transport::Udp,
+            _ => Transport::Unknown,
+        };
+        Self {
+            tag: 0,
+            network: byte(first, 0),
+            transport,
+            payload: byte(second, 40),
+            // Only whoever cuts needs to know; IPv6 has no sum to insert.
+            ipv4: bit(25) || !bit(26),
+            kind,
+            segment: (second >> 48) as usize,
+        }
+    }
+
     /// The VLAN tag of the context.
     pub(crate) fn tag(&self) -> u16 {
         self.tag
@@ -150,7 +179,7 @@ fn number_segment(
         (false, 40..) => put(network, 4, (bytes - context.network - 40) as u16),
         _ => return Err(BadOffload),
     }
-    let headers = context.payload - context.transport;
+    let headers = context.payload.checked_sub(context.transport).ok_or(BadOffload)?;
     let transport = segment.get_mut(context.transport..).ok_or(BadOffload)?;
     match (context.kind, headers) {
         (Transport::Tcp, 20..) => number_tcp(transport, number, last, context.segment),
@@ -388,6 +417,24 @@ mod tests {
     }
 
     #[test]
+    fn a_context_of_places_means_the_same_as_one_of_lengths() {
+        let (frame, context) = tcp(false, false, &[3; 2500]);
+        // IPCSS 14, IPCSO 24, IPCSE 33, TUCSS 34, TUCSO 50; TCP, IP, TSE, HDRLEN 54, MSS 1000.
+        let places = 14 | 24 << 8 | 33 << 16 | 34 << 32 | 50 << 40;
+        let older = Context::of_places(places, 7 << 24 | 54 << 40 | 1000 << 48);
+        for segment in [false, true] {
+            let given = prepared(&frame, &context, segment);
+            let asked = both().with_segment(segment);
+            let expected = apply(given.clone(), asked, &context).unwrap();
+            assert_eq!(apply(given, asked, &older).unwrap(), expected);
+        }
+        let given = prepared(&frame, &context, false);
+        let asked = both().with_options(IXSM);
+        let expected = apply(given.clone(), asked, &context);
+        assert_eq!(apply(given, asked, &Context::of_places(14 | 33 << 16, 0)), expected);
+    }
+
+    #[test]
     fn udp_is_cut_into_datagrams() {
         let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [9; 4], 64);
         let mut frame = Vec::new();
@@ -446,7 +493,9 @@ mod tests {
         for _ in 0..20_000 {
             let frame = vec![next() as u8; next() as usize % 600];
             let context = Context::new(next() & 0x3FF | (next() & 31) << 9, next());
-            let _ = apply(frame, TxData::from(next()), &context);
+            let _ = apply(frame.clone(), TxData::from(next()), &context);
+            let older = Context::of_places(next() & 0xFFFF_FFFF_FFFF, next());
+            let _ = apply(frame, TxData::from(next()), &older);
         }
     }
 }

@@ -38,11 +38,21 @@ fn sends(served: &Served, kind: [u8; 2]) -> bool {
 
 #[test]
 fn linux_takes_a_served_82576_for_a_card_and_puts_it_down_again() {
+    linux_takes_it("82576", "igb");
+}
+
+#[test]
+fn linux_takes_a_served_82574_for_a_card_and_puts_it_down_again() {
+    linux_takes_it("82574", "e1000e");
+}
+
+/// Loads the kernel's own driver twice, and sends and receives with it.
+fn linux_takes_it(card: &str, driver: &str) {
     let mut spec = Spec::new("");
-    let served = Served::plug("82576", &mut spec, &Cable::Wire).unwrap();
+    let served = Served::plug(card, &mut spec, &Cable::Wire).unwrap();
     let guest = Guest::boot(&spec, Instant::now() + BOOT).unwrap();
     for _ in 0..2 {
-        guest.succeed("load igb", COMMAND).unwrap();
+        guest.succeed(&format!("load {driver}"), COMMAND).unwrap();
         assert_eq!(guest.succeed(UP, COMMAND).unwrap(), "1");
         guest.succeed("ip addr add 10.0.0.2/24 dev eth0", COMMAND).unwrap();
         guest.run("ping -c 1 -W 1 10.0.0.1", COMMAND).unwrap();
@@ -60,14 +70,15 @@ fn linux_takes_a_served_82576_for_a_card_and_puts_it_down_again() {
         );
         let after: u64 = guest.succeed(&arrived, COMMAND).unwrap().parse().unwrap();
         assert_eq!(after, before + 20);
-        guest.succeed("ip link set eth0 down && rmmod igb", COMMAND).unwrap();
+        let down = format!("ip link set eth0 down && rmmod {driver}");
+        guest.succeed(&down, COMMAND).unwrap();
     }
     let console = guest.console();
     guest.shut_down(COMMAND).unwrap();
     let report = served.report(COMMAND).unwrap();
     assert!(report.contains("; 0 DMA faults") && !report.contains("misuse"), "{report}");
     for word in ["WARNING", "Hang", "error", "failed"] {
-        let line = console.lines().find(|line| line.contains("igb") && line.contains(word));
+        let line = console.lines().find(|line| line.contains(driver) && line.contains(word));
         assert_eq!(line, None);
     }
 }

@@ -3,7 +3,7 @@
 use lockgate_regs::e1000e::*;
 use lockgate_regs::{Index, Register};
 
-use super::map::Ims;
+use super::map::{Ics, Ims};
 use super::{Layout, Nic};
 use crate::chip::Bus;
 use crate::counters::{Torh, Toth};
@@ -13,7 +13,7 @@ use crate::registers::Access;
 use crate::ring::Ring;
 
 /// Ticks from a reset until the EEPROM has been read.
-const AUTO_READ: u64 = 2;
+pub(super) const AUTO_READ: u64 = 2;
 
 /// ICR.LSC: the link changed.
 const LINK_CHANGED: u32 = 1 << 2;
@@ -32,6 +32,9 @@ impl Nic {
         };
         if self.registers.access(offset) == Access::Clears {
             self.registers.put(offset, 0);
+            if offset == Icr::BASE {
+                self.icr_was_read();
+            }
             if matches!(offset, Gorch::BASE | Gotch::BASE | Torh::BASE | Toth::BASE) {
                 self.registers.put(offset - 4, 0);
             }
@@ -67,7 +70,7 @@ impl Nic {
             Ctrl::BASE => self.write_ctrl(bus, Ctrl::from(value)),
             Eerd::BASE => self.write_eerd(Eerd::from(value)),
             Mdic::BASE => self.write_mdic(bus, Mdic::from(value)),
-            Imc::BASE => self.registers.put(Ims::BASE, self.registers.word(Ims::BASE) & !value),
+            Ics::BASE | Ims::BASE | Imc::BASE => self.written_interrupts(offset, value),
             Rctl::BASE => self.latch(),
             Tctl::BASE | Tarc::BASE => self.resume(bus),
             _ => self.written_tail(bus, offset),
@@ -130,9 +133,11 @@ impl Nic {
             .with_gio_master_enable(self.master.is_on())
     }
 
+    /// Whoever sees that the EEPROM was read knows that the reset is over.
     fn read_eecd(&mut self) -> u32 {
         let eecd = self.registers.get::<Eecd>(());
         let read = self.now >= self.reset_at.saturating_add(AUTO_READ);
+        self.resetting &= !read;
         eecd.with_present(true).with_auto_read_done(read).with_grant(eecd.request()).into()
     }
 

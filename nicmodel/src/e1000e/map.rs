@@ -14,8 +14,16 @@ use crate::nvm::Eerd;
 use crate::registers::{Map, Registers};
 
 registers! {
-    /// Interrupt mask set, of which IMC is the inverse.
+    /// Interrupt cause set: raises the causes written.
+    Stable Ics("ICS", 0x00C8);
+    /// Interrupt mask set, of which IMC is the inverse: allows the causes written.
     Stable Ims("IMS", 0x00D0);
+    /// Causes that a message clears and masks, bits 24:20.
+    Stable Eiac("EIAC", 0x00DC);
+    /// What reading ICR masks, with CTRL_EXT.IAME.
+    Stable Iam("IAM", 0x00E0);
+    /// Vectors of the receive queues, the transmit queues and other causes, four bits each.
+    Stable Ivar("IVAR", 0x00E4);
     /// Packet buffer: KiB for receive in bits 15:0, for transmit in 31:16.
     Stable Pba("PBA", 0x1000) {
         /// KiB of the receive side.
@@ -43,7 +51,12 @@ fn device(map: Map) -> Map {
         .stored::<Mdic>(u32::MAX)
         .stored::<Vet>(0xFFFF)
         .clears::<Icr>()
-        .stored::<Ims>(u32::MAX)
+        // What is written to these two is added to something.
+        .stored::<Ics>(0)
+        .stored::<Ims>(0)
+        .stored::<Eiac>(0x01F0_0000)
+        .stored::<Iam>(u32::MAX)
+        .stored::<Ivar>(u32::MAX)
         .stored::<Imc>(u32::MAX)
         .stored::<Extcnf>(u32::MAX)
         // FCTTV.
@@ -54,11 +67,19 @@ fn device(map: Map) -> Map {
         .stored::<Gcr2>(u32::MAX)
         .stored::<Pba>(u32::MAX)
         .stored::<Psrctl>(u32::MAX)
-        // FCAL, FCAH, FCT; ITR, ICS, EIAC, IAM, IVAR, EITR; TIPG, LEDCTL; SWSM, FWSM.
+        // FCAL, FCAH, FCT; ITR, EITR; TIPG, LEDCTL; SWSM, FWSM.
         .words(0x0028, 3, 4)
-        .words(0x00C4, 2, 4)
-        .words(0x00DC, 9, 4)
+        .words(0x00C4, 1, 4)
+        .words(0x00E8, 5, 4)
         .words(0x0410, 1, 4)
+        // WUC, WUFC, WUS; AIT.
+        .words(0x5800, 3, 8)
+        .words(0x0458, 1, 4)
+        // RDTR, RADV; TIDV, TADV: nothing is delayed.
+        .words(0x2820, 2, 12)
+        .words(0x3820, 2, 12)
+        // SYSTIML to RXUDP: the clock stands still and stamps nothing.
+        .words(0xB600, 15, 4)
         .words(0x0E00, 1, 4)
         .words(0x5B50, 2, 4)
 }

@@ -6,10 +6,11 @@
 //! Stricter than real cards, so that a driver's slip shows: how frames are laid out is
 //! latched when receiving is switched on, and writes during a reset are lost.
 //!
-//! Lacking: legacy and packet-split receive descriptors, checksum and segmentation
-//! offload, interrupts beyond their cause bits.
+//! Lacking: legacy and packet-split receive descriptors, receive checksums, interrupt
+//! throttling.
 
 mod access;
+mod interrupt;
 mod map;
 mod receive;
 #[cfg(test)]
@@ -49,7 +50,7 @@ pub(crate) struct Nic {
     now: u64,
     /// When the last reset was.
     reset_at: u64,
-    /// CTRL.RST has been written and not yet been seen to clear.
+    /// CTRL.RST was written, a moment ago, and has not yet been seen to clear.
     resetting: bool,
     /// The card may start DMA as far as the driver lets it (CTRL).
     master: Switch,
@@ -63,6 +64,8 @@ pub(crate) struct Nic {
     /// A receive queue whose descriptors could not be read, until the next reset.
     stuck: [bool; 2],
     tx: [TxSide; 2],
+    /// The vectors to be signalled, a bit each.
+    messages: u64,
     misuse: Log<Misuse>,
 }
 
@@ -82,6 +85,7 @@ impl Nic {
             held: VecDeque::new(),
             stuck: [false; 2],
             tx: Default::default(),
+            messages: 0,
             misuse: Log::default(),
         };
         nic.software_reset();
@@ -100,6 +104,7 @@ impl Nic {
         self.held.clear();
         self.stuck = [false; 2];
         self.tx = Default::default();
+        self.messages = 0;
         self.reset_at = self.now;
         self.resetting = true;
     }
@@ -109,14 +114,9 @@ impl Nic {
         bus.master && self.master.is_on()
     }
 
-    /// Raises an interrupt cause; nothing listens, but a driver can look.
-    fn raise(&mut self, cause: u32) {
-        let causes = self.registers.get::<Icr>(());
-        self.registers.set::<Icr>((), Icr::new(causes.get() | cause));
-    }
-
     /// Brings everything up to the present.
     fn settle(&mut self, bus: &mut Bus) {
+        self.resetting &= self.now <= self.reset_at.saturating_add(access::AUTO_READ);
         let mut changed = self.master.settle(self.now);
         changed |= self.notice_link();
         if changed {
@@ -173,6 +173,10 @@ impl Chip for Nic {
 
     fn room(&self, bus: &Bus, frame: &[u8]) -> bool {
         self.has_room(bus, frame)
+    }
+
+    fn take_interrupts(&mut self) -> u64 {
+        std::mem::take(&mut self.messages)
     }
 
     fn misuse(&self) -> &[Misuse] {

@@ -200,7 +200,7 @@ impl Nic {
             }
             self.registers.put(Rdh::offset(queue), ring.advance());
         }
-        self.raise(STORED);
+        self.raise_received(queue, STORED);
         true
     }
 

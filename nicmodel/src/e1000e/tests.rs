@@ -239,6 +239,48 @@ fn what_a_driver_must_not_do_is_noticed() {
 }
 
 #[test]
+fn a_queue_signals_its_vector_and_waits_while_it_is_masked() {
+    let rig = Rig::new();
+    rig.set(RCTL, RECEIVING);
+    rig.set(0x2818, 7);
+    // Receive queue 0 on vector 1, transmit queue 0 on 2, others on 0; EIAC for queues.
+    rig.set(0x00E4, 0x8_0A09);
+    rig.set(0x00DC, 0x00F0_0000);
+    rig.get(0x00C0);
+    rig.set(0x00D0, 0x0150_0004);
+    rig.model.take_interrupts();
+    rig.model.receive(&frame([0xff; 6], 64));
+    assert_eq!(rig.model.take_interrupts(), 1 << 1);
+    assert_eq!(rig.get(0x00D0), 0x0140_0004, "masked by EIAC");
+    rig.model.receive(&frame([0xff; 6], 64));
+    assert_eq!(rig.model.take_interrupts(), 0);
+    rig.set(0x00D0, 1 << 20);
+    assert_eq!(rig.model.take_interrupts(), 1 << 1, "it waited");
+    rig.send(0, &frame([0xff; 6], 64), 0x2B10_0000);
+    assert_eq!(rig.model.take_interrupts(), 1 << 2);
+    rig.model.set_link(false);
+    assert_eq!(rig.model.take_interrupts(), 1 << 0);
+    // IAME: reading ICR masks what IAM lists.
+    rig.set(0x0018, 1 << 27);
+    rig.set(0x00E0, 0x0100_0004);
+    assert_eq!(rig.get(0x00C0) & 0x0100_0004, 0x0100_0004);
+    assert_eq!(rig.get(0x00D0) & 0x0100_0004, 0);
+}
+
+#[test]
+fn without_vectors_all_causes_share_the_first() {
+    let rig = Rig::new();
+    rig.get(0x00C0);
+    rig.set(0x00D0, 4);
+    rig.model.take_interrupts();
+    rig.model.set_link(false);
+    assert_eq!(rig.model.take_interrupts(), 1);
+    rig.set(0x00D8, 4);
+    rig.set(0x00C8, 4);
+    assert_eq!(rig.model.take_interrupts(), 0);
+}
+
+#[test]
 fn nothing_that_is_written_or_sent_makes_it_panic() {
     let mut state = 0x1234_5678_9abc_def1_u64;
     let mut next = || {

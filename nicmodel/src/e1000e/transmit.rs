@@ -14,6 +14,7 @@ use crate::chip::Bus;
 use crate::counters::count_sent;
 use crate::ethernet::Header;
 use crate::fault::{DmaFault, Misuse};
+use crate::offload::{self, Context, LONGEST_UNCUT};
 use crate::ring::Ring;
 use crate::wire::{FCS, HEADER, LONGEST, SHORTEST, check_sequence};
 
@@ -35,6 +36,8 @@ pub(super) struct TxSide {
     partial: Vec<u8>,
     /// The first descriptor of the frame.
     first: Option<TxData>,
+    /// What is known of headers.
+    context: Context,
 }
 
 impl Nic {
@@ -71,7 +74,10 @@ impl Nic {
         let buffer = bus.domain.load_u64(at)?;
         let command = TxData::from(bus.domain.load_u64(at.wrapping_add(8))?);
         match (command.extended(), command.dtyp()) {
-            (true, DTYP_CONTEXT) => {}
+            (true, DTYP_CONTEXT) => {
+                let context = Context::of_places(buffer, command.into());
+                self.tx[queue.number() as usize].context = context;
+            }
             (true, DTYP_DATA) | (false, _) => self.take_data(bus, queue, buffer, command)?,
             (true, _) => self.misuse.push(Misuse::Offload(queue.number() as u8)),
         }
@@ -80,7 +86,7 @@ impl Nic {
             let done = command.with_done(true).into();
             // Posted: a fault is the IOMMU's to tell.
             let _posted = bus.domain.store_u64(at.wrapping_add(8), done);
-            self.raise(DONE);
+            self.raise_sent(queue, DONE);
         }
         Ok(())
     }
@@ -93,10 +99,11 @@ impl Nic {
         command: TxData,
     ) -> Result<(), DmaFault> {
         let side = &mut self.tx[queue.number() as usize];
-        side.first.get_or_insert(command);
+        let first = *side.first.get_or_insert(command);
         let start = side.partial.len();
+        let longest = if is_cut(first) { LONGEST_UNCUT } else { LONGEST };
         // What is beyond the longest frame only needs to be known to be there.
-        let room = (LONGEST + 1).saturating_sub(start);
+        let room = (longest + 1).saturating_sub(start);
         side.partial.resize(start + room.min(command.length().into()), 0);
         if let Some(piece) = side.partial.get_mut(start..).filter(|piece| !piece.is_empty()) {
             bus.domain.read(buffer, piece)?;
@@ -109,7 +116,8 @@ impl Nic {
         Ok(())
     }
 
-    /// Sends a whole frame, unless it is none that the card can send.
+    /// Sends a whole frame, in segments if it is to be cut, unless it is none that the
+    /// card can send.
     fn finish(
         &mut self,
         bus: &mut Bus,
@@ -120,13 +128,11 @@ impl Nic {
     ) {
         let number = queue.number() as u8;
         let insert_fcs = first.insert_fcs() || last.insert_fcs();
-        let longest = LONGEST - if insert_fcs { FCS } else { 0 };
+        let longest = if is_cut(first) { LONGEST_UNCUT } else { LONGEST };
+        let longest = longest - if insert_fcs { FCS } else { 0 };
         if !(SHORTEST_TX..=longest).contains(&frame.len()) {
             self.misuse.push(Misuse::FrameLength(number));
             return;
-        }
-        if first.extended() && (first.segment() || first.options() & 3 != 0) {
-            self.misuse.push(Misuse::Offload(number));
         }
         if !insert_fcs {
             let body = frame.split_off(frame.len() - FCS);
@@ -135,6 +141,24 @@ impl Nic {
                 return;
             }
         }
+        let options = if first.extended() { first.options() & 3 } else { 0 };
+        let asked = TxData::new().with_options(options).with_segment(is_cut(first));
+        let frames = offload::apply(frame, asked, &self.tx[queue.number() as usize].context);
+        let Ok(frames) = frames else {
+            self.misuse.push(Misuse::Offload(number));
+            return;
+        };
+        for frame in frames {
+            if frame.len() > LONGEST - FCS {
+                self.misuse.push(Misuse::FrameLength(number));
+                return;
+            }
+            self.finish_one(bus, frame, last);
+        }
+    }
+
+    /// Sends a frame as it is but for its tag and padding.
+    fn finish_one(&mut self, bus: &mut Bus, mut frame: Vec<u8>, last: TxData) {
         let tag_type = self.registers.get::<Vet>(()).get() as u16;
         if last.insert_vlan() && self.registers.get::<Ctrl>(()).vlan_mode() {
             // The tag is in bits 63:48 of the last descriptor.
@@ -150,4 +174,10 @@ impl Nic {
             bus.wire.send(frame);
         }
     }
+}
+
+/// Whether a frame that begins with this descriptor is to be cut: TSE, which is in
+/// another place than in advanced descriptors.
+fn is_cut(first: TxData) -> bool {
+    first.extended() && u64::from(first) >> 26 & 1 == 1
 }
