@@ -12,6 +12,9 @@ pub(crate) enum Card {
     /// Sixteen queues, eight pools.
     #[value(name = "82576")]
     I82576,
+    /// 128 queues, 64 pools, 10 Gbit/s.
+    #[value(name = "82599")]
+    I82599,
 }
 
 /// What a card shows on the PCI bus besides its registers.
@@ -33,6 +36,7 @@ impl Card {
         match self {
             Self::I82574 => Model::i82574(),
             Self::I82576 => Model::i82576(),
+            Self::I82599 => Model::i82599(),
         }
     }
 
@@ -41,6 +45,7 @@ impl Card {
         match self {
             Self::I82574 => gigabit(5),
             Self::I82576 => gigabit(10),
+            Self::I82599 => Layout { registers: 0x2_0000, wide: true, msix_bar: 4, vectors: 64 },
         }
     }
 }
