@@ -24,13 +24,19 @@ struct Tool {
     present: fn(&str) -> bool,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 11] = [
     tool("qemu-system-x86_64", "qemu-system-x86", has_igb),
     tool("tshark", "tshark", installed),
     tool("busybox", "busybox-static", is_static),
     tool("xz", "xz-utils", installed),
     tool("ip", "iproute2", installed),
     tool("setpriv", "util-linux", installed),
+    tool("ethtool", "ethtool", installed),
+    tool("cc", "gcc", installed),
+    tool("pkg-config", "pkg-config", installed),
+    tool("dpdk-testpmd", "dpdk-dev", installed),
+    // It brings the drivers of all cards along.
+    tool("libdpdk", "libdpdk-dev", is_library),
 ];
 
 const fn tool(name: &'static str, package: &'static str, present: fn(&str) -> bool) -> Tool {
@@ -93,6 +99,12 @@ fn has_igb(name: &str) -> bool {
 
 fn is_static(name: &str) -> bool {
     machine::find_program(name).is_some_and(|path| machine::is_static(&path))
+}
+
+/// Whether C programs can be built on the library.
+fn is_library(name: &str) -> bool {
+    let found = Command::new("pkg-config").args(["--exists", name]).status();
+    found.is_ok_and(|status| status.success())
 }
 
 /// Downloads the kernel with all its modules, unpacks it and keeps what guests load.

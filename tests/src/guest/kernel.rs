@@ -18,8 +18,9 @@ impl Kernel {
     pub const LOADED: [&'static str; 4] =
         ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
 
-    /// The kernel's own drivers for the cards, which a guest loads when it is told to.
-    pub const DRIVERS: [&'static str; 2] = ["igb", "e1000e"];
+    /// The kernel's own drivers for the cards, and what else a guest loads when it is told
+    /// to: VLAN interfaces.
+    pub const DRIVERS: [&'static str; 4] = ["igb", "e1000e", "ixgbe", "8021q"];
 
     /// The folder of all kernels, one folder for each version.
     pub fn cache() -> PathBuf {
