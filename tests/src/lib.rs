@@ -17,6 +17,7 @@ pub mod cards;
 pub mod differential;
 pub mod emulator;
 pub mod guest;
+pub mod judges;
 pub mod machine;
 pub mod oracle;
 pub mod program;
