@@ -76,6 +76,8 @@ pub struct Driver {
     pub pool_queues: u16,
     /// Whether its VMDq looks at MAC address and VLAN together, or at the VLAN alone.
     pub pools_by_mac: bool,
+    /// The pool that then has what is for no pool, if the driver does not switch it off.
+    pub default_pool: Option<u16>,
 }
 
 /// What `ethtool -S` calls the counters that the card itself keeps.
@@ -108,6 +110,7 @@ impl Driver {
         pools: 8,
         pool_queues: 1,
         pools_by_mac: false,
+        default_pool: Some(0),
     };
 
     /// 82598, 82599 and their successors: Linux's ixgbe, DPDK's `net_ixgbe`.
@@ -127,5 +130,6 @@ impl Driver {
         pools: 64,
         pool_queues: 2,
         pools_by_mac: true,
+        default_pool: None,
     };
 }

@@ -1,31 +1,43 @@
 //! A guest in which a DPDK program has the card through VFIO, and the far end of the cable.
 //!
-//! The program's drivers come along as DPDK wants them: in the folder that its libraries
-//! look into by themselves, each once, so that none is loaded twice.
+//! The program's drivers come along under the very names by which other libraries ask for
+//! them, and are named to DPDK one by one: a driver that is loaded by two names is loaded
+//! twice, and DPDK gives up.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Device, Port};
+use super::bench::bring;
+use super::{Bench, Device};
 use crate::emulator::Cable;
-use crate::guest::{ADDRESS, Guest, Spec};
+use crate::guest::{ADDRESS, Spec};
 use crate::machine;
 
 /// How long the guest may take for anything, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Of 2 MiB: what the frames of 128 queues need.
+const HUGEPAGES: u32 = 128;
 
 /// Where a program's words go.
 const SAID: &str = "/out/dpdk";
 
 /// A booted guest with its card in the hands of vfio-pci.
 pub struct Dpdk {
-    guest: Guest,
-    port: Option<Box<dyn Port>>,
-    /// The card.
-    pub device: Device,
+    bench: Bench,
+    drivers: Vec<PathBuf>,
+}
+
+impl Deref for Dpdk {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
+    }
 }
 
 impl Dpdk {
@@ -35,24 +47,26 @@ impl Dpdk {
     /// When it does not come up.
     pub fn boot(device: Device) -> Self {
         let mut spec = Spec::new("");
-        let port = (device.plug)(&mut spec, Cable::Wire);
-        let testpmd = machine::find_program("dpdk-testpmd");
-        let testpmd = testpmd.expect("dpdk-testpmd: run `cargo xtask setup`");
-        for name in [device.driver.pmd, "librte_mempool_ring"] {
-            let library = driver(&testpmd, name);
-            spec.programs.push((library.clone(), library));
-        }
-        spec.programs.push((testpmd, "/bin/testpmd".into()));
+        bring(&mut spec, "dpdk-testpmd", "/bin/testpmd");
+        let testpmd = spec.programs[0].0.clone();
+        let names = ["librte_bus_pci", "librte_mempool_ring", device.driver.pmd];
+        let drivers = names.map(|name| driver(&testpmd, name)).to_vec();
+        spec.programs.extend(drivers.iter().map(|path| (path.clone(), path.clone())));
         spec.programs.push((build_pools(), "/bin/pools".into()));
-        // 256 MiB; the last word on the command line is the one that counts.
-        spec.kernel_options += " hugepages=128";
-        let guest = Guest::boot(&spec, Instant::now() + PATIENCE);
-        let guest = guest.unwrap_or_else(|error| panic!("{error}"));
-        let dpdk = Self { guest, port, device };
+        // Threads are cancelled by means of a library that nothing names. This program
+        // names it.
+        let this = std::env::current_exe().expect("a program knows where it is");
+        let libraries = machine::libraries(&this).expect("ldd").into_iter();
+        let cancels = |path: &PathBuf| path.to_string_lossy().contains("/libgcc_s.so.");
+        spec.files.extend(libraries.filter(cancels));
+        let dpdk = Self { bench: Bench::boot(device, spec, Cable::Wire), drivers };
         let card = format!("/sys/bus/pci/devices/{ADDRESS}");
         dpdk.ok(&format!("echo vfio-pci >{card}/driver_override"));
         dpdk.ok(&format!("echo {ADDRESS} >/sys/bus/pci/drivers_probe"));
-        dpdk.ok("mkdir -p /dev/hugepages; mount -t hugetlbfs none /dev/hugepages");
+        dpdk.ok(&format!("echo {HUGEPAGES} >/proc/sys/vm/nr_hugepages"));
+        // DPDK takes no drivers from where anybody may write.
+        dpdk.ok("chmod 755 /");
+        dpdk.ok("mkdir -p /var/run /dev/hugepages; mount -t hugetlbfs none /dev/hugepages");
         dpdk
     }
 
@@ -62,7 +76,10 @@ impl Dpdk {
     /// # Panics
     /// When it does not.
     pub fn start(&self, program: &str, arguments: &str, ready: &str) -> Session<'_> {
-        let eal = format!("-l 0,1 -m 192 --iova-mode=va --no-telemetry -a {ADDRESS}");
+        let mut eal = format!("-l 0,1 -m 192 --iova-mode=va --no-telemetry -a {ADDRESS}");
+        for driver in &self.drivers {
+            eal += &format!(" -d {}", driver.display());
+        }
         self.ok("rm -f /tmp/in; mkfifo /tmp/in");
         self.ok(&format!("{program} {eal} -- {arguments} </tmp/in >{SAID} 2>&1 & pid=$!"));
         self.ok("exec 4>/tmp/in");
@@ -90,39 +107,6 @@ impl Dpdk {
         }
     }
 
-    /// Sends one frame to the card.
-    ///
-    /// # Panics
-    /// When the card is gone or takes none.
-    pub fn send(&self, frame: &[u8]) {
-        let deadline = Instant::now() + PATIENCE;
-        let sent = match &self.port {
-            Some(port) => port.send(frame, deadline),
-            None => self.guest.emulator().send(frame, deadline).map_err(|e| e.to_string()),
-        };
-        sent.unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    /// The next frame that the card sent.
-    ///
-    /// # Panics
-    /// When the card is gone.
-    pub fn receive(&self, timeout: Duration) -> Option<Vec<u8>> {
-        let received = match &self.port {
-            Some(port) => port.receive(timeout),
-            None => self.guest.emulator().receive(timeout).map_err(|e| e.to_string()),
-        };
-        received.unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// Runs a line of shell that must succeed.
-    ///
-    /// # Panics
-    /// When it does not.
-    pub fn ok(&self, line: &str) -> String {
-        self.guest.succeed(line, PATIENCE).unwrap_or_else(|error| panic!("in the guest, {error}"))
-    }
-
     /// What the IOMMU refused since the guest came up.
     ///
     /// # Panics
@@ -133,9 +117,7 @@ impl Dpdk {
 
     /// What a reader wants to see of a case that failed.
     pub fn last_words(&self) -> String {
-        let asked = self.guest.run(&format!("cat {SAID}; dmesg | tail"), Duration::from_secs(10));
-        let asked = asked.map_or_else(|error| error.to_string(), |output| output.text);
-        format!("--- the guest\n{asked}\n--- its console\n{}", self.guest.console())
+        self.words(&format!("cat {SAID}"))
     }
 }
 
@@ -172,19 +154,27 @@ impl Session<'_> {
             if said.contains(words) {
                 return;
             }
-            let alive = self.dpdk.guest.run("kill -0 $pid", PATIENCE);
-            let alive = alive.is_ok_and(|output| output.status == 0);
+            let alive = self.dpdk.run("kill -0 $pid").status == 0;
             assert!(alive && Instant::now() < deadline, "no `{words}`: {said}");
             thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// Ends it as a user does, and returns all that it said.
+    /// Ends it by a signal, and returns all that it said.
+    ///
+    /// # Panics
+    /// When it ends with an error.
+    pub fn interrupt(self) -> String {
+        self.dpdk.ok("kill -INT $pid");
+        self.end()
+    }
+
+    /// Waits until it ends by itself, and returns all that it said.
     ///
     /// # Panics
     /// When it ends with an error.
     pub fn end(self) -> String {
-        let ended = self.dpdk.ok("kill -INT $pid; wait $pid; echo status $?");
+        let ended = self.dpdk.ok("wait $pid; echo status $?");
         let said = self.said();
         assert!(ended.contains("status 0"), "it ended with {ended}: {said}");
         said
@@ -193,9 +183,8 @@ impl Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        let line = "kill -9 $pid 2>/dev/null; wait $pid; exec 4>&-";
-        // Nobody left to tell, if the guest is gone.
-        let _ = self.dpdk.guest.run(line, PATIENCE);
+        // Nobody is left to tell, if the guest is gone: the words are for a report.
+        self.dpdk.words("kill -9 $pid 2>/dev/null; wait $pid; exec 4>&-");
     }
 }
 

@@ -4,12 +4,12 @@
 //! tables and features are as the driver sets them.
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::ops::Deref;
 
-use super::{Device, Network, Port};
-use crate::guest::{ADDRESS, Guest, Output, Spec};
-use crate::machine;
+use super::bench::bring;
+use super::{Bench, Device, Network};
+use crate::emulator::Cable;
+use crate::guest::{ADDRESS, Spec};
 
 /// The guest's address.
 pub const GUEST: &str = "10.0.0.1";
@@ -17,44 +17,61 @@ pub const GUEST: &str = "10.0.0.1";
 /// The address of this machine's end.
 pub const HOST: &str = "10.0.0.2";
 
-/// How long the guest may take for anything, on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A booted guest, and its peer.
+/// A booted guest, and its peer if it has one.
 pub struct Linux {
     // First to go, then what it stands on.
-    guest: Guest,
-    /// Keeps a served card alive.
-    _port: Option<Box<dyn Port>>,
-    /// The card.
-    pub device: Device,
-    /// The peer.
-    pub network: Network,
+    bench: Bench,
+    network: Option<Network>,
+}
+
+impl Deref for Linux {
+    type Target = Bench;
+
+    fn deref(&self) -> &Bench {
+        &self.bench
+    }
 }
 
 impl Linux {
-    /// Boots a guest with `device` in it. `peer` is the program that both ends talk by.
+    /// Boots a guest with `device` in it, its cable leading to a network of this machine.
+    /// `peer` is the program that both ends talk by.
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn boot(device: Device, peer: &str) -> Self {
+    pub fn in_network(device: Device, peer: &str) -> Self {
         let network = Network::new(&format!("{HOST}/24"));
+        let cable = network.cable();
+        Self::boot(device, peer, cable, Some(network))
+    }
+
+    /// The same with the cable leading to the test itself.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn on_wire(device: Device, peer: &str) -> Self {
+        Self::boot(device, peer, Cable::Wire, None)
+    }
+
+    fn boot(device: Device, peer: &str, cable: Cable, network: Option<Network>) -> Self {
         let mut spec = Spec::new("");
-        let port = (device.plug)(&mut spec, network.cable());
-        for name in ["ethtool", "ip"] {
-            let program = machine::find_program(name);
-            let program = program.unwrap_or_else(|| panic!("{name}: run `cargo xtask setup`"));
-            spec.programs.push((program, format!("/bin/host-{name}").into()));
-        }
+        bring(&mut spec, "ethtool", "/bin/host-ethtool");
+        bring(&mut spec, "ip", "/bin/host-ip");
         spec.programs.push((peer.into(), "/bin/peer".into()));
+        // What nobody asked for is not said.
         spec.kernel_options += " ipv6.disable=1";
         // More than one, so that drivers use more than one queue.
         spec.cores = 4;
-        let guest = Guest::boot(&spec, Instant::now() + PATIENCE);
-        let guest = guest.unwrap_or_else(|error| panic!("{error}"));
-        let linux = Self { guest, _port: port, device, network };
+        let linux = Self { bench: Bench::boot(device, spec, cable), network };
         linux.ok("ip link set lo up; load 8021q; dmesg -c >/dev/null");
         linux
+    }
+
+    /// The peer's network.
+    ///
+    /// # Panics
+    /// When the cable leads to the test itself.
+    pub fn network(&self) -> &Network {
+        self.network.as_ref().expect("a guest whose cable leads to a network")
     }
 
     /// The driver loaded anew, the interface up under the name `$dev`.
@@ -63,6 +80,9 @@ impl Linux {
     /// When the driver does not take the card or its link does not come up.
     pub fn prepare(&self) {
         self.ok("killall -9 peer ping 2>/dev/null; true");
+        if let Some(network) = &self.network {
+            network.reset();
+        }
         self.unload();
         self.load();
     }
@@ -96,34 +116,6 @@ impl Linux {
     pub fn up(&self) {
         self.ok("ip link set $dev up");
         self.until("grep -q 1 /sys/class/net/$dev/carrier");
-    }
-
-    /// Runs a line of shell that must succeed.
-    ///
-    /// # Panics
-    /// When it does not.
-    pub fn ok(&self, line: &str) -> String {
-        self.guest.succeed(line, PATIENCE).unwrap_or_else(|error| panic!("in the guest, {error}"))
-    }
-
-    /// Runs a line of shell.
-    ///
-    /// # Panics
-    /// When the guest does not answer.
-    pub fn run(&self, line: &str) -> Output {
-        self.guest.run(line, PATIENCE).unwrap_or_else(|error| panic!("in the guest, {error}"))
-    }
-
-    /// Waits until a line succeeds.
-    ///
-    /// # Panics
-    /// When it never does.
-    pub fn until(&self, line: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.run(line).status != 0 {
-            assert!(Instant::now() < deadline, "`{line}` never succeeds");
-            thread::sleep(Duration::from_millis(50));
-        }
     }
 
     /// Starts a line in the guest; [`Linux::wait`] gives what it says.
@@ -183,11 +175,6 @@ impl Linux {
 
     /// What a reader wants to see of a case that failed.
     pub fn last_words(&self) -> String {
-        let asked = self.guest.run(
-            "cat /out/job; dmesg | tail -40; host-ethtool -S $dev | grep -v ': 0$'",
-            Duration::from_secs(10),
-        );
-        let asked = asked.map_or_else(|error| error.to_string(), |output| output.text);
-        format!("--- the guest\n{asked}\n--- its console\n{}", self.guest.console())
+        self.words("cat /out/job; host-ethtool -S $dev | grep -v ': 0$'")
     }
 }

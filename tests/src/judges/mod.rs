@@ -7,11 +7,13 @@
 //!
 //! Not here: the cases (`tests/judges`).
 
+mod bench;
 mod device;
 mod dpdk;
 mod linux;
 mod network;
 
+pub use bench::Bench;
 pub use device::{Counters, Device, Driver, Plug, Port};
 pub use dpdk::{Dpdk, Session};
 pub use linux::{GUEST, HOST, Linux};

@@ -53,6 +53,14 @@ impl Network {
         network
     }
 
+    /// As it was made: nobody's address known, an ordinary MTU.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn reset(&self) {
+        self.run(&format!("ip neigh flush dev {TAP} nud all; ip link set {TAP} mtu 1500"));
+    }
+
     /// The cable, as QEMU is told of it.
     pub fn cable(&self) -> Cable {
         Cable::Tap { namespace: self.name.clone(), interface: TAP.into() }

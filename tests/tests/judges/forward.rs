@@ -1,12 +1,12 @@
 //! testpmd sends back what comes, over four queues, and loses nothing.
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
 use lockgate_tests::judges::Dpdk;
 
 use super::Case;
+use super::ethernet::datagram;
 
 pub(crate) const CASES: &[Case<Dpdk>] =
     &[("testpmd sends back 20,000 frames over four queues", forward)];
@@ -17,34 +17,6 @@ const QUEUES: usize = 4;
 
 /// Less than a ring holds: the card has no reason to drop.
 const WINDOW: usize = 128;
-
-const SENDER: [u8; 6] = [2, 0, 0, 0, 0, 9];
-
-/// A UDP datagram of flow `flow`, in a frame of `length` bytes behind its tag if any.
-pub(crate) fn datagram(to: [u8; 6], vlan: Option<u16>, flow: u16, length: u16) -> Vec<u8> {
-    let mut frame = [to, SENDER].concat();
-    if let Some(vlan) = vlan {
-        frame.extend([0x81, 0]);
-        frame.extend(vlan.to_be_bytes());
-    }
-    frame.extend([8, 0]);
-    let mut header = vec![0x45, 0];
-    header.extend((length - 14).to_be_bytes());
-    header.extend([0, 0, 0, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2]);
-    let words = header.chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
-    let sum = words.sum::<u32>();
-    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
-    frame.extend(header);
-    frame.extend((1024 + flow).to_be_bytes());
-    frame.extend([0x13, 0x88]);
-    frame.extend((length - 34).to_be_bytes());
-    // No checksum.
-    frame.extend([0, 0]);
-    let end = usize::from(length) + if vlan.is_some() { 4 } else { 0 };
-    frame.resize(end, 0);
-    frame
-}
 
 /// Frame `number`, which says so.
 fn numbered(to: [u8; 6], number: u32) -> Vec<u8> {
@@ -62,7 +34,6 @@ fn forward(dpdk: &Dpdk) {
     let arguments = format!("-i --rss-udp --forward-mode=macswap {queues} --total-num-mbufs=16384");
     let session = dpdk.start("testpmd", &arguments, "testpmd> ");
     session.say("start");
-    session.wait_for("macswap packet forwarding");
     let frames: Vec<_> = (0..COUNT).map(|number| numbered(dpdk.device.mac, number)).collect();
     let mut seen = vec![false; frames.len()];
     dpdk.exchange(&frames, WINDOW, |frame| {
@@ -75,14 +46,11 @@ fn forward(dpdk: &Dpdk) {
         assert!(!again, "frame {number} came twice");
     });
     assert_eq!(dpdk.receive(Duration::from_millis(200)), None, "nothing more than was sent");
-    session.say("stop");
-    session.wait_for("Accumulated forward statistics for all ports");
-    session.say("show port xstats 0");
-    session.wait_for("tx_q3_packets");
-    thread::sleep(Duration::from_millis(200));
-    statistics(&session.said());
-    session.say("quit");
-    session.end();
+    // Some of what it says comes out only when it ends.
+    for line in ["stop", "show port xstats 0", "quit"] {
+        session.say(line);
+    }
+    statistics(&session.end());
 }
 
 /// All frames are counted, by the queues together and by the card, and none is in error.

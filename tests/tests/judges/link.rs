@@ -43,18 +43,17 @@ pub(crate) fn pings(linux: &Linux, count: u32, size: u32) {
     let all = format!("{count} packets transmitted, {count} packets received");
     let said = linux.ok(&line(HOST));
     assert!(said.contains(&all), "from the guest: {said}");
-    let said = linux.network.run(&line(GUEST));
+    let said = linux.network().run(&line(GUEST));
     assert!(said.contains(&all), "to the guest: {said}");
 }
 
 fn jumbo(linux: &Linux) {
     linux.ok("ip link set $dev mtu 9000");
-    linux.network.run("ip link set wire mtu 9000");
+    linux.network().run("ip link set wire mtu 9000");
     linux.up();
     for size in [1472, 1473, 4000, 8972] {
         pings(linux, 20, size);
     }
-    linux.network.run("ip link set wire mtu 1500");
 }
 
 fn again(linux: &Linux) {

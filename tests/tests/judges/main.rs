@@ -4,6 +4,7 @@
 //! that fails says what, and shows what the guest said.
 
 mod counters;
+mod ethernet;
 mod forward;
 mod frames;
 mod link;
@@ -29,12 +30,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The cases of one guest share it, and machines here have two cores.
     arguments.test_threads = Some(1);
-    let linux =
-        [link::CASES, transfer::CASES, counters::CASES, queues::CASES, vlan::CASES, frames::CASES];
+    let linux = [link::CASES, transfer::CASES, counters::CASES, queues::CASES, frames::CASES];
     let dpdk = [forward::CASES, pools::CASES];
     let mut trials = Vec::new();
     for device in DEVICES {
-        trials.extend(judge(&device, "Linux", &linux.concat(), boot_linux, on_linux));
+        trials.extend(judge(&device, "Linux", &linux.concat(), in_network, on_linux));
+        trials.extend(judge(&device, "Linux", vlan::CASES, on_wire, on_linux));
         trials.extend(judge(&device, "DPDK", &dpdk.concat(), Dpdk::boot, on_dpdk));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -59,8 +60,15 @@ fn judge<G: Send + Sync + 'static>(
     cases.iter().map(trial).collect()
 }
 
-fn boot_linux(device: Device) -> Linux {
-    Linux::boot(device, env!("CARGO_BIN_EXE_peer"))
+/// The program that both ends talk by.
+const PEER: &str = env!("CARGO_BIN_EXE_peer");
+
+fn in_network(device: Device) -> Linux {
+    Linux::in_network(device, PEER)
+}
+
+fn on_wire(device: Device) -> Linux {
+    Linux::on_wire(device, PEER)
 }
 
 /// A case under Linux: the driver is loaded anew, and the kernel has nothing to complain of.

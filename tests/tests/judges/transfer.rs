@@ -3,7 +3,7 @@
 
 use lockgate_tests::judges::{GUEST, HOST, Linux};
 
-use super::Case;
+use super::{Case, PEER};
 
 pub(crate) const CASES: &[Case<Linux>] = &[
     ("features are on as the driver has them", features),
@@ -35,19 +35,19 @@ fn features(linux: &Linux) {
 
 fn to_guest(linux: &Linux, bytes: u64) {
     linux.start(&format!("peer receive {PORT} {bytes}"));
-    let sent = linux.network.run(&peer(&format!("send {GUEST}:{PORT} {bytes}")));
+    let sent = linux.network().run(&peer(&format!("send {GUEST}:{PORT} {bytes}")));
     println!("to the guest: {sent}; {}", linux.wait());
 }
 
 fn from_guest(linux: &Linux, bytes: u64) {
-    let receiver = linux.network.start(&peer(&format!("receive {PORT} {bytes}")));
+    let receiver = linux.network().start(&peer(&format!("receive {PORT} {bytes}")));
     let sent = linux.ok(&format!("peer send {HOST}:{PORT} {bytes}"));
     println!("from the guest: {sent}; {}", receiver.wait());
 }
 
 /// The same program on this machine.
 pub(crate) fn peer(arguments: &str) -> String {
-    format!("{} {arguments}", env!("CARGO_BIN_EXE_peer"))
+    format!("{} {arguments}", PEER)
 }
 
 fn without_help(linux: &Linux) {
@@ -57,9 +57,9 @@ fn without_help(linux: &Linux) {
 }
 
 fn both_ways(linux: &Linux) {
-    let receiver = linux.network.start(&peer(&format!("receive {PORT} {SHORT}")));
+    let receiver = linux.network().start(&peer(&format!("receive {PORT} {SHORT}")));
     linux.start(&format!("peer receive {PORT} {SHORT}"));
-    let sender = linux.network.start(&peer(&format!("send {GUEST}:{PORT} {SHORT}")));
+    let sender = linux.network().start(&peer(&format!("send {GUEST}:{PORT} {SHORT}")));
     linux.ok(&format!("peer send {HOST}:{PORT} {SHORT}"));
     linux.wait();
     sender.wait();
