@@ -55,22 +55,32 @@ fn forward(dpdk: &Dpdk) {
 
 /// All frames are counted, by the queues together and by the card, and none is in error.
 fn statistics(said: &str) {
+    for way in ["RX-packets:", "TX-packets:"] {
+        let queues: Vec<u64> = (0..QUEUES).map(|queue| of_queue(said, queue, way)).collect();
+        println!("testpmd, {way} {queues:?}");
+        assert!(queues.iter().all(|count| *count > 0), "every queue has some: {queues:?}");
+        assert_eq!(queues.iter().sum::<u64>(), u64::from(COUNT), "{way} {queues:?}");
+    }
     let count = |line: &str| {
         let (name, value) = line.trim().split_once(": ")?;
         Some((name.to_owned(), value.trim().parse::<u64>().ok()?))
     };
     let counts: BTreeMap<String, u64> = said.lines().filter_map(count).collect();
-    for way in ["rx", "tx"] {
-        let of = |queue| counts.get(&format!("{way}_q{queue}_packets")).copied().unwrap_or(0);
-        let queues: Vec<u64> = (0..QUEUES).map(of).collect();
-        println!("testpmd, {way}: {queues:?}");
-        assert!(queues.iter().all(|count| *count > 0), "every queue has some: {queues:?}");
-        assert_eq!(queues.iter().sum::<u64>(), u64::from(COUNT), "{way}: {queues:?}");
-        let good = format!("{way}_good_packets");
-        assert_eq!(counts.get(&good), Some(&u64::from(COUNT)), "{good}: {said}");
+    for name in ["rx_good_packets", "tx_good_packets"] {
+        assert_eq!(counts.get(name), Some(&u64::from(COUNT)), "{name}: {said}");
     }
-    let bad =
-        |name: &str| ["error", "missed", "dropped", "nombuf"].iter().any(|w| name.contains(w));
-    let found: Vec<_> = counts.iter().filter(|(name, n)| bad(name) && **n > 0).collect();
+    const BAD: [&str; 5] = ["error", "missed", "dropped", "nombuf", "no_buffer"];
+    let bad = |name: &str| BAD.iter().any(|word| name.contains(word));
+    let found: Vec<_> = counts.iter().filter(|(name, count)| bad(name) && **count > 0).collect();
     assert!(found.is_empty(), "errors and losses: {found:?}");
+}
+
+/// What testpmd says of a queue when it stops: a heading, and the counts in the next line.
+fn of_queue(said: &str, queue: usize, name: &str) -> u64 {
+    let heading = format!("Forward Stats for RX Port= 0/Queue={queue:2}");
+    let mut lines = said.lines().skip_while(|line| !line.contains(&heading)).skip(1);
+    let words = lines.next().unwrap_or_default().split_whitespace();
+    let count = words.skip_while(|word| *word != name).nth(1);
+    // A queue that had nothing is left out.
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
