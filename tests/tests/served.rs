@@ -46,6 +46,11 @@ fn linux_takes_a_served_82574_for_a_card_and_puts_it_down_again() {
     linux_takes_it("82574", "e1000e");
 }
 
+#[test]
+fn linux_takes_a_served_82599_for_a_card_and_puts_it_down_again() {
+    linux_takes_it("82599", "ixgbe");
+}
+
 /// Loads the kernel's own driver twice, and sends and receives with it.
 fn linux_takes_it(card: &str, driver: &str) {
     let mut spec = Spec::new("");

@@ -154,7 +154,7 @@ fn pools(map: Map) -> Map {
 
 /// Registers whose value is all there is, block by block.
 fn plain_only(map: Map) -> Map {
-    const BLOCKS: [(u32, u32); 62] = [
+    const BLOCKS: [(u32, u32); 64] = [
         (0x0048, 2),      // FRTIMER, TCPTIMER
         (0x01C0, 2),      // PFVFLRE
         (0x0200, 1),      // LEDCTL
@@ -199,7 +199,9 @@ fn plain_only(map: Map) -> Map {
         (0x82E0, 4),      // TXLLQ
         (0x8790, 2),      // VMECM
         (0x8800, 6),      // SECTX
+        (0x8900, 6),      // IPsec, transmit
         (0x8C00, 28),     // time stamps
+        (0x8E00, 13),     // IPsec, receive
         (0x9000, 128),    // FHFT
         (0xC800, 1),      // RTTUP2TC
         (0xCD00, 1),      // RTTPCS
