@@ -68,7 +68,10 @@ pub(crate) fn serve(arguments: &Serve) -> Result<(), Failure> {
     let path = &arguments.socket;
     let wire = Arc::new(Wire::open(arguments.wire.as_ref()).map_err(Failure::Usage)?);
     let listener = UnixListener::bind(path).map_err(|error| {
-        Failure::Usage(format!("{}: {error}; remove what is there", path.display()))
+        Failure::Usage(format!(
+            "{}: {error}; name a new file in a folder that is there",
+            path.display()
+        ))
     })?;
     let accepted = listener.accept();
     // Nobody else can join.

@@ -28,6 +28,10 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 /// How long a full card or a full socket may hold up a frame of a socket pair.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a card has had room before a replay begins: drivers switch reception on
+/// before the queues that are to receive.
+const SETTLED: Duration = Duration::from_millis(500);
+
 /// How often a frame that waits for room is tried.
 const RETRY: Duration = Duration::from_micros(200);
 
@@ -98,7 +102,10 @@ impl Wire {
             })?),
             Some(Place::Dgram(local, remote)) => {
                 let socket = open_dgram(local).map_err(|error| {
-                    format!("{}: {error}; remove what is there", local.display())
+                    format!(
+                        "{}: {error}; name a new file in a folder that is there",
+                        local.display()
+                    )
                 })?;
                 Port::Dgram { socket, local: local.clone(), remote: remote.clone() }
             }
@@ -123,11 +130,11 @@ impl Wire {
     /// Sends a frame; says whether it left.
     fn send(&self, frame: &[u8]) -> bool {
         match &self.port {
-            Port::Nothing => false,
+            // A partner that is silent, and looks at nothing.
+            Port::Nothing | Port::Pcap { output: None, .. } => true,
             Port::Tap(device) => device.send(frame).is_ok(),
             Port::Dgram { socket, remote, .. } => socket.send_to(frame, remote).is_ok(),
             Port::Pcap { output: Some(recording), .. } => recording.write(frame),
-            Port::Pcap { output: None, .. } => false,
         }
     }
 
@@ -138,6 +145,9 @@ impl Wire {
             _ => &[],
         }
         .iter();
+        if let Some(first) = replay.as_slice().first() {
+            self.await_driver(model, interrupts, first, stop);
+        }
         let mut buffer = vec![0; LONGEST];
         while !stop.load(Relaxed) {
             self.wait();
@@ -149,11 +159,30 @@ impl Wire {
                 let Some(frame) = frame else {
                     break;
                 };
-                self.deliver(model, frame, stop);
+                self.deliver(model, interrupts, frame, stop);
                 self.settle(model, interrupts);
             }
             model.flush();
             self.settle(model, interrupts);
+        }
+    }
+
+    /// Waits until the card has had room for a frame for a while.
+    fn await_driver(
+        &self,
+        model: &Model,
+        interrupts: &Interrupts,
+        first: &[u8],
+        stop: &AtomicBool,
+    ) {
+        let mut since = Instant::now();
+        while since.elapsed() < SETTLED && !stop.load(Relaxed) {
+            self.wait();
+            model.flush();
+            self.settle(model, interrupts);
+            if !model.room(first) {
+                since = Instant::now();
+            }
         }
     }
 
@@ -168,6 +197,11 @@ impl Wire {
             descriptor.iter().map(|one| PollFd::new(one, PollFlags::IN)).collect();
         // Interrupted or not, the card is looked at next.
         let _ = poll(&mut descriptors, Some(&TICK));
+        // A TAP that was removed is ready for ever, and has nothing.
+        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        if descriptors.iter().any(|one| one.revents().intersects(gone)) {
+            thread::sleep(RETRY);
+        }
     }
 
     /// The next frame that has come, if any has.
@@ -181,7 +215,7 @@ impl Wire {
     }
 
     /// Gives a frame to the card, once it has room or cannot wait any more.
-    fn deliver(&self, model: &Model, frame: &[u8], stop: &AtomicBool) {
+    fn deliver(&self, model: &Model, interrupts: &Interrupts, frame: &[u8], stop: &AtomicBool) {
         let patience = match &self.port {
             Port::Nothing | Port::Tap(_) => Some(Duration::ZERO),
             Port::Dgram { .. } => Some(PATIENCE),
@@ -193,6 +227,7 @@ impl Wire {
             && !stop.load(Relaxed)
         {
             model.flush();
+            self.settle(model, interrupts);
             thread::sleep(RETRY);
         }
         self.arrived.fetch_add(1, Relaxed);
