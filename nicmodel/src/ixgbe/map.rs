@@ -154,7 +154,7 @@ fn pools(map: Map) -> Map {
 
 /// Registers whose value is all there is, block by block.
 fn plain_only(map: Map) -> Map {
-    const BLOCKS: [(u32, u32); 64] = [
+    const BLOCKS: [(u32, u32); 66] = [
         (0x0048, 2),      // FRTIMER, TCPTIMER
         (0x01C0, 2),      // PFVFLRE
         (0x0200, 1),      // LEDCTL
@@ -186,6 +186,7 @@ fn plain_only(map: Map) -> Map {
         (0x5078, 1),      // EXVET
         (0x5100, 2),      // FCRXCTRL
         (0x5108, 4),      // FCoE
+        (0x5120, 1),      // RXMTRL
         (0x5128, 8),      // ETQF
         (0x5158, 1),      // RTEOFF
         (0x5188, 1),      // TSYNCRXCTL
@@ -214,6 +215,7 @@ fn plain_only(map: Map) -> Map {
         (0xED00, 12),     // FCoE redirection
         (0xF600, 20),     // mirror rules
         (0x1_0110, 1),    // EEMNGCTL
+        (0x1_5F0C, 1),    // FWSTS
         (0x1_0148, 3),    // FWSM, FACTPS
         (0x1_0160, 1),    // SW_FW_SYNC
         (0x1_1000, 20),   // PCIe
