@@ -21,7 +21,7 @@ pub(crate) fn lint() -> Result<(), Error> {
 }
 
 /// The test binaries that record what works where.
-const RECORDING: [&str; 3] = ["conformance", "differential", "guest_suite"];
+const RECORDING: [&str; 4] = ["conformance", "differential", "guest_suite", "judges"];
 
 /// Sets up the machine, builds everything and runs all tests; `arguments` go to
 /// `cargo test`. Without any, all tests ran, and what they recorded must be what

@@ -162,6 +162,9 @@ fn read(stream: &mut TcpStream, chunk: &mut [u8]) -> Result<usize> {
 }
 
 /// The senders of datagrams: each of so many ports at each of so many addresses.
+///
+/// They lie scattered over 65,536 addresses and 50,000 ports. A hash that is linear, as
+/// Toeplitz is, may know only few values for numbers that differ in their last bits.
 struct Sources {
     first: SocketAddrV4,
     addresses: u16,
@@ -172,9 +175,11 @@ struct Sources {
 fn tell(sources: Sources, to: SocketAddr, each: u32, size: usize) -> Result<String> {
     let mut sockets = Vec::new();
     for number in 0..sources.addresses {
-        let address = Ipv4Addr::from_bits(sources.first.ip().to_bits() + u32::from(number));
-        for port in 0..sources.ports {
-            sockets.push(UdpSocket::bind((address, sources.first.port() + port))?);
+        let offset = u32::from(number.wrapping_mul(40_503));
+        let address = Ipv4Addr::from_bits(sources.first.ip().to_bits() + offset);
+        for number in 0..sources.ports {
+            let offset = (u32::from(number) * 40_503 % 50_000) as u16;
+            sockets.push(UdpSocket::bind((address, sources.first.port() + offset))?);
         }
     }
     let mut payload = vec![0; size];

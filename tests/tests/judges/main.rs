@@ -19,9 +19,13 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Trial};
 use lockgate_tests::judges::{Device, Dpdk, Linux};
+use lockgate_tests::validation::case;
 
 /// The cards. Another one is another line.
 const DEVICES: [Device; 1] = [Device::QEMU_IGB];
+
+/// The heading of the table.
+const SUITE: &str = "judges";
 
 /// A case in a guest of kind `G`: its name, and the test.
 type Case<G> = (&'static str, fn(&G));
@@ -52,8 +56,11 @@ fn judge<G: Send + Sync + 'static>(
     let guest = Arc::new(OnceLock::new());
     let trial = |&(name, test): &Case<G>| {
         let (guest, device) = (Arc::clone(&guest), device.clone());
-        Trial::test(format!("{name} ({judge}, {})", device.name), move || {
-            run(guest.get_or_init(|| boot(device)), test);
+        let feature = format!("{judge}: {name}");
+        Trial::test(format!("{feature} on {}", device.name), move || {
+            case(SUITE, &feature, device.name, || {
+                run(guest.get_or_init(|| boot(device.clone())), test);
+            });
             Ok(())
         })
     };

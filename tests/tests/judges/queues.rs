@@ -64,12 +64,12 @@ fn indirection(linux: &Linux) -> Vec<usize> {
 /// Sends datagrams of so many addresses and ports; what each queue had of them.
 fn spread(linux: &Linux, addresses: u64, ports: u64) -> Vec<u64> {
     // Every address of this network is this machine's, and the guest has no other way.
-    linux.network().run("ip route replace local 10.9.0.0/24 dev lo");
+    linux.network().run("ip route replace local 10.9.0.0/16 dev lo");
     let count = addresses * ports * EACH;
     linux.start(&format!("peer hear 7000 {count} 60"));
     heard_by(linux);
     let before = linux.queues();
-    let sources = format!("tell 10.9.0.1:6000 {addresses} {ports}");
+    let sources = format!("tell 10.9.0.0:6000 {addresses} {ports}");
     linux.network().run(&peer(&format!("{sources} {GUEST}:7000 {EACH} 100")));
     linux.wait();
     let after = linux.queues();
