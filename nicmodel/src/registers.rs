@@ -60,6 +60,12 @@ impl Map {
         self
     }
 
+    /// Adds a word that a driver can only read.
+    pub(crate) fn read_only(mut self, offset: u32) -> Self {
+        self.put(offset, Access::Stored { mask: 0 });
+        self
+    }
+
     /// Adds counters wherever `first` to `last` has no register yet.
     pub(crate) fn absent_to_cleared(mut self, first: u32, last: u32) -> Self {
         for offset in (first..=last).step_by(4) {

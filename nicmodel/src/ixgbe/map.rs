@@ -12,6 +12,9 @@ use super::undriven::*;
 use crate::counters::mapped;
 use crate::registers::{Map, Registers};
 
+/// FWSM, which only firmware writes.
+const FWSM: u32 = 0x1_0148;
+
 /// The map, made once for all cards.
 pub(super) fn map() -> Arc<Map> {
     static MAP: LazyLock<Arc<Map>> = LazyLock::new(|| {
@@ -44,6 +47,7 @@ fn device(map: Map) -> Map {
         .stored::<GcrExt>(u32::MAX)
         .stored::<Gpie>(u32::MAX)
         .words(plain::EERD, 1, 4)
+        .read_only(FWSM)
 }
 
 fn interrupts(map: Map) -> Map {
@@ -216,7 +220,7 @@ fn plain_only(map: Map) -> Map {
         (0xF600, 20),     // mirror rules
         (0x1_0110, 1),    // EEMNGCTL
         (0x1_5F0C, 1),    // FWSTS
-        (0x1_0148, 3),    // FWSM, FACTPS
+        (0x1_0150, 1),    // FACTPS
         (0x1_0160, 1),    // SW_FW_SYNC
         (0x1_1000, 20),   // PCIe
         (0x1_1064, 12),   // PCIe, DCA, access to configuration space
@@ -273,6 +277,8 @@ pub(super) fn initialize(registers: &mut Registers, mac: [u8; 6]) {
     registers.put(Rdrxctl::BASE, 0x8);
     registers.set((), Secrxstat::new().with_ready(true));
     registers.put(Rttdcs::BASE, 0);
+    // Firmware is valid and manages nothing.
+    registers.put(FWSM, 1 << 15);
     // EEC: the size of the EEPROM, 8192 words.
     registers.put(Eec::BASE, 7 << 11);
     registers.put_wide::<Pfvfre>((), u64::MAX);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::emulator::Cable;
 use crate::guest::Spec;
+use crate::served::Served;
 
 /// The far end of a cable that does not lead through QEMU.
 pub trait Port: Send + Sync {
@@ -53,6 +54,40 @@ impl Device {
         },
         driver: Driver::IGB,
     };
+
+    /// The model of an 82576.
+    pub const MODEL_82576: Self = Self {
+        name: "model 82576",
+        id: "8086:10c9",
+        mac: [2, 0x4c, 0x47, 0xff, 0x82, 0x76],
+        plug: |spec, cable| serve("82576", spec, &cable),
+        driver: Driver::IGB,
+    };
+
+    /// The model of an 82599.
+    pub const MODEL_82599: Self = Self {
+        name: "model 82599",
+        id: "8086:10fb",
+        mac: [2, 0x4c, 0x47, 0xff, 0x82, 0x99],
+        plug: |spec, cable| serve("82599", spec, &cable),
+        driver: Driver::IXGBE,
+    };
+}
+
+/// Puts a served model into a guest.
+fn serve(card: &str, spec: &mut Spec, cable: &Cable) -> Option<Box<dyn Port>> {
+    let served = Served::plug(card, spec, cable);
+    Some(Box::new(served.unwrap_or_else(|error| panic!("{error}"))))
+}
+
+impl Port for Served {
+    fn send(&self, frame: &[u8], deadline: Instant) -> Result<(), String> {
+        Served::send(self, frame, deadline).map_err(|error| error.to_string())
+    }
+
+    fn receive(&self, timeout: Duration) -> Result<Option<Vec<u8>>, String> {
+        Served::receive(self, timeout).map_err(|error| error.to_string())
+    }
 }
 
 /// What is known of the Linux and the DPDK driver of a family.
@@ -117,8 +152,8 @@ impl Driver {
     pub const IXGBE: Self = Self {
         module: "ixgbe",
         speed: 10_000,
-        // More than RSS can use: Flow Director can.
-        queues: 63,
+        // Of 63 no more than the guest has cores.
+        queues: 4,
         table: 128,
         counters: Counters {
             rx_frames: "rx_pkts_nic",

@@ -22,7 +22,7 @@ use lockgate_tests::judges::{Device, Dpdk, Linux};
 use lockgate_tests::validation::case;
 
 /// The cards. Another one is another line.
-const DEVICES: [Device; 1] = [Device::QEMU_IGB];
+const DEVICES: [Device; 3] = [Device::MODEL_82599, Device::MODEL_82576, Device::QEMU_IGB];
 
 /// The heading of the table.
 const SUITE: &str = "judges";
