@@ -10,9 +10,12 @@
 
 use std::fs;
 use std::io;
+use std::net::Shutdown;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,8 +43,40 @@ const MEMORY: [&str; 4] = [
 /// A running server.
 pub struct Served {
     server: Child,
-    wire: Option<UnixDatagram>,
+    wire: Option<Wire>,
     folder: TempDir,
+}
+
+/// This process's end of the cable. What the card sends is taken off at once: a server
+/// that waits for this process would take nothing from it either.
+struct Wire {
+    socket: UnixDatagram,
+    arrived: Mutex<Receiver<Vec<u8>>>,
+}
+
+impl Wire {
+    fn bind(path: &Path) -> io::Result<Self> {
+        let socket = UnixDatagram::bind(path)?;
+        let (sender, arrived) = mpsc::channel();
+        let from = socket.try_clone()?;
+        thread::spawn(move || {
+            let mut frame = vec![0; LONGEST];
+            // No frame is empty: that is the end.
+            while let Ok(length @ 1..) = from.recv(&mut frame) {
+                if sender.send(frame[..length].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { socket, arrived: Mutex::new(arrived) })
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // The thread ends; it has nothing to lose if it does not.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
 }
 
 /// Why there is no served card, or no report of it.
@@ -75,7 +110,7 @@ impl Served {
             Cable::Tap { interface, .. } => (Some(format!("tap:{interface}")), None),
             Cable::Wire => {
                 let [near, far] = ["near", "far"].map(|name| folder.path().join(name));
-                let wire = UnixDatagram::bind(&near)?;
+                let wire = Wire::bind(&near)?;
                 (Some(format!("dgram:{},{}", far.display(), near.display())), Some(wire))
             }
         };
@@ -108,7 +143,7 @@ impl Served {
     /// When there is no cable to this process, the server has gone, or takes nothing until
     /// `deadline`.
     pub fn send(&self, frame: &[u8], deadline: Instant) -> io::Result<()> {
-        let wire = self.wire()?;
+        let wire = &self.wire()?.socket;
         wire.set_write_timeout(Some(left(deadline)))?;
         wire.send_to(frame, self.folder.path().join("far")).map(drop)
     }
@@ -116,18 +151,14 @@ impl Served {
     /// The next frame that the card sent, or `None` after `timeout`.
     ///
     /// # Errors
-    /// When there is no cable to this process; else the operating system's.
+    /// When there is no cable to this process, or it is broken.
     pub fn receive(&self, timeout: Duration) -> io::Result<Option<Vec<u8>>> {
-        let wire = self.wire()?;
-        wire.set_read_timeout(Some(left(Instant::now() + timeout)))?;
-        let mut frame = vec![0; LONGEST];
-        match wire.recv(&mut frame) {
-            Ok(length) => {
-                frame.truncate(length);
-                Ok(Some(frame))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
+        let arrived = self.wire()?.arrived.lock();
+        let arrived = arrived.unwrap_or_else(PoisonError::into_inner);
+        match arrived.recv_timeout(timeout) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 
@@ -165,7 +196,7 @@ impl Served {
         Ok(())
     }
 
-    fn wire(&self) -> io::Result<&UnixDatagram> {
+    fn wire(&self) -> io::Result<&Wire> {
         self.wire.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 

@@ -54,6 +54,14 @@ fn every_partition_gets_in_the_guest_what_the_model_gives_it() {
 }
 
 #[test]
+fn sixty_four_partitions_of_a_served_82599_get_what_the_model_gives_them() {
+    let guest = run_both(&request(CardKind::I82599, "sixty-four.toml", &[]));
+    assert!(guest.summary.contains("ops-15"), "the last of 64");
+    let guest = run_both(&request(CardKind::I82599, "mils.toml", &[]));
+    assert!(!guest.left.is_empty(), "its partitions also send");
+}
+
+#[test]
 fn frames_given_to_a_partition_on_the_command_line_leave_by_the_cable() {
     let replays = [
         ("wire", "secret.pcap"),

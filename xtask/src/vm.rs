@@ -20,8 +20,8 @@ use crate::setup::setup;
 pub(crate) struct VmArgs {
     /// Policy file
     policy: PathBuf,
-    /// The card that QEMU puts into the guest
-    #[arg(long, value_name = "CARD", default_value = "82576", value_parser = ["82574", "82576"])]
+    /// The card in the guest: QEMU's own, or the 82599 that `lockgate-nicmodel` serves
+    #[arg(long, value_name = "CARD", default_value = "82576", value_parser = ["82574", "82576", "82599"])]
     card: String,
     /// Frames to replay, as `lockgate run` takes them; `wire` goes over the cable
     #[arg(long, value_name = "SOURCE=FILE", value_parser = parse_replay)]
@@ -50,7 +50,11 @@ pub(crate) fn vm(args: VmArgs) -> Result<(), Error> {
     setup()?;
     let lockgate = machine::build_lockgate()
         .map_err(|source| Error::Start { command: "cargo build --release".into(), source })?;
-    let card = if args.card == "82574" { CardKind::I82574 } else { CardKind::I82576 };
+    let card = match args.card.as_str() {
+        "82574" => CardKind::I82574,
+        "82599" => CardKind::I82599,
+        _ => CardKind::I82576,
+    };
     let request = Request { lockgate, policy: args.policy, replays: args.replay, card };
     // The model first: it is quick, and what is wrong with the policy shows here.
     let patience = Duration::from_secs(args.timeout);

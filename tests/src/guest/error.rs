@@ -26,6 +26,8 @@ pub enum Error {
     Early { status: i32, said: String },
     #[error("{command} ended with {status}: {said}")]
     Host { command: String, status: String, said: String },
+    #[error("the card that is served: {0}")]
+    Card(String),
     #[error("{0}: this policy cannot be taken into a guest")]
     Policy(String),
 }

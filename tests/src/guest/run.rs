@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use super::feed::Feeder;
 use super::{ADDRESS, Error, Guest, LOG, Rings, Spec, at};
 use crate::capture;
-use crate::emulator::lock;
+use crate::emulator::{self, lock};
+use crate::served::Served;
 
 /// Where the program is in the guest.
 const PROGRAM: &str = "/bin/lockgate";
@@ -31,23 +32,42 @@ const ENDED: &str = "@ended ";
 /// How long the guest may take for a small thing.
 const SHORT: Duration = Duration::from_secs(20);
 
-/// A card that both QEMU and the model have.
+/// A card that both a guest and the model can have.
 #[derive(Debug, Clone, Copy)]
 pub struct CardKind {
-    /// What QEMU calls it.
-    pub device: &'static str,
+    /// Who has it in the guest.
+    pub maker: Maker,
     /// What a policy calls its model.
     pub model: &'static str,
-    /// Where its receive rings are.
-    pub rings: Rings,
+}
+
+/// Who makes a guest's card.
+#[derive(Debug, Clone, Copy)]
+pub enum Maker {
+    /// QEMU, which calls it this; its receive rings are there.
+    Qemu(&'static str, Rings),
+    /// Our own model, served under this name.
+    Served(&'static str),
 }
 
 impl CardKind {
     /// Intel 82576.
-    pub const I82576: Self = Self { device: "igb", model: "model:82576", rings: Rings::IGB };
+    pub const I82576: Self = Self { maker: Maker::Qemu("igb", Rings::IGB), model: "model:82576" };
 
     /// Intel 82574.
-    pub const I82574: Self = Self { device: "e1000e", model: "model:82574", rings: Rings::E1000E };
+    pub const I82574: Self =
+        Self { maker: Maker::Qemu("e1000e", Rings::E1000E), model: "model:82574" };
+
+    /// What QEMU calls the card, and Linux its driver.
+    pub const fn driver(self) -> &'static str {
+        match self.maker {
+            Maker::Qemu(device, _) => device,
+            Maker::Served(_) => "ixgbe",
+        }
+    }
+
+    /// Intel 82599, which no QEMU has.
+    pub const I82599: Self = Self { maker: Maker::Served("82599"), model: "model:82599" };
 }
 
 /// What to run.
@@ -128,23 +148,23 @@ fn wait(mut child: Child, deadline: Instant) -> io::Result<ExitStatus> {
     }
 }
 
-/// Runs the policy in a guest of its own, on the card that QEMU emulates.
+/// Runs the policy in a guest of its own.
 ///
 /// # Errors
 /// When the guest cannot be had, or the run is not over by `deadline`.
 pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> {
     let inputs = Inputs::of(request)?;
-    let mut spec = Spec::new(request.card.device);
+    let (mut spec, served) = plug(request.card.maker)?;
     spec.programs = vec![(request.lockgate.clone(), PROGRAM.into())];
     spec.files = inputs.files.clone();
     let guest = Guest::boot(&spec, deadline)?;
     guest.succeed(&format!("{PROGRAM} nic bind {ADDRESS}"), SHORT)?;
     start(&guest, &inputs)?;
-    let left = Mutex::new(Vec::new());
-    let over = AtomicBool::new(false);
+    let (left, over) = (&Mutex::new(Vec::new()), &AtomicBool::new(false));
     let status = thread::scope(|scope| {
-        let receiver = scope.spawn(|| receive(&guest, &left, &over));
-        let status = drive(&guest, request.card, &inputs, &left, deadline);
+        let cable = Cable { guest: &guest, served: served.as_ref() };
+        let receiver = scope.spawn(move || receive(cable, left, over));
+        let status = drive(cable, request.card, &inputs, left, deadline);
         over.store(true, Ordering::Relaxed);
         // A receiver that panicked has received nothing, and the comparison says so.
         let _ = receiver.join();
@@ -154,14 +174,88 @@ pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
     guest.fetch("/out", folder.path(), SHORT)?;
     let log = guest.log();
     guest.shut_down(SHORT)?;
+    if let Some(served) = served {
+        let said = served.report(SHORT).map_err(|error| Error::Card(error.to_string()))?;
+        // The card stayed in its domain, and was used as its datasheet says.
+        if !said.contains("; 0 DMA faults") || said.contains("misuse") {
+            return Err(Error::Card(said));
+        }
+    }
     let summary = folder.path().join("summary.txt");
     Ok(Outcome {
         status,
         summary: fs::read_to_string(&summary).map_err(at(&summary))?,
         log: log.split(ENDED).next().unwrap_or_default().trim().into(),
         folder,
-        left: left.into_inner().unwrap_or_default(),
+        left: std::mem::take(&mut *lock(left)),
     })
+}
+
+/// A guest with the card in it, and whoever serves the card.
+fn plug(maker: Maker) -> Result<(Spec, Option<Served>), Error> {
+    match maker {
+        Maker::Qemu(device, _) => Ok((Spec::new(device), None)),
+        Maker::Served(card) => {
+            let mut spec = Spec::new("");
+            let served = Served::plug(card, &mut spec, &emulator::Cable::Wire);
+            Ok((spec, Some(served.map_err(|error| Error::Card(error.to_string()))?)))
+        }
+    }
+}
+
+/// The far end of the card's cable.
+#[derive(Clone, Copy)]
+struct Cable<'a> {
+    guest: &'a Guest,
+    served: Option<&'a Served>,
+}
+
+impl Cable<'_> {
+    /// Sends the frames and waits until their effects have settled.
+    fn feed(
+        self,
+        maker: Maker,
+        wire: &[Vec<u8>],
+        left: &Mutex<Vec<Vec<u8>>>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        match (maker, self.served) {
+            (Maker::Qemu(_, rings), _) => {
+                let feeder = Feeder::new(self.guest, rings)?;
+                feeder.send(wire, deadline)?;
+                feeder.wait_until_quiet(|| lock(left).len(), deadline)
+            }
+            (Maker::Served(_), Some(served)) => {
+                for frame in wire {
+                    let sent = served.send(frame, deadline);
+                    sent.map_err(|error| Error::Card(error.to_string()))?;
+                }
+                settle(left, deadline);
+                Ok(())
+            }
+            (Maker::Served(card), None) => Err(Error::Card(format!("nobody serves the {card}"))),
+        }
+    }
+
+    fn receive(self, timeout: Duration) -> Option<Option<Vec<u8>>> {
+        match self.served {
+            Some(served) => served.receive(timeout).ok(),
+            None => self.guest.emulator().receive(timeout).ok(),
+        }
+    }
+}
+
+/// Waits until nothing has left for a while: longer than a server holds a frame back.
+fn settle(left: &Mutex<Vec<Vec<u8>>>, deadline: Instant) {
+    const QUIET: Duration = Duration::from_millis(1500);
+    let (mut last, mut since) = (lock(left).len(), Instant::now());
+    while since.elapsed() < QUIET && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+        let now = lock(left).len();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
 }
 
 /// Starts `lockgate run` in the background.
@@ -182,35 +276,24 @@ fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
 /// Feeds the card while the program runs, stops it once all is quiet, and returns
 /// its exit status.
 fn drive(
-    guest: &Guest,
+    cable: Cable<'_>,
     card: CardKind,
     inputs: &Inputs,
     left: &Mutex<Vec<Vec<u8>>>,
     deadline: Instant,
 ) -> Result<i32, Error> {
+    let guest = cable.guest;
     if let Some(status) = wait_for_log(guest, Some(RUNNING), deadline)? {
         return Ok(status);
     }
-    feed(guest, card, inputs, left, deadline).map_err(|error| match ended(&guest.log()) {
+    let fed = cable.feed(card.maker, &inputs.wire, left, deadline);
+    fed.map_err(|error| match ended(&guest.log()) {
         Some(status) => Error::Early { status, said: guest.log() },
         None => error,
     })?;
     guest.run("killall -INT lockgate", SHORT)?;
     let status = wait_for_log(guest, None, Instant::now() + SHORT)?;
     Ok(status.unwrap_or(-1))
-}
-
-/// Sends the frames of the wire and waits until their effects have settled.
-fn feed(
-    guest: &Guest,
-    card: CardKind,
-    inputs: &Inputs,
-    left: &Mutex<Vec<Vec<u8>>>,
-    deadline: Instant,
-) -> Result<(), Error> {
-    let feeder = Feeder::new(guest, card.rings)?;
-    feeder.send(&inputs.wire, deadline)?;
-    feeder.wait_until_quiet(|| lock(left).len(), deadline)
 }
 
 /// The exit status in a log that has come to its end.
@@ -250,14 +333,14 @@ fn wait_for_log(
 }
 
 /// Collects what leaves by the cable until the run is over.
-fn receive(guest: &Guest, left: &Mutex<Vec<Vec<u8>>>, over: &AtomicBool) {
+fn receive(cable: Cable<'_>, left: &Mutex<Vec<Vec<u8>>>, over: &AtomicBool) {
     loop {
-        match guest.emulator().receive(Duration::from_millis(20)) {
-            Ok(Some(frame)) => lock(left).push(frame),
-            Ok(None) if over.load(Ordering::Relaxed) => return,
-            Ok(None) => {}
+        match cable.receive(Duration::from_millis(20)) {
+            Some(Some(frame)) => lock(left).push(frame),
+            Some(None) if over.load(Ordering::Relaxed) => return,
+            Some(None) => {}
             // Whoever drives the guest notices and reports.
-            Err(_) => return,
+            None => return,
         }
     }
 }

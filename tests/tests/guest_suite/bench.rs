@@ -73,7 +73,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let files = [folder.path().join(POLICY), folder.path().join(REPLAY)];
         std::fs::write(&files[0], policy(folder.path())).expect("a policy");
-        let mut spec = Spec::new(card.device);
+        let mut spec = Spec::new(card.driver());
         spec.programs.push((build_lockgate().expect("it builds"), PROGRAM.into()));
         spec.programs.push((env!("CARGO_BIN_EXE_astray").into(), ASTRAY.into()));
         spec.programs.push(("/usr/bin/setpriv".into(), "/bin/host-setpriv".into()));

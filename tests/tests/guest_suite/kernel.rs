@@ -18,7 +18,7 @@ fn taken_back(bench: &Bench) {
     bench.exchange(96);
     bench.stop();
     bench.ok(&format!("{PROGRAM} nic unbind {ADDRESS}"));
-    let driver = bench.card.device;
+    let driver = bench.card.driver();
     bench.ok(&format!("load {driver}; echo {ADDRESS} >/sys/bus/pci/drivers_probe"));
     let net = format!("/sys/bus/pci/devices/{ADDRESS}/net");
     bench.until(&format!("test -d {net}"));

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         let bench = Arc::new(OnceLock::new());
         for (name, test) in cases.iter().copied() {
             let bench = Arc::clone(&bench);
-            let device = format!("guest, {}", card.device);
+            let device = format!("guest, {}", card.driver());
             trials.push(Trial::test(format!("{name} on {device}"), move || {
                 case(SUITE, name, &device, || {
                     let bench: &Bench = bench.get_or_init(|| Bench::boot(card));
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
                 Ok(())
             }));
         }
-        let device = format!("guest, {}", card.device);
+        let device = format!("guest, {}", card.driver());
         trials.push(Trial::test(format!("{} on {device}", limits::WITHOUT_IOMMU.0), move || {
             case(SUITE, limits::WITHOUT_IOMMU.0, &device, || limits::WITHOUT_IOMMU.1(card));
             Ok(())

@@ -32,7 +32,7 @@ fn numbered(to: [u8; 6], number: u32) -> Vec<u8> {
 fn forward(dpdk: &Dpdk) {
     let queues = format!("--rxq={QUEUES} --txq={QUEUES} --rxd=512 --txd=512");
     let arguments = format!("-i --rss-udp --forward-mode=macswap {queues} --total-num-mbufs=16384");
-    let session = dpdk.start("testpmd", &arguments, "testpmd> ");
+    let session = dpdk.start("testpmd", &arguments, "testpmd>");
     session.say("start");
     let frames: Vec<_> = (0..COUNT).map(|number| numbered(dpdk.device.mac, number)).collect();
     let mut seen = vec![false; frames.len()];
