@@ -20,13 +20,20 @@ const USAGE: &str = "\
 usage: peer send ADDRESS:PORT BYTES
        peer receive PORT BYTES
        peer tell FIRST-ADDRESS:FIRST-PORT ADDRESSES PORTS ADDRESS:PORT EACH SIZE
+       peer shout FIRST-ADDRESS:FIRST-PORT ADDRESSES PORTS ADDRESS:PORT EACH SIZE
        peer hear PORT COUNT SECONDS [GROUP OWN-ADDRESS]";
 
 /// Bytes handed to the kernel at once.
 const CHUNK: usize = 64 << 10;
 
-/// Datagrams between two rests, few enough for the smallest ring.
-const BURST: u32 = 16;
+/// Datagrams under way at once, few enough for the smallest ring and for a busy machine.
+const BURST: usize = 16;
+
+/// The answer to a datagram: no shorter than a frame may be, for a TAP does not pad.
+const ANSWER: [u8; 32] = [0; 32];
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -49,13 +56,13 @@ fn run(words: &[&str]) -> Result<String> {
     match *words {
         ["send", to, bytes] => send(to.parse()?, bytes.parse()?),
         ["receive", port, bytes] => receive(port.parse()?, bytes.parse()?),
-        ["tell", first, addresses, ports, to, each, size] => {
+        [how @ ("tell" | "shout"), first, addresses, ports, to, each, size] => {
             let sources = Sources {
                 first: first.parse()?,
                 addresses: addresses.parse()?,
                 ports: ports.parse()?,
             };
-            tell(sources, to.parse()?, each.parse()?, size.parse()?)
+            tell(&sources, to.parse()?, each.parse()?, size.parse()?, how == "tell")
         }
         ["hear", port, count, seconds] => hear(port.parse()?, count.parse()?, seconds, None),
         ["hear", port, count, seconds, group, own] => {
@@ -171,33 +178,48 @@ struct Sources {
     ports: u16,
 }
 
-/// Sends `each` datagrams of `size` bytes from every source in turn, with rests.
-fn tell(sources: Sources, to: SocketAddr, each: u32, size: usize) -> Result<String> {
-    let mut sockets = Vec::new();
-    for number in 0..sources.addresses {
-        let offset = u32::from(number.wrapping_mul(40_503));
-        let address = Ipv4Addr::from_bits(sources.first.ip().to_bits() + offset);
-        for number in 0..sources.ports {
-            let offset = (u32::from(number) * 40_503 % 50_000) as u16;
-            sockets.push(UdpSocket::bind((address, sources.first.port() + offset))?);
+impl Sources {
+    fn open(&self) -> Result<Vec<UdpSocket>> {
+        let mut sockets = Vec::new();
+        for number in 0..self.addresses {
+            let offset = u32::from(number.wrapping_mul(40_503));
+            let address = Ipv4Addr::from_bits(self.first.ip().to_bits() + offset);
+            for number in 0..self.ports {
+                let offset = (u32::from(number) * 40_503 % 50_000) as u16;
+                let socket = UdpSocket::bind((address, self.first.port() + offset))?;
+                socket.set_read_timeout(Some(PATIENCE))?;
+                sockets.push(socket);
+            }
         }
+        Ok(sockets)
     }
+}
+
+/// Sends `each` datagrams of `size` bytes from every source in turn. If they are `heard`,
+/// each is answered, and none may be missing.
+fn tell(sources: &Sources, to: SocketAddr, each: u32, size: usize, heard: bool) -> Result<String> {
+    let sockets = sources.open()?;
     let mut payload = vec![0; size];
     fill(&mut payload, 0);
-    let mut sent = 0;
     for _ in 0..each {
-        for socket in &sockets {
-            socket.send_to(&payload, to)?;
-            sent += 1;
-            if sent % BURST == 0 {
-                thread::sleep(Duration::from_millis(5));
+        for burst in sockets.chunks(BURST) {
+            for socket in burst {
+                socket.send_to(&payload, to)?;
+            }
+            for socket in burst.iter().filter(|_| heard) {
+                let answer = socket.recv(&mut [0; ANSWER.len()]);
+                answer.map_err(|error| format!("{}: no answer: {error}", describe(socket)))?;
             }
         }
     }
-    Ok(format!("sent {sent} datagrams"))
+    Ok(format!("sent {each} datagrams from each of {} sources", sockets.len()))
 }
 
-/// Counts datagrams until `count` came or time is over.
+fn describe(socket: &UdpSocket) -> String {
+    socket.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+}
+
+/// Counts datagrams, and answers each, until `count` came or time is over.
 fn hear(
     port: u16,
     count: u32,
@@ -227,6 +249,7 @@ fn hear(
             Ok((_, sender)) => {
                 received += 1;
                 senders.insert(sender);
+                socket.send_to(&ANSWER, sender)?;
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error.into()),

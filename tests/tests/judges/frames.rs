@@ -20,7 +20,7 @@ const STRAY: u64 = 10;
 fn counted(linux: &Linux, to: &str) -> bool {
     let name = linux.device.driver.counters.rx_frames;
     let before = linux.statistics()[name];
-    linux.network().run(&peer(&format!("tell 0.0.0.0:6000 1 1 {to}:7001 {COUNT} 100")));
+    linux.network().run(&peer(&format!("shout 0.0.0.0:6000 1 1 {to}:7001 {COUNT} 100")));
     // Behind them comes one that is answered.
     linux.network().run(&format!("busybox ping -q -c 1 -W 5 {GUEST}"));
     let grown = linux.statistics()[name] - before;

@@ -1,6 +1,6 @@
 //! Receive-side scaling: the table is an even spread, and the traffic obeys it.
 
-use lockgate_tests::judges::{GUEST, Linux};
+use lockgate_tests::judges::{GUEST, HOST, Linux};
 
 use super::Case;
 use super::counters::heard_by;
@@ -63,8 +63,9 @@ fn indirection(linux: &Linux) -> Vec<usize> {
 
 /// Sends datagrams of so many addresses and ports; what each queue had of them.
 fn spread(linux: &Linux, addresses: u64, ports: u64) -> Vec<u64> {
-    // Every address of this network is this machine's, and the guest has no other way.
+    // Every address of this network is this machine's.
     linux.network().run("ip route replace local 10.9.0.0/16 dev lo");
+    linux.ok(&format!("host-ip route replace 10.9.0.0/16 via {HOST}"));
     let count = addresses * ports * EACH;
     linux.start(&format!("peer hear 7000 {count} 60"));
     heard_by(linux);
