@@ -8,6 +8,8 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,18 +94,36 @@ impl Dpdk {
     /// `answer`, and ends when as many came back.
     ///
     /// # Panics
-    /// When an answer stays out for ten seconds.
+    /// When an answer stays out for ten seconds, or there are more of them than frames.
     pub fn exchange(&self, frames: &[Vec<u8>], window: usize, mut answer: impl FnMut(Vec<u8>)) {
-        let (mut sent, mut back) = (0, 0);
-        while back < frames.len() {
-            while sent < frames.len() && sent - back < window {
-                self.send(&frames[sent]);
-                sent += 1;
+        let over = AtomicBool::new(false);
+        let (answers, came) = channel();
+        thread::scope(|scope| {
+            // Apart from the sender: a card that waits for its cable may take no frames.
+            scope.spawn(|| self.collect(&over, answers));
+            let _over = Raise(&over);
+            let (mut sent, mut back) = (0, 0);
+            while back < frames.len() {
+                while sent < frames.len() && sent - back < window {
+                    self.send(&frames[sent]);
+                    sent += 1;
+                }
+                let frame = came.recv_timeout(Duration::from_secs(10));
+                let frame = frame.unwrap_or_else(|_| panic!("of {sent} frames {back} came back"));
+                answer(frame);
+                back += 1;
             }
-            let frame = self.receive(Duration::from_secs(10));
-            let frame = frame.unwrap_or_else(|| panic!("of {sent} frames {back} came back"));
-            answer(frame);
-            back += 1;
+        });
+        assert_eq!(came.try_iter().count(), 0, "more came back than was sent");
+    }
+
+    /// Collects what comes back until `over`.
+    fn collect(&self, over: &AtomicBool, answers: Sender<Vec<u8>>) {
+        while !over.load(Ordering::Relaxed) {
+            if let Some(frame) = self.receive(Duration::from_millis(20)) {
+                // Nobody waits for it any more, if the test has failed.
+                let _ = answers.send(frame);
+            }
         }
     }
 
@@ -118,6 +138,15 @@ impl Dpdk {
     /// What a reader wants to see of a case that failed.
     pub fn last_words(&self) -> String {
         self.words(&format!("cat {SAID}"))
+    }
+}
+
+/// Raises a flag when it goes, also with a panic.
+struct Raise<'f>(&'f AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
