@@ -24,7 +24,7 @@ struct Tool {
     present: fn(&str) -> bool,
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     tool("qemu-system-x86_64", "qemu-system-x86", has_igb),
     tool("tshark", "tshark", installed),
     tool("busybox", "busybox-static", is_static),
@@ -32,6 +32,7 @@ const TOOLS: [Tool; 11] = [
     tool("ip", "iproute2", installed),
     tool("setpriv", "util-linux", installed),
     tool("ethtool", "ethtool", installed),
+    tool("python3", "python3", installed),
     tool("cc", "gcc", installed),
     tool("pkg-config", "pkg-config", installed),
     tool("dpdk-testpmd", "dpdk-dev", installed),
