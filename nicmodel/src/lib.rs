@@ -13,6 +13,7 @@
 //! (`lockgate-nicmodel serve`, the program of this package).
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod chip;
 mod counters;
 mod e1000e;
@@ -25,6 +26,7 @@ mod nvm;
 mod offload;
 mod packet;
 mod phy;
+mod queue;
 mod registers;
 mod ring;
 mod switch;

@@ -17,6 +17,17 @@ pub(crate) const FCS: usize = 4;
 /// included (82576 datasheet, chapter 7: jumbo frames of 9728 bytes).
 pub(crate) const LONGEST: usize = 0x2600;
 
+/// The frame as it is on the wire: padded with zeros in `space`, unless it is no frame.
+pub(crate) fn padded<'f>(frame: &'f [u8], space: &'f mut [u8; SHORTEST]) -> &'f [u8] {
+    match space.get_mut(..frame.len()) {
+        Some(start) if frame.len() >= HEADER => {
+            start.copy_from_slice(frame);
+            space
+        }
+        _ => frame,
+    }
+}
+
 /// What left the card, in order, until somebody takes it.
 #[derive(Debug, Default)]
 pub(crate) struct Wire(Vec<Vec<u8>>);

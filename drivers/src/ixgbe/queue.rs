@@ -10,8 +10,8 @@ use lockgate_regs::ixgbe::{RxQueue as RxNumber, TxQueue as TxNumber, *};
 use lockgate_regs::{Index, Register};
 use lockgate_vmdq::{HardwarePlan, Plan};
 
+use super::Ixgbe;
 use super::reset::QUEUE_LIMIT;
-use super::{Ixgbe, Layout};
 use crate::common::AROUND;
 use crate::error::Error;
 use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
@@ -35,12 +35,15 @@ impl Ixgbe {
         let srrctl = srrctl.with_descriptor_type(DescriptorType::OneBuffer).with_drop_enable(true);
         let (rx, tx) = used(plan.hardware());
         // One full pool must not hold up the frames of another: every queue drops.
-        rx.iter().for_each(|&(_, _, at)| registers.write(at, srrctl));
+        rx.iter().for_each(|&at| registers.write(at, srrctl));
         // Completion is told by DD: with head write-back there would be none, and a reset
         // does not turn that off.
-        tx.iter().for_each(|&(_, at)| registers.write(at, Tdwbal::new(0)));
-        let rx = rx.iter().map(|&(pool, number, at)| (Rdbal::offset(at), pool, number));
-        let tx = tx.iter().map(|&(pool, at)| (Tdbal::offset(at), pool));
+        tx.iter().for_each(|&at| registers.write(at, Tdwbal::new(0)));
+        let queues = per_pool(plan.hardware());
+        let place = |queue: u32| ((queue / queues) as u8, (queue % queues) as u8);
+        let rx = rx.iter().map(|at| (Rdbal::offset(*at), place(at.number())));
+        let rx = rx.map(|(at, (pool, number))| (at, pool, number));
+        let tx = tx.iter().map(|at| (Tdbal::offset(*at), place(at.number()).0));
         rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
     }
 
@@ -50,12 +53,12 @@ impl Ixgbe {
         // No transmit queue comes up before this.
         registers.modify((), |dma: Dmatxctl| dma.with_enable(true))?;
         let (rx, tx) = used(plan);
-        for (_, at) in tx {
+        for at in tx {
             // A write-back threshold would hold the report of a short burst back.
             registers.write(at, Txdctl::new().with_prefetch(32).with_host(1).with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Txdctl::enable)?;
         }
-        for (_, _, at) in rx {
+        for at in rx {
             registers.write(at, Rxdctl::new().with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Rxdctl::enable)?;
         }
@@ -65,24 +68,22 @@ impl Ixgbe {
     }
 }
 
-/// The queues that `plan` makes use of, with their pools, those of receive with their
-/// numbers within: a pool sends by as many as it receives by, but the limiters are per
-/// queue, so one with a rate sends by one.
-pub(super) fn used(plan: &HardwarePlan) -> (Vec<(u8, u8, RxNumber)>, Vec<(u8, TxNumber)>) {
+/// The queues that `plan` makes use of: a pool sends by as many as it receives by, but the
+/// limiters are per queue, so one with a rate sends by one.
+pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
     let (mut rx, mut tx) = (Vec::new(), Vec::new());
-    let per_pool = Layout::of(plan).map_or(0, |layout| layout.queues);
     for (at, pool) in (0..).zip(&plan.pools) {
         let senders = if pool.rate.is_some() { 1 } else { pool.queues.max(1) };
         let senders = if pool.transmit { senders } else { 0 };
-        for number in 0..per_pool {
-            let queue = u32::from(at) * u32::from(per_pool) + u32::from(number);
-            rx.extend(
-                RxNumber::new(queue).filter(|_| number < pool.queues).map(|q| (at, number, q)),
-            );
-            tx.extend(TxNumber::new(queue).filter(|_| number < senders).map(|q| (at, q)));
-        }
+        let first = at * per_pool(plan);
+        rx.extend((first..first + u32::from(pool.queues)).filter_map(RxNumber::new));
+        tx.extend((first..first + u32::from(senders)).filter_map(TxNumber::new));
     }
     (rx, tx)
+}
+
+fn per_pool(plan: &HardwarePlan) -> u32 {
+    RxNumber::COUNT / plan.pools.len().max(1) as u32
 }
 
 /// Sends `length` bytes: one frame in one buffer, its check sequence by the card. CC stays

@@ -8,6 +8,7 @@ use lockgate_regs::{Index, Register};
 
 use super::undriven::{Eerd, Eiam, Eicr, Eims, Ics, Ims, Swsm, Torh, Toth};
 use super::{AUTO_READ, Nic};
+use crate::buffer::Buffered;
 use crate::chip::Bus;
 use crate::fault::Misuse;
 use crate::registers::Access;

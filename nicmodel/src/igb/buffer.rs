@@ -1,142 +1,54 @@
-//! The packet buffer, between filters and rings.
+//! The packet buffer of the 82576: how large it is, and which queues may drop.
 //!
-//! A queue that finds no descriptors drops the frame if it may (SRRCTL.DROP_EN or
-//! QDE); if it may not, the frame stays and everything behind it waits, whichever
-//! queue it is for.
+//! A queue may drop if SRRCTL.DROP_EN or QDE says so.
 //!
-//! Not here: which queues a frame is for ([`super::steering`]) and how a ring
-//! takes one ([`super::store`]).
-
-use std::collections::VecDeque;
+//! Not here: what waits and in which order ([`crate::buffer`]).
 
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 
 use super::Nic;
-use super::rss::Hash;
 use super::undriven::Rxpbs;
-use crate::chip::{Bus, Receive};
-use crate::counters::count_received;
-use crate::ethernet::Header;
+use crate::buffer::{Buffered, PacketBuffer, Parcel, Placed};
+use crate::chip::Bus;
+use crate::registers::Registers;
 
-/// A frame in the packet buffer, and the queues that have yet to get it.
-#[derive(Debug, Clone)]
-pub(super) struct Parcel<'a> {
-    pub(super) frame: &'a [u8],
-    pub(super) header: Header,
-    pub(super) hash: Option<Hash>,
-    pub(super) queues: u16,
-    pub(super) looped: bool,
-}
+impl Buffered for Nic {
+    fn packet_buffer(&mut self) -> &mut PacketBuffer {
+        &mut self.packet_buffer
+    }
 
-/// A parcel that waits.
-#[derive(Debug)]
-struct Waiting {
-    frame: Box<[u8]>,
-    header: Header,
-    hash: Option<Hash>,
-    queues: u16,
-    looped: bool,
-}
+    fn registers(&mut self) -> &mut Registers {
+        &mut self.registers
+    }
 
-/// Frames that wait for descriptors, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct PacketBuffer {
-    waiting: VecDeque<Waiting>,
-    bytes: usize,
-}
+    fn capacity(&self) -> usize {
+        self.registers.get::<Rxpbs>(()).get() as usize * 1024
+    }
 
-/// What became of a parcel's copies.
-#[derive(Debug, Default)]
-struct Outcome {
-    copies: u8,
-    missed: u8,
-    /// Queues that are full and may not drop.
-    blocked: u16,
-}
+    fn count_missed(&mut self) {
+        self.registers.count::<Mpc>((), 1);
+    }
 
-impl Nic {
-    /// Puts a frame into the packet buffer, and on into rings if nothing waits.
-    pub(super) fn accept(&mut self, bus: &mut Bus, parcel: Parcel<'_>) -> Receive {
-        let size = self.registers.get::<Rxpbs>(()).get() as usize * 1024;
-        if self.packet_buffer.bytes + parcel.frame.len() > size {
-            self.registers.count::<Mpc>((), 1);
-            return Receive::Stored { copies: 0, missed: parcel.queues.count_ones() as u8 };
-        }
-        if !parcel.looped {
-            count_received(&mut self.registers, &parcel.header, parcel.frame.len());
-        }
-        let outcome = match self.packet_buffer.waiting.is_empty() {
-            true => self.deliver(bus, &parcel),
-            false => Outcome { blocked: parcel.queues, ..Outcome::default() },
+    fn may_move(&self, bus: &Bus) -> bool {
+        self.masters(bus)
+    }
+
+    fn place(&mut self, bus: &mut Bus, queue: u32, parcel: &Parcel<'_>) -> Placed {
+        let live = |queue: &RxQueue| self.rx[queue.number() as usize].live.is_on();
+        let Some(queue) = RxQueue::new(queue).filter(live) else {
+            return Placed::Missed;
         };
-        if outcome.blocked == 0 {
-            return Receive::Stored { copies: outcome.copies, missed: outcome.missed };
+        if self.store(bus, queue, parcel) {
+            return Placed::Stored;
         }
-        self.packet_buffer.bytes += parcel.frame.len();
-        self.packet_buffer.waiting.push_back(Waiting {
-            frame: parcel.frame.into(),
-            header: parcel.header,
-            hash: parcel.hash,
-            queues: outcome.blocked,
-            looped: parcel.looped,
-        });
-        Receive::Held
-    }
-
-    fn deliver(&mut self, bus: &mut Bus, parcel: &Parcel<'_>) -> Outcome {
-        let mut outcome = Outcome::default();
-        for queue in queues_of(parcel.queues) {
-            if !self.rx[queue.number() as usize].live.is_on() {
-                outcome.missed += 1;
-            } else if self.store(bus, queue, parcel) {
-                outcome.copies += 1;
-            } else if self.may_drop(queue) {
-                self.count_dropped(queue);
-                outcome.missed += 1;
-            } else {
-                outcome.blocked |= 1 << queue.number();
-            }
-        }
-        outcome
-    }
-
-    /// Moves what waits in the packet buffer, as far as rings have room.
-    pub(super) fn drain(&mut self, bus: &mut Bus) {
-        while self.masters(bus)
-            && let Some(mut first) = self.packet_buffer.waiting.pop_front()
-        {
-            let parcel = Parcel {
-                frame: &first.frame,
-                header: first.header,
-                hash: first.hash,
-                queues: first.queues,
-                looped: first.looped,
-            };
-            let blocked = self.deliver(bus, &parcel).blocked;
-            if blocked != 0 {
-                first.queues = blocked;
-                self.packet_buffer.waiting.push_front(first);
-                return;
-            }
-            self.packet_buffer.bytes -= first.frame.len();
-        }
-    }
-
-    /// Whether a frame waits.
-    pub(super) fn is_holding(&self) -> bool {
-        !self.packet_buffer.waiting.is_empty()
-    }
-
-    fn may_drop(&self, queue: RxQueue) -> bool {
         let all = self.registers.get::<Qde>(()).get();
-        self.registers.get::<Srrctl>(queue).drop_enable() || all & (1 << queue.number()) != 0
+        if !self.registers.get::<Srrctl>(queue).drop_enable() && all & 1 << queue.number() == 0 {
+            return Placed::Blocked;
+        }
+        self.count_dropped(queue);
+        Placed::Missed
     }
-}
-
-/// The queues of a bit map, in order.
-pub(super) fn queues_of(bits: u16) -> impl Iterator<Item = RxQueue> {
-    RxQueue::all().filter(move |queue| bits & (1 << queue.number()) != 0)
 }
 
 #[cfg(test)]

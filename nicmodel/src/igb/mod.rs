@@ -34,15 +34,14 @@ use lockgate_drivers::device::DeviceId;
 use lockgate_regs::igb::*;
 use lockgate_regs::{Index, Register, pci};
 
+use crate::buffer::{Buffered, PacketBuffer};
 use crate::chip::{Bus, Chip, Receive};
 use crate::fault::{Log, Misuse};
 use crate::nvm::Nvm;
 use crate::phy::{Id, Phy};
+use crate::queue::{RxSide, TxSide};
 use crate::registers::Registers;
 use crate::switch::Switch;
-use buffer::PacketBuffer;
-use receive::RxSide;
-use transmit::TxSide;
 use undriven::{Rxpbs, Txpbs};
 
 /// The MAC address in the EEPROM: locally administered, so that it is nobody's.

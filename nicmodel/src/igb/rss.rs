@@ -10,11 +10,9 @@ use lockgate_regs::igb::*;
 use lockgate_rss::toeplitz;
 
 use super::Nic;
+use crate::buffer::Hash;
 use crate::ethernet::Header;
 use crate::packet::{TCP, UDP, key, parse};
-
-/// What was hashed, and the hash.
-pub(super) type Hash = (RssType, u32);
 
 impl Nic {
     /// The hash of a frame, if RSS is on and MRQC enables what the frame has.

@@ -83,7 +83,7 @@ impl Nic {
 
     /// The context that a frame's first descriptor names.
     fn context(&self, queue: TxQueue, first: TxData) -> &Context {
-        &self.tx[queue.number() as usize].contexts[usize::from(first.context() & 1)]
+        self.tx[queue.number() as usize].context(first)
     }
 
     /// Whether the frame is one that the card can send as it is described.

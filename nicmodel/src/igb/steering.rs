@@ -12,7 +12,7 @@ use lockgate_regs::igb::*;
 use lockgate_regs::{Index, TableWord};
 
 use super::Nic;
-use super::rss::Hash;
+use crate::buffer::Hash;
 use crate::ethernet::Header;
 use crate::packet::indirection;
 use crate::wire::FCS;

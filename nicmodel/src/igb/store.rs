@@ -9,8 +9,8 @@ use lockgate_regs::igb::*;
 use lockgate_regs::{Index, Register};
 
 use super::Nic;
-use super::buffer::Parcel;
 use super::undriven::Rnbc;
+use crate::buffer::Parcel;
 use crate::chip::Bus;
 use crate::fault::DmaFault;
 use crate::packet::packet_type;

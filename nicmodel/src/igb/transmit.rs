@@ -13,47 +13,10 @@ use lockgate_regs::{Index, Register};
 use super::Nic;
 use crate::chip::Bus;
 use crate::fault::{DmaFault, Misuse};
-use crate::offload::{Context, LONGEST_UNCUT};
 use crate::ring::Ring;
-use crate::switch::Switch;
-use crate::wire::LONGEST;
 
 /// ICR.TXDW: a descriptor was written back.
 const DONE: u32 = 1 << 0;
-
-/// What the silicon knows of a transmit queue besides its registers.
-#[derive(Debug)]
-pub(super) struct TxSide {
-    pub(super) live: Switch,
-    /// A descriptor or buffer could not be read: stuck until restarted.
-    stuck: bool,
-    /// The frame so far.
-    partial: Vec<u8>,
-    /// The first data descriptor of the frame.
-    first: Option<TxData>,
-    /// The two contexts.
-    pub(super) contexts: [Context; 2],
-}
-
-impl Default for TxSide {
-    fn default() -> Self {
-        Self {
-            live: Switch::new(false),
-            stuck: false,
-            partial: Vec::new(),
-            first: None,
-            contexts: Default::default(),
-        }
-    }
-}
-
-impl TxSide {
-    /// The queue came up or went to rest: half frames are gone.
-    pub(super) fn restart(&mut self) {
-        let live = self.live;
-        *self = Self { live, ..Self::default() };
-    }
-}
 
 impl Nic {
     pub(super) fn check_tail(&mut self, queue: TxQueue) {
@@ -99,7 +62,9 @@ impl Nic {
         let [buffer, second] = [0, 8].map(|word| bus.domain.load_u64(at.wrapping_add(word)));
         let (buffer, command) = (buffer?, TxData::from(second?));
         match (command.extended(), command.dtyp()) {
-            (true, dtyp::CONTEXT) => self.keep_context(queue, buffer, command),
+            (true, dtyp::CONTEXT) => {
+                self.tx[queue.number() as usize].keep_context(buffer, command);
+            }
             (true, dtyp::DATA) | (false, _) => self.take_data(bus, queue, buffer, command)?,
             (true, _) => self.misuse.push(Misuse::Offload(queue.number() as u8)),
         }
@@ -127,12 +92,6 @@ impl Nic {
         self.raise_sent(queue);
     }
 
-    fn keep_context(&mut self, queue: TxQueue, first: u64, command: TxData) {
-        let side = &mut self.tx[queue.number() as usize];
-        let context = Context::new(first, command.into());
-        side.contexts[usize::from(command.context() & 1)] = context;
-    }
-
     fn take_data(
         &mut self,
         bus: &mut Bus,
@@ -140,21 +99,8 @@ impl Nic {
         buffer: u64,
         command: TxData,
     ) -> Result<(), DmaFault> {
-        let side = &mut self.tx[queue.number() as usize];
-        let first = *side.first.get_or_insert(command);
-        let start = side.partial.len();
-        let longest = if first.segment() { LONGEST_UNCUT } else { LONGEST };
-        // What is beyond the longest frame only needs to be known to be there.
-        let room = (longest + 1).saturating_sub(start);
-        side.partial.resize(start + room.min(command.length().into()), 0);
-        if let Some(piece) = side.partial.get_mut(start..)
-            && !piece.is_empty()
-        {
-            bus.domain.read(buffer, piece)?;
-        }
-        if command.end_of_packet() {
-            let frame = std::mem::take(&mut side.partial);
-            let first = side.first.take().unwrap_or(command);
+        let whole = self.tx[queue.number() as usize].gather(bus, buffer, command)?;
+        if let Some((frame, first)) = whole {
             self.finish(bus, queue, frame, first, command);
         }
         Ok(())

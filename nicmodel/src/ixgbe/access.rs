@@ -9,6 +9,7 @@ use lockgate_regs::{Index, Register};
 
 use super::undriven::*;
 use super::{AUTO_READ, Nic};
+use crate::buffer::Buffered;
 use crate::chip::Bus;
 use crate::counters::{Torh, Toth};
 use crate::fault::Misuse;

@@ -41,18 +41,17 @@ use lockgate_drivers::device::DeviceId;
 use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, Register, descriptor, pci};
 
+use crate::buffer::{Buffered, PacketBuffer};
 use crate::chip::{Bus, Chip, Receive};
 use crate::fault::{Log, Misuse};
 use crate::nvm::Nvm;
+use crate::queue::{RxSide, TxSide};
 use crate::registers::Registers;
 use crate::switch::Switch;
-use buffer::PacketBuffer;
 use interrupt::Interrupts;
 use link::Cable;
-use receive::RxSide;
 use schedule::Arbiter;
 use sfp::Sfp;
-use transmit::TxSide;
 
 /// The MAC address in the EEPROM: locally administered, so that it is nobody's.
 const MAC: [u8; 6] = [0x02, 0x4C, 0x47, 0xFF, 0x82, 0x99];

@@ -12,39 +12,16 @@ use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, Register};
 
 use super::Nic;
-use super::buffer::{Parcel, queues_of};
 use super::steering::{Origin, Verdict};
+use crate::buffer::{Buffered, Parcel, numbers};
 use crate::chip::{Bus, Receive};
 use crate::counters::count_total;
 use crate::ethernet::Header;
 use crate::fault::Misuse;
 use crate::ring::Ring;
-use crate::switch::Switch;
-use crate::wire::{FCS, HEADER, SHORTEST};
+use crate::wire::{FCS, SHORTEST, padded};
 
-/// What the silicon knows of a receive queue besides its registers.
-#[derive(Debug)]
-pub(super) struct RxSide {
-    pub(super) live: Switch,
-    /// The tail as announced while the queue was live.
-    pub(super) tail: u32,
-    /// A descriptor could not be read: the queue is stuck until it is restarted.
-    pub(super) stuck: bool,
-}
-
-impl Default for RxSide {
-    fn default() -> Self {
-        Self { live: Switch::new(false), tail: 0, stuck: false }
-    }
-}
-
-impl RxSide {
-    /// The queue came up or went to rest: it has no descriptors.
-    pub(super) fn restart(&mut self, head: u32) {
-        self.tail = head;
-        self.stuck = false;
-    }
-}
+use crate::queue::RxSide;
 
 impl Nic {
     pub(super) fn rx_side(&self, queue: RxQueue) -> &RxSide {
@@ -59,14 +36,8 @@ impl Nic {
         if !self.receives(bus) {
             return Receive::NotReady;
         }
-        let mut padded = [0; SHORTEST];
-        let frame = match padded.get_mut(..frame.len()) {
-            Some(start) if frame.len() >= HEADER => {
-                start.copy_from_slice(frame);
-                &padded[..]
-            }
-            _ => frame,
-        };
+        let mut space = [0; SHORTEST];
+        let frame = padded(frame, &mut space);
         count_total(&mut self.registers, frame.len());
         let Some(header) = self.parse(frame) else {
             self.registers.count::<Ruc>((), 1);
@@ -103,7 +74,7 @@ impl Nic {
     }
 
     pub(super) fn has_room(&self, bus: &Bus, frame: &[u8]) -> bool {
-        if !self.receives(bus) || self.is_holding() {
+        if !self.receives(bus) || self.packet_buffer.is_holding() {
             return false;
         }
         let Some(header) = self.parse(frame) else {
@@ -113,7 +84,7 @@ impl Nic {
             return true;
         };
         let bytes = frame.len().max(SHORTEST) + FCS;
-        queues_of(queues).all(|queue| {
+        numbers(queues).filter_map(RxQueue::new).all(|queue| {
             let side = self.rx_side(queue);
             let needed = bytes.div_ceil(self.buffer_bytes(queue));
             !side.live.is_on() || (!side.stuck && self.rx_ring(queue).owned() as usize >= needed)

@@ -32,7 +32,7 @@ impl Nic {
         last: TxData,
     ) -> usize {
         let number = queue.number() as u8;
-        let context = self.tx_side(queue).contexts[usize::from(first.context() & 1)];
+        let context = *self.tx_side(queue).context(first);
         let offloads = first.extended() && (first.segment() || first.options() != 0);
         if first.extended() && !offloads && first.payload_length() as usize != frame.len() {
             self.misuse.push(Misuse::FrameLength(number));
@@ -117,7 +117,7 @@ impl Nic {
         let held = pool.map_or(0, |pool| self.registers.get::<Pfvmvir>(pool).get());
         let vmvir = DefaultTag::from(held);
         let from_descriptor = match first.extended() {
-            true => self.tx_side(queue).contexts[usize::from(first.context() & 1)].tag(),
+            true => self.tx_side(queue).context(first).tag(),
             // A legacy descriptor has the tag in bits 63:48.
             false => (u64::from(last) >> 48) as u16,
         };

@@ -11,9 +11,9 @@
 use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, TableWord};
 
-use super::rss::Hash;
 use super::undriven::Pfvmtxsw;
 use super::{Layout, Nic};
+use crate::buffer::Hash;
 use crate::ethernet::Header;
 use crate::packet::indirection;
 use crate::wire::FCS;

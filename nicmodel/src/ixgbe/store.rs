@@ -9,8 +9,8 @@ use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, Register};
 
 use super::Nic;
-use super::buffer::Parcel;
 use super::interrupt::Direction;
+use crate::buffer::Parcel;
 use crate::chip::Bus;
 use crate::counters::Rnbc;
 use crate::fault::DmaFault;

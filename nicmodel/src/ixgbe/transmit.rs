@@ -16,50 +16,11 @@ use super::interrupt::Direction;
 use super::undriven::HeadWriteBack;
 use crate::chip::Bus;
 use crate::fault::{DmaFault, Misuse};
-use crate::offload::Context;
+use crate::queue::TxSide;
 use crate::ring::Ring;
-use crate::switch::Switch;
-use crate::wire::LONGEST;
-
-/// The most that a frame to be cut into segments may have, in bytes.
-const LONGEST_TO_CUT: usize = 0x4_0000;
 
 /// Where TDWBAH is from TDBAL on.
 const WRITE_BACK_HIGH: u32 = 0x3C;
-
-/// What the silicon knows of a transmit queue besides its registers.
-#[derive(Debug)]
-pub(super) struct TxSide {
-    pub(super) live: Switch,
-    /// A descriptor or buffer could not be read: stuck until restarted.
-    stuck: bool,
-    /// The frame so far.
-    partial: Vec<u8>,
-    /// The first data descriptor of the frame.
-    first: Option<TxData>,
-    /// The two contexts.
-    pub(super) contexts: [Context; 2],
-}
-
-impl Default for TxSide {
-    fn default() -> Self {
-        Self {
-            live: Switch::new(false),
-            stuck: false,
-            partial: Vec::new(),
-            first: None,
-            contexts: Default::default(),
-        }
-    }
-}
-
-impl TxSide {
-    /// The queue came up or went to rest: half frames are gone.
-    pub(super) fn restart(&mut self) {
-        let live = self.live;
-        *self = Self { live, ..Self::default() };
-    }
-}
 
 impl Nic {
     pub(super) fn tx_side(&self, queue: TxQueue) -> &TxSide {
@@ -133,8 +94,7 @@ impl Nic {
         let mut sent = None;
         match (command.extended(), command.dtyp()) {
             (true, dtyp::CONTEXT) => {
-                let context = Context::new(buffer, command.into());
-                self.tx_side_mut(queue).contexts[usize::from(command.context() & 1)] = context;
+                self.tx_side_mut(queue).keep_context(buffer, command);
             }
             (true, dtyp::DATA) | (false, _) => {
                 sent = self.take_data(bus, queue, buffer, command)?;
@@ -171,23 +131,7 @@ impl Nic {
         buffer: u64,
         command: TxData,
     ) -> Result<Option<usize>, DmaFault> {
-        let side = self.tx_side_mut(queue);
-        let first = *side.first.get_or_insert(command);
-        let start = side.partial.len();
-        let longest = if first.segment() { LONGEST_TO_CUT } else { LONGEST };
-        // What is beyond the longest frame only needs to be known to be there.
-        let room = (longest + 1).saturating_sub(start);
-        side.partial.resize(start + room.min(command.length().into()), 0);
-        if let Some(piece) = side.partial.get_mut(start..)
-            && !piece.is_empty()
-        {
-            bus.domain.read(buffer, piece)?;
-        }
-        if !command.end_of_packet() {
-            return Ok(None);
-        }
-        let frame = std::mem::take(&mut side.partial);
-        side.first = None;
-        Ok(Some(self.finish(bus, queue, frame, first, command)))
+        let whole = self.tx_side_mut(queue).gather(bus, buffer, command)?;
+        Ok(whole.map(|(frame, first)| self.finish(bus, queue, frame, first, command)))
     }
 }
