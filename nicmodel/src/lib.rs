@@ -6,13 +6,16 @@
 //! code of its own, never by the drivers' or the policy's, where a frame goes.
 //! Nothing that a driver writes or a frame contains makes it panic or spin.
 //!
-//! It is deterministic: it has no thread and no clock. Time passes by register
-//! reads, so whatever takes a card a while takes the model a few reads.
+//! It is deterministic: it has no thread, and no clock but what it is told
+//! ([`Model::advance`]). Otherwise time passes by register reads, so whatever takes a card a
+//! while takes the model a few reads.
 //!
 //! Not here: captures and who reads them; the process that serves a model to a machine
 //! (`lockgate-nicmodel serve`, the program of this package).
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod abuse;
 mod buffer;
 mod chip;
 mod counters;

@@ -14,6 +14,8 @@
 //! classes (DCB), filters by EtherType, 5-tuple or Flow Director (whose commands are
 //! taken and match nothing), mirroring, virtual functions, moderation of interrupts.
 
+#[cfg(test)]
+mod abuse;
 mod access;
 mod buffer;
 mod control;

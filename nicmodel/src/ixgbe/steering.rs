@@ -77,7 +77,8 @@ impl Nic {
         let hash = self.hash(header, frame);
         let entry = indirection(&self.registers, hash.map(|(_, value)| value));
         let mut queues = 0;
-        for pool in Pool::all().filter(|pool| pools >> pool.number() & 1 != 0) {
+        let there = Pool::all().take(RxQueue::COUNT as usize >> layout.shift);
+        for pool in there.filter(|pool| pools >> pool.number() & 1 != 0) {
             let spread = self.registers.get::<Psrtype>(pool).queues_log2();
             let mask = (1 << u32::from(spread).min(layout.shift)) - 1;
             queues |= 1 << (layout.first_queue(pool) + (u32::from(entry) & mask));
