@@ -141,3 +141,44 @@ fn a_pool_that_nobody_drains_loses_its_own_frames_and_no_others() {
         drop((stalled, second));
     }
 }
+
+/// A UDP packet of flow `flow` to partition `n`.
+fn packet(n: u8, flow: u16) -> Vec<u8> {
+    let mut bytes = frame([2, 0, 0, 0, 0, n], 0xee, None, 80);
+    bytes[12..24].copy_from_slice(&[0x08, 0, 0x45, 0, 0, 66, 0, 0, 0, 0, 64, 17]);
+    bytes[26..34].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, n]);
+    bytes[34..36].copy_from_slice(&(40_000 + flow).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn four_queues_make_32_pools_and_rss_fills_all_four_of_each_that_has_them() {
+    let policy: String = (0..32)
+        .map(|n| {
+            let queues = [4, 2, 1][n % 3];
+            format!(
+                "[[partition]]\nname = 'p{n}'\nmacs = ['02:00:00:00:00:{n:02x}']\nvlans = [0]\n\
+                 wire = 'both'\nqueues = {queues}\n"
+            )
+        })
+        .collect();
+    let policy = format!("[nic]\ndevice = 'model:82599'\n{policy}");
+    let mut bench = Bench::start(Kind::Model82599, &policy, 128);
+    assert_eq!(bench.plan.hardware().pools.len(), 32);
+    assert_eq!(&bench.nic.read_back().expect("registers"), bench.plan.hardware());
+    let key = lockgate_rss::Key::MICROSOFT;
+    for n in 0..32 {
+        let frames: Vec<_> = (0..64).map(|flow| packet(n, flow)).collect();
+        let arrivals = bench.exchange(&frames);
+        assert_eq!(arrivals.len(), frames.len());
+        let queues = [4, 2, 1][usize::from(n) % 3];
+        let mut used = [0; 4];
+        for arrival in arrivals {
+            let hash = lockgate_rss::toeplitz(&key, &arrival.bytes[26..38]);
+            assert_eq!((arrival.pool, arrival.hash), (n, Some(hash)));
+            assert_eq!(u32::from(arrival.queue), hash % 128 % 4 % queues, "of {queues} queues");
+            used[usize::from(arrival.queue)] += 1;
+        }
+        assert!(used.iter().take(queues as usize).all(|&count| count > 0), "{used:?}");
+    }
+}
