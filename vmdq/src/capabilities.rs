@@ -43,9 +43,8 @@ pub struct Capabilities {
     /// Slowest rate that its transmit limiters hold; `None`: it has none, and the
     /// worker alone limits.
     pub min_rate: Option<BitRate>,
-    /// Largest weight that its arbiter holds; `None`: it has none, and the worker alone
-    /// weighs.
-    pub max_weight: Option<u16>,
+    /// Whether it weighs pools on transmit; if not, the worker alone does.
+    pub weighs: bool,
 }
 
 /// What the machine has for Lockgate.

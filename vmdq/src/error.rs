@@ -91,8 +91,6 @@ pub enum PolicyErrorKind {
     RateTooSlow(String, BitRate, &'static str, BitRate),
     #[error("partition `{0}` may send {1}, and the link of the {2} carries {3}: lower the rate")]
     RateTooFast(String, BitRate, &'static str, BitRate),
-    #[error("partition `{0}` has weight {1}, and the {2} takes no more than {3}: lower them all")]
-    TooHeavy(String, u16, &'static str, u16),
     #[error("`mtu` is {0}, and the {1} takes no more than {2}: lower `mtu`")]
     MtuTooLarge(u16, &'static str, u16),
     #[error("{0} is to run on core {1}, and this machine has {2:?}: name one of those")]

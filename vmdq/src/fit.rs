@@ -37,7 +37,7 @@ impl<'a> Fit<'a> {
         if layout.is_some() {
             shared_rss(all, card)?;
         }
-        all.iter().try_for_each(|partition| sending(partition, card))?;
+        all.iter().try_for_each(|partition| rate(partition, card))?;
         let mut workers = cores(policy, machine)?;
         if layout.is_none() {
             // One more would have no queue of the card to serve.
@@ -96,11 +96,7 @@ fn shared_rss(all: &[Partition], card: &Capabilities) -> Checked {
     Ok(())
 }
 
-fn sending(partition: &Partition, card: &Capabilities) -> Checked {
-    let weight = partition.tx.weight;
-    if let Some(most) = card.max_weight.filter(|most| *weight > *most) {
-        return Err(Kind::TooHeavy(name(partition), *weight, card.card, most).at(weight.at));
-    }
+fn rate(partition: &Partition, card: &Capabilities) -> Checked {
     let Some(rate) = partition.tx.rate else {
         return Ok(());
     };

@@ -157,7 +157,7 @@ impl PoolPlan {
     fn new(partition: &Partition, card: &Capabilities, mtu: u16) -> Self {
         let transmit = partition.wire.sends();
         let rate = partition.tx.rate.filter(|_| transmit && card.min_rate.is_some());
-        let weight = if transmit && card.max_weight.is_some() { *partition.tx.weight } else { 0 };
+        let weight = if transmit && card.weighs { *partition.tx.weight } else { 0 };
         let rate = rate.map(|rate| rate.value);
         let off = Self { transmit, rate, weight, ..Self::default() };
         if !partition.wire.receives() {

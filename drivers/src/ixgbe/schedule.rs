@@ -13,7 +13,7 @@ use crate::error::Error;
 /// Credits for a weight of 1, in 64 bytes.
 const CREDITS: u32 = 16;
 
-/// The largest weight: RTTDT1C has 14 bits.
+/// The largest weight that RTTDT1C holds in its 14 bits; policies go up to 1,000.
 pub(super) const HEAVIEST: u16 = (0x3FFF / CREDITS) as u16;
 
 /// Window of the limiters that suits frames up to 9.5 KiB.

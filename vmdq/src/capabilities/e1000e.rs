@@ -16,6 +16,6 @@ impl Capabilities {
         link_mbit: 1_000,
         max_mtu: 9_000,
         min_rate: None,
-        max_weight: None,
+        weighs: false,
     };
 }

@@ -17,6 +17,6 @@ impl Capabilities {
         link_mbit: 1_000,
         max_mtu: 9_706,
         min_rate: BitRate::new(62_000),
-        max_weight: None,
+        weighs: false,
     };
 }

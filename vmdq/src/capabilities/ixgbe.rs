@@ -17,6 +17,6 @@ impl Capabilities {
         link_mbit: 10_000,
         max_mtu: 9_706,
         min_rate: BitRate::new(10_000_000),
-        max_weight: Some(1023),
+        weighs: true,
     };
 }
