@@ -11,10 +11,16 @@
 #define TUPLES 32
 #define KEY_BYTES 40
 
-/* Whether this processor can run the vector hash. */
+/*
+ * Whether this processor can run the vector hash. rte_thash_gfni_supported() says
+ * whether the library was built for it, which a distribution's is not; the functions are
+ * in the header and built here.
+ */
 int lockgate_gfni_supported(void)
 {
-	return rte_thash_gfni_supported();
+	return __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512f") &&
+	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi");
 }
 
 /* The key as rte_softrss_be wants it: words in the processor's order. */

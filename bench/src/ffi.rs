@@ -93,14 +93,16 @@ mod dpdk {
     pub struct Gfni([u64; 40]);
 
     impl Gfni {
-        /// Prepares the key; `None` if this processor or this DPDK cannot.
+        /// Prepares the key; `None` if this processor cannot.
         pub fn new(key: &[u8; 40]) -> Option<Self> {
-            let mut matrices = [0; 40];
             // SAFETY: it has no precondition.
-            let supported = unsafe { lockgate_gfni_supported() } != 0;
+            if unsafe { lockgate_gfni_supported() } == 0 {
+                return None;
+            }
+            let mut matrices = [0; 40];
             // SAFETY: a matrix is written for each of the 40 bytes read.
             unsafe { lockgate_complete_matrix(key.as_ptr(), matrices.as_mut_ptr()) };
-            supported.then_some(Self(matrices))
+            Some(Self(matrices))
         }
 
         /// Hashes one tuple after the other.
