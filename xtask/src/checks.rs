@@ -9,7 +9,7 @@ use lockgate_tests::validation as records;
 
 use crate::command::run;
 use crate::error::Error;
-use crate::setup::setup;
+use crate::setup::{self, setup};
 use crate::validation;
 
 /// Formatting and clippy; a warning is an error.
@@ -17,7 +17,18 @@ pub(crate) fn lint() -> Result<(), Error> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(cargo()
         .args(["clippy", "--workspace", "--all-targets", "--quiet"])
-        .args(["--", "-D", "warnings"]))
+        .args(["--", "-D", "warnings"]))?;
+    if !setup::has_dpdk() {
+        return Ok(());
+    }
+    // What the benches build over DPDK is left out above.
+    run(cargo().args(["clippy", "--package", "lockgate-bench", "--features", "dpdk"]).args([
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 /// The test binaries that record what works where.
@@ -125,7 +136,8 @@ fn watch(command: &mut Command) -> Result<Count, Error> {
     Ok(count)
 }
 
-fn cargo() -> Command {
+/// Cargo, at the root of the workspace.
+pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(machine::workspace());
     cargo

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup | lint | test | validation | tcb | vm`.
+//! Developer commands: `cargo xtask setup | lint | test | bench | validation | tcb | vm`.
 //!
 //! The one rule: a command that succeeds has done all it says; what the machine
 //! lacks is installed or named. The work itself is in `lockgate-tests`, which
@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bench;
 mod checks;
 mod command;
 mod emulator;
@@ -35,6 +36,8 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Runs the benches beside their peers, and writes docs/benchmarks.md.
+    Bench(bench::BenchArgs),
     /// Runs the tests that record what works where, and writes docs/validation.md.
     Validation,
     /// Counts the lines of the trusted core.
@@ -65,6 +68,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Setup => setup::setup().map(drop),
         Cli::Lint => checks::lint(),
         Cli::Test { arguments } => checks::test(&arguments),
+        Cli::Bench(arguments) => bench::bench(&arguments),
         Cli::Validation => checks::validation(),
         Cli::Tcb { family, files } => tcb::tcb(family.as_deref(), files),
         Cli::Vm(args) => vm::vm(args),

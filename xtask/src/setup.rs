@@ -1,4 +1,4 @@
-//! What the tests need from the machine: found, or installed.
+//! What tests and benches need from the machine: found, or installed.
 //!
 //! Looking costs a fraction of a second and changes nothing; only what is
 //! missing is installed, as root, by apt. The guest's kernel is unpacked under
@@ -17,14 +17,14 @@ use crate::emulator;
 use crate::error::Error;
 use crate::modules;
 
-/// A program the tests start, and the Debian package that has it.
+/// A program that tests or benches start, and the Debian package that has it.
 struct Tool {
     name: &'static str,
     package: &'static str,
     present: fn(&str) -> bool,
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 14] = [
     tool("qemu-system-x86_64", "qemu-system-x86", has_igb),
     tool("tshark", "tshark", installed),
     tool("busybox", "busybox-static", is_static),
@@ -35,6 +35,8 @@ const TOOLS: [Tool; 12] = [
     tool("python3", "python3", installed),
     tool("cc", "gcc", installed),
     tool("pkg-config", "pkg-config", installed),
+    tool("strace", "strace", installed),
+    tool("valgrind", "valgrind", installed),
     tool("dpdk-testpmd", "dpdk-dev", installed),
     // It brings the drivers of all cards along.
     tool("libdpdk", "libdpdk-dev", is_library),
@@ -55,7 +57,7 @@ pub(crate) fn setup() -> Result<Kernel, Error> {
 }
 
 /// Installs the programs that are missing.
-fn tools() -> Result<(), Error> {
+pub(crate) fn tools() -> Result<(), Error> {
     let missing = missing();
     if missing.is_empty() {
         return Ok(());
@@ -100,6 +102,11 @@ fn has_igb(name: &str) -> bool {
 
 fn is_static(name: &str) -> bool {
     machine::find_program(name).is_some_and(|path| machine::is_static(&path))
+}
+
+/// Whether the benches can be built with DPDK as a peer.
+pub(crate) fn has_dpdk() -> bool {
+    installed("cc") && is_library("libdpdk")
 }
 
 /// Whether C programs can be built on the library.
