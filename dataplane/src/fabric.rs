@@ -12,24 +12,23 @@ const SLOTS: u32 = 1024;
 
 /// The far ends of the lanes.
 pub struct FarEnds {
-    /// One for each partition, in the policy's order.
-    pub lanes: Vec<Endpoint>,
+    /// One for each partition, in the policy's order; none for one that reflects.
+    pub lanes: Vec<Option<Endpoint>>,
     /// The workers' copies of what leaves, if somebody wants them.
     pub mirror: Option<Endpoint>,
 }
 
 /// All lanes, both ends still together.
 pub struct Fabric {
-    /// By partition: a ring for each worker.
-    down: Vec<Vec<DownWriter>>,
-    up: Vec<UpReader>,
+    /// By partition: a ring for each worker, and what it sends; nothing for one that reflects.
+    near: Vec<Option<(Vec<DownWriter>, UpReader)>>,
     /// A ring for each worker.
     mirror: Vec<DownWriter>,
     ends: FarEnds,
 }
 
 impl Fabric {
-    /// Makes a lane for every partition of `plan`, and one more if what leaves is
+    /// Makes a lane for every partition of `plan` that is served outside, and one more if what leaves is
     /// to be `mirrored`.
     ///
     /// # Errors
@@ -41,15 +40,14 @@ impl Fabric {
             frame_bytes: slot_bytes(plan.mtu()),
         };
         let mut fabric = Self {
-            down: Vec::new(),
-            up: Vec::new(),
+            near: Vec::new(),
             mirror: Vec::new(),
             ends: FarEnds { lanes: Vec::new(), mirror: None },
         };
         for partition in plan.partitions() {
-            let (lane, far) = create(&partition.name, geometry)?;
-            fabric.down.push(lane.down);
-            fabric.up.push(lane.up);
+            let lane = (!partition.reflects).then(|| create(&partition.name, geometry));
+            let (near, far) = lane.transpose()?.unzip();
+            fabric.near.push(near.map(|lane| (lane.down, lane.up)));
             fabric.ends.lanes.push(far);
         }
         if mirrored {
@@ -74,13 +72,15 @@ impl Fabric {
                 mirror: mirrors.next(),
             })
             .collect();
-        for rings in self.down {
-            for (worker, ring) in workers.iter_mut().zip(rings) {
-                worker.down.push(ring);
-            }
-        }
         deal_queues(plan, queues, &mut workers);
-        for (p, (up, partition)) in self.up.into_iter().zip(plan.partitions()).enumerate() {
+        for (p, (near, partition)) in self.near.into_iter().zip(plan.partitions()).enumerate() {
+            let Some((rings, up)) = near else {
+                workers.iter_mut().for_each(|worker| worker.down.push(None));
+                continue;
+            };
+            for (worker, ring) in workers.iter_mut().zip(rings) {
+                worker.down.push(Some(ring));
+            }
             if let Some(worker) = workers.get_mut(partition.worker) {
                 let tx = departure_queue(plan, worker, p);
                 worker.up.push((p, up, tx));

@@ -72,7 +72,8 @@ fn traffic(report: &Report) -> Vec<String> {
     ]);
     for partition in &report.partitions {
         let times = &partition.latency_ns;
-        let time = |ns| match partition.rx_frames {
+        // Without a frame, or without a lane: what is reflected is not waited for.
+        let time = |ns| match times.max {
             0 => "-".to_owned(),
             _ => duration(ns),
         };

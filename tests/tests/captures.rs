@@ -8,7 +8,7 @@ use std::path::Path;
 
 use lockgate_tests::captures::{collection, frames, write_pcap};
 use lockgate_tests::oracle::run::{by_queue, compare_all, compare_counts, run};
-use lockgate_tests::oracle::{Expected, Scene, derive};
+use lockgate_tests::oracle::{Expected, KINDS, Scene, derive};
 
 const DEVICE: &str = "model:82576";
 
@@ -26,6 +26,27 @@ fn from_the_wire(file: &Path) {
         let got = outcome.delivered(&tenant.name);
         assert!(by_queue(&got) == by_queue(wanted), "{what}: {} got other frames", tenant.name);
     }
+}
+
+/// Two of the tenants reflect, others send meanwhile, on a card with pools and on one
+/// without.
+fn reflected(file: &Path, device: &str) {
+    let what = format!("{} on {device}", file.file_name().expect("a name").to_string_lossy());
+    let arriving = frames(file);
+    let mut scene = derive(&arriving);
+    scene.tenants[0].reflects = true;
+    // It may not send to the wire, so all its answers are refused.
+    scene.tenants[2].reflects = true;
+    // An 82599 hashes for every pool what it hashes for one.
+    scene.tenants[4].kinds = KINDS.to_vec();
+    let mut expected = Expected::new(&scene);
+    for frame in &arriving {
+        expected.arrive(&scene, frame);
+        expected.send(&scene, 1, frame);
+    }
+    let replay = |source: &str| (source.to_owned(), file.to_owned());
+    let outcome = run(&scene, device, &[replay("wire"), replay("tenant-1")]);
+    compare_all(&scene, expected, &outcome, &what);
 }
 
 fn from_the_tenants(file: &Path) {
@@ -56,6 +77,14 @@ fn every_capture_that_arrives_is_delivered_as_the_oracle_says() {
 fn every_capture_that_tenants_send_goes_where_the_oracle_says() {
     for file in collection() {
         from_the_tenants(&file);
+    }
+}
+
+#[test]
+fn tenants_that_reflect_send_back_what_the_oracle_says() {
+    let devices = [DEVICE, "model:82574", "model:82599"];
+    for (file, device) in collection().iter().zip(devices.iter().cycle()) {
+        reflected(file, device);
     }
 }
 

@@ -177,6 +177,26 @@ fn a_capture_named_in_the_policy_is_looked_for_beside_the_policy() {
 }
 
 #[test]
+fn a_partition_that_reflects_is_refused_what_it_cannot_keep() {
+    let reflecting = policy_of(1) + "attach = { kind = \"reflect\" }\n";
+    let desk = Desk::new(&reflecting);
+    assert!(desk.run(&["check", "policy.toml"]).status.success());
+    let plan = desk.run(&["plan", "policy.toml"]).stdout;
+    assert!(String::from_utf8_lossy(&plan).contains("reflect"));
+    desk.write("a.pcap", &pcap(1));
+    desk.refuses(&["run", "policy.toml", "--replay", "p1=a.pcap"], &["p1", "reflects"]);
+
+    let slow = reflecting.clone() + "tx = { rate = \"1Mbit/s\" }\n";
+    let desk = Desk::new(&slow.replace("82576", "82574"));
+    desk.refuses_policy(&["partition p1 reflects at a rate", "tx.rate"]);
+    assert!(Desk::new(&slow).run(&["check", "policy.toml"]).status.success());
+
+    let spread = reflecting.replace("[[partition]]", "workers = [0, 1]\n[[partition]]");
+    let desk = Desk::new(&(spread + "queues = 2\n"));
+    desk.refuses_policy(&["partition p1 reflects over queues", "queues = 1"]);
+}
+
+#[test]
 fn a_replay_for_nobody_is_refused() {
     let desk = Desk::new(&policy_of(1));
     desk.write("a.pcap", &pcap(1));

@@ -54,8 +54,12 @@ impl Rig {
         for (p, partition) in plan.partitions().iter().enumerate() {
             let lane = Lane::create(&partition.name, geometry).expect("a lane");
             let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
+            if partition.reflects {
+                down.push(None);
+                continue;
+            }
             ends.push(Endpoint::attach(&lane.files).expect("its far end"));
-            down.extend(lane.down);
+            down.extend(lane.down.into_iter().map(Some));
             up.push((p, lane.up, tx));
             files.push(lane.files);
         }
@@ -158,4 +162,44 @@ fn short_frames_leave_with_zeros_up_to_sixty_bytes_whatever_the_lane_holds_behin
     let mut padded = short;
     padded.resize(60, 0);
     assert_eq!(left.last(), Some(&padded));
+}
+
+/// A frame from outside to partition a.
+fn arriving(number: u32, len: usize) -> Vec<u8> {
+    let mut bytes = frame(OUTSIDE, 10, len);
+    bytes[..6].copy_from_slice(&A);
+    bytes[18..22].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn what_is_reflected_is_the_frame_itself_with_its_addresses_swapped() {
+    let rig = Rig::new(plan("attach = { kind = \"reflect\" }", ""));
+    let lengths = [60, 64, 127, 128, 129, 1000, 1518];
+    for (number, len) in (0..).zip(lengths) {
+        rig.model.receive(&arriving(number, len));
+    }
+    let (left, stats, _) = rig.run();
+    let expected: Vec<_> = (0..)
+        .zip(lengths)
+        .map(|(number, len)| {
+            let bytes = arriving(number, len);
+            [&bytes[6..12], &bytes[..6], &bytes[12..]].concat()
+        })
+        .collect();
+    assert_eq!(left, expected);
+    assert_eq!((stats.partitions[0].rx.frames.get(), stats.partitions[0].tx.frames.get()), (7, 7));
+}
+
+#[test]
+fn what_is_reflected_keeps_to_the_rate_of_its_partition() {
+    let rig = Rig::new(plan("attach = { kind = \"reflect\" }\ntx = { rate = \"8Mbit/s\" }", ""));
+    for number in 0..300 {
+        rig.model.receive(&arriving(number, 1000));
+    }
+    let begun = Instant::now();
+    let (left, ..) = rig.run();
+    // 300,000 bytes at a million a second, less the first burst.
+    assert!(begun.elapsed() > Duration::from_millis(250), "{:?}", begun.elapsed());
+    assert_eq!(left.len(), 300, "what waits stays in its queue");
 }

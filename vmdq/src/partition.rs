@@ -131,13 +131,15 @@ pub enum Attach {
         /// Interface name, at most 15 characters.
         name: String,
     },
+    /// Nothing: the worker sends each frame back to where it came from.
+    Reflect {},
 }
 
 impl Attach {
     /// Where the peer is found; a second partition there would be the first.
     pub(crate) fn peer(&self) -> Option<&str> {
         match self {
-            Self::Pcap { .. } => None,
+            Self::Pcap { .. } | Self::Reflect {} => None,
             Self::Memif { socket: peer } | Self::VhostUser { socket: peer } => Some(peer),
             Self::Tap { name } => Some(name),
         }

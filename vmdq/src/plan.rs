@@ -10,7 +10,7 @@ use crate::fit::Fit;
 use crate::prelude::*;
 use crate::rules::Rules;
 use crate::{
-    BitRate, HardwarePlan, Mac, Partition, Policy, Rss, Segment, SendVerdict, SteeringMode,
+    Attach, BitRate, HardwarePlan, Mac, Partition, Policy, Rss, Segment, SendVerdict, SteeringMode,
     WireVerdict,
 };
 
@@ -41,6 +41,8 @@ pub struct PartitionPlan {
     pub weight: u16,
     /// Limit on transmit.
     pub rate: Option<BitRate>,
+    /// Whether the worker sends its frames back; it has no endpoint then.
+    pub reflects: bool,
 }
 
 impl PartitionPlan {
@@ -61,6 +63,7 @@ impl PartitionPlan {
             table: Table::round_robin(fit.card.reta.into(), queues),
             weight: *partition.tx.weight,
             rate: partition.tx.rate.map(|rate| rate.value),
+            reflects: *partition.attach == Attach::Reflect {},
         }
     }
 }

@@ -91,6 +91,7 @@ fn attachments_of_every_kind_are_read() {
         ("attach = { kind = 'pcap' }", Attach::Pcap { replay: None }),
         ("attach = { kind = 'pcap', replay = 'x.pcap' }", Attach::Pcap { replay: path("x.pcap") }),
         ("attach = { kind = 'vhost-user', socket = '/s' }", Attach::VhostUser { socket }),
+        ("attach = { kind = 'reflect' }", Attach::Reflect {}),
         ("attach = { kind = 'tap', name = 'lg0' }", Attach::Tap { name: "lg0".to_owned() }),
     ] {
         assert_eq!(with(text).partitions[0].attach.value, attach);

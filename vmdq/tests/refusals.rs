@@ -113,6 +113,7 @@ fn an_attachment_has_the_keys_of_its_kind_only() {
         ("«{ kind = 'memif', socket = 'x', replay = 'y' }", "unknown key `replay`"),
         ("{ kind = «'tape' }", "unknown variant `tape`, expected one of `pcap`, `memif`"),
         ("«{ socket = 'x' }", "missing key `kind`"),
+        ("«{ kind = 'reflect', rate = 3 }", "unknown key `rate`"),
     ] {
         refused(&format!("[[partition]]\nname = 'a'\nattach = {attach}"), &[says]);
     }

@@ -2,7 +2,7 @@
 //!
 //! Not here: which of them a command prints.
 
-use lockgate_vmdq::{Plan, Policy, Segment, SteeringMode, Wire};
+use lockgate_vmdq::{Attach, Plan, Policy, Segment, SteeringMode, Wire};
 
 use super::Loaded;
 use crate::error::Failure;
@@ -78,6 +78,17 @@ pub(super) fn wire(wire: Wire) -> &'static str {
         Wire::In => "in",
         Wire::Out => "out",
         Wire::Both => "both",
+    }
+}
+
+/// A kind of attachment, in the word of the policy file.
+pub(super) fn attach(attach: &Attach) -> &'static str {
+    match attach {
+        Attach::Pcap { .. } => "pcap",
+        Attach::Memif { .. } => "memif",
+        Attach::VhostUser { .. } => "vhost-user",
+        Attach::Tap { .. } => "tap",
+        Attach::Reflect {} => "reflect",
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lockgate_vmdq::{Attach, Device, Partition, Policy};
 
-use super::Loaded;
+use super::{Loaded, describe};
 use crate::cli::{ReplayArg, RunArgs};
 use crate::edge::Sources;
 use crate::error::Failure;
@@ -50,10 +50,17 @@ fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Resu
                 "send the frames from the other end of the cable",
             ));
         }
-        if source != "wire" && !policy.partitions.iter().any(|p| p.name.value == source) {
+        let partition = policy.partitions.iter().find(|p| p.name.value == source);
+        if source != "wire" && partition.is_none() {
             return Err(Failure::usage(
                 format!("--replay names {source}, which is no partition of the policy"),
                 "name `wire` or a partition",
+            ));
+        }
+        if partition.is_some_and(|p| p.attach.value == Attach::Reflect {}) {
+            return Err(Failure::usage(
+                format!("--replay names {source}, which reflects and sends nothing of its own"),
+                "name another partition, or attach this one by pcap",
             ));
         }
     }
@@ -64,16 +71,15 @@ fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Resu
 fn own_replay(partition: &Partition) -> Result<Option<&String>, Failure> {
     let kind = match &partition.attach.value {
         Attach::Pcap { replay } => return Ok(replay.as_ref()),
-        Attach::Memif { .. } => "memif",
-        Attach::VhostUser { .. } => "vhost-user",
-        Attach::Tap { .. } => "tap",
+        Attach::Reflect {} => return Ok(None),
+        other => describe::attach(other),
     };
     Err(Failure::usage(
         format!(
             "partition {} attaches by {kind}, which this version cannot do yet",
             partition.name.value
         ),
-        "use attach = { kind = \"pcap\" }",
+        "use attach = { kind = \"pcap\" } or { kind = \"reflect\" }",
     ))
 }
 

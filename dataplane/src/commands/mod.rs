@@ -10,6 +10,7 @@ mod describe;
 mod inputs;
 pub mod nic;
 pub mod plan;
+mod reflect;
 mod residual;
 pub mod rss;
 pub mod run;
@@ -86,7 +87,10 @@ impl Loaded {
     /// A usage failure: the card is not there, or the policy's first refusal.
     pub fn check(&self) -> Result<Plan, Failure> {
         let machine = Machine { cores: cores::usable() };
-        self.policy.check(self.card()?, &machine).map_err(|error| self.source.refuse(&error))
+        let plan = self.policy.check(self.card()?, &machine);
+        let plan = plan.map_err(|error| self.source.refuse(&error))?;
+        reflect::check(&plan)?;
+        Ok(plan)
     }
 }
 

@@ -51,8 +51,17 @@ fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
 }
 
 fn partitions(policy: &Policy, plan: &Plan) -> Vec<String> {
-    let heading =
-        ["name", "level", "wire", "broadcast", "multicast", "weight", "rate", "queues on workers"];
+    let heading = [
+        "name",
+        "level",
+        "wire",
+        "broadcast",
+        "multicast",
+        "weight",
+        "rate",
+        "attach",
+        "queues on workers",
+    ];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
     for (partition, policy) in plan.partitions().iter().zip(&policy.partitions) {
         table.row([
@@ -63,6 +72,7 @@ fn partitions(policy: &Policy, plan: &Plan) -> Vec<String> {
             multicast_words(&policy.multicast),
             partition.weight.to_string(),
             partition.rate.map_or("-".to_owned(), |rate| rate.to_string()),
+            describe::attach(&policy.attach).to_owned(),
             queue_workers(plan, partition),
         ]);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
 
+use super::partition::latency_histogram;
 use super::{Cable, ModelWire, Pace, Party, PcapEndpoint, Time, WireTap};
 use crate::capture::Capture;
 use crate::error::Failure;
@@ -41,8 +42,8 @@ pub struct Captures {
 }
 
 impl Captures {
-    /// Begins a capture for the wire and one for each partition of `plan`, if there is
-    /// a folder for them.
+    /// Begins a capture for the wire and one for each partition of `plan` that is served
+    /// outside the worker, if there is a folder for them.
     ///
     /// # Errors
     /// A usage failure when the folder takes no file.
@@ -53,7 +54,7 @@ impl Captures {
             partitions: plan
                 .partitions()
                 .iter()
-                .map(|partition| create(&partition.name))
+                .map(|p| if p.reflects { Ok(None) } else { create(&p.name) })
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -61,7 +62,8 @@ impl Captures {
 
 /// Everyone at the edge of one run.
 pub struct Edge<'r> {
-    partitions: Vec<PcapEndpoint>,
+    /// By partition, in the policy's order; none for one that reflects.
+    partitions: Vec<Option<PcapEndpoint>>,
     tap: Option<WireTap>,
     cable: Option<ModelWire<'r>>,
     /// Nobody replays anything, or somebody wants it so: the run ends when it is told to.
@@ -88,7 +90,7 @@ impl<'r> Edge<'r> {
             .zip(captures.partitions)
             .map(|((partition, lane), capture)| {
                 let replay = replays.next().flatten();
-                PcapEndpoint::new(lane, partition, capture, replay, pace, time)
+                Some(PcapEndpoint::new(lane?, partition, capture, replay, pace, time))
             })
             .collect();
         let mut capture = captures.wire;
@@ -100,15 +102,16 @@ impl<'r> Edge<'r> {
             let cable = Cable { model, plan, replay: sources.wire, capture };
             ModelWire::new(cable, pace, overflow, time)
         });
-        let endless =
-            cable.as_ref().is_none_or(Party::exhausted) && partitions.iter().all(Party::exhausted);
+        let endless = cable.as_ref().is_none_or(Party::exhausted)
+            && partitions.iter().flatten().all(Party::exhausted);
         Self { partitions, tap, cable, endless }
     }
 }
 
 impl Edge<'_> {
     fn parties(&mut self) -> impl Iterator<Item = &mut dyn Party> {
-        let partitions = self.partitions.iter_mut().map(|party| party as &mut dyn Party);
+        let partitions = self.partitions.iter_mut().flatten();
+        let partitions = partitions.map(|party| party as &mut dyn Party);
         let tap = self.tap.iter_mut().map(|party| party as &mut dyn Party);
         let cable = self.cable.iter_mut().map(|party| party as &mut dyn Party);
         partitions.chain(tap).chain(cable)
@@ -150,9 +153,14 @@ impl Edge<'_> {
         let mut latencies = Vec::new();
         let mut counts = Vec::new();
         for endpoint in self.partitions {
+            let Some(endpoint) = endpoint else {
+                latencies.push(latency_histogram());
+                counts.push(None);
+                continue;
+            };
             let (latency, sent, capture) = endpoint.into_parts();
             latencies.push(latency);
-            counts.push(sent);
+            counts.push(Some(sent));
             captures.extend(capture);
         }
         captures.extend(self.tap.map(WireTap::into_capture));

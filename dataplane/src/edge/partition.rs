@@ -130,7 +130,7 @@ impl Party for PcapEndpoint {
 }
 
 /// An empty histogram from 1 ns to a minute, three digits.
-fn latency_histogram() -> Histogram<u64> {
+pub(super) fn latency_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 3)
         .expect("1 ns to a minute with three digits are legal bounds")
 }

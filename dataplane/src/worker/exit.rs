@@ -6,14 +6,16 @@
 use lockgate_drivers::TxQueue;
 use lockgate_lane::{DownWriter, Meta};
 use lockgate_rss::{Hash, Toeplitz};
-use lockgate_vmdq::{PartitionSet, Plan, Reason};
+use lockgate_vmdq::{PartitionPlan, PartitionSet, Plan, Reason, SteeringMode};
 
+use super::schedule::Sender;
 use super::stats::WorkerStats;
 use super::{Control, Overflow};
 
 /// This worker's ring in one partition's lane.
 struct Door {
-    ring: DownWriter,
+    /// None for a partition that reflects.
+    ring: Option<DownWriter>,
     toeplitz: Toeplitz,
     dirty: bool,
 }
@@ -26,6 +28,8 @@ pub(super) struct Exit<'r> {
     pub(super) tx: Vec<TxQueue>,
     /// When the present pass began, on the worker's clock.
     pub(super) now_ns: u64,
+    /// By partition: those that reflect.
+    pub(super) reflecting: Vec<Option<Sender>>,
     doors: Vec<Door>,
     mirror: Option<DownWriter>,
     overflow: Overflow,
@@ -36,7 +40,7 @@ impl<'r> Exit<'r> {
         plan: &'r Plan,
         stats: &'r WorkerStats,
         control: &'r Control,
-        rings: Vec<DownWriter>,
+        rings: Vec<Option<DownWriter>>,
         tx: Vec<TxQueue>,
         mirror: Option<DownWriter>,
         overflow: Overflow,
@@ -44,7 +48,13 @@ impl<'r> Exit<'r> {
         let door = |(ring, key)| Door { ring, toeplitz: Toeplitz::new(key), dirty: false };
         let keys = plan.partitions().iter().map(|partition| &partition.rss.key);
         let doors = rings.into_iter().zip(keys).map(door).collect();
-        Self { plan, stats, control, tx, now_ns: 0, doors, mirror, overflow }
+        let shared = plan.steering() == SteeringMode::Software;
+        let sender = |(p, partition): (usize, &PartitionPlan)| {
+            let own = |queue: &TxQueue| shared || usize::from(queue.pool()) == p;
+            partition.reflects.then(|| Sender::new(plan, p, tx.iter().position(own)))?
+        };
+        let reflecting = plan.partitions().iter().enumerate().map(sender).collect();
+        Self { plan, stats, control, tx, now_ns: 0, reflecting, doors, mirror, overflow }
     }
 
     /// Whether a frame for `to` must wait for room.
@@ -52,9 +62,8 @@ impl<'r> Exit<'r> {
     pub(super) fn must_wait(&mut self, to: PartitionSet) -> bool {
         self.overflow == Overflow::Wait
             && to.iter().any(|p| {
-                let door = self.doors.get_mut(p);
-                door.is_some_and(|door| door.ring.slot().is_none())
-                    && self.control.shut(p).is_none()
+                let ring = self.doors.get_mut(p).and_then(|door| door.ring.as_mut());
+                ring.is_some_and(|ring| ring.slot().is_none()) && self.control.shut(p).is_none()
             })
     }
 
@@ -75,21 +84,24 @@ impl<'r> Exit<'r> {
         else {
             return;
         };
-        let open = self.control.shut(p).is_none();
-        let Some(room) = door.ring.slot().filter(|_| open).and_then(|slot| slot.get_mut(..len))
-        else {
-            self.control.note(p, door.ring.free().err());
-            stats.drops.add(Reason::RingFull);
-            return;
-        };
-        fill(room);
         let (queue, hash) = match steered {
             Some((queue, hash)) => (queue, Some(hash)),
             None => spread(self.plan, p, &door.toeplitz, header),
         };
-        let hash = hash.map(|hash| (hash.value, hash.kind.code()));
-        door.ring.commit(Meta { len: len as u32, queue, hash, stamp_ns: self.now_ns });
-        door.dirty = true;
+        // Who has no lane has sent it back by now.
+        if let Some(ring) = &mut door.ring {
+            let open = self.control.shut(p).is_none();
+            let Some(room) = ring.slot().filter(|_| open).and_then(|slot| slot.get_mut(..len))
+            else {
+                self.control.note(p, ring.free().err());
+                stats.drops.add(Reason::RingFull);
+                return;
+            };
+            fill(room);
+            let hash = hash.map(|hash| (hash.value, hash.kind.code()));
+            ring.commit(Meta { len: len as u32, queue, hash, stamp_ns: self.now_ns });
+            door.dirty = true;
+        }
         stats.rx.add(len);
         if let Some(counter) = stats.queues.get(usize::from(queue)) {
             counter.add(1);
@@ -137,7 +149,7 @@ impl<'r> Exit<'r> {
     /// Shows partitions and card what this pass put out.
     pub(super) fn publish(&mut self) {
         for door in self.doors.iter_mut().filter(|door| door.dirty) {
-            door.ring.publish();
+            door.ring.iter_mut().for_each(DownWriter::publish);
             door.dirty = false;
         }
         self.tx.iter_mut().for_each(TxQueue::flush);

@@ -104,8 +104,8 @@ pub struct Assignment {
     pub rx: Vec<RxQueue>,
     /// Transmit queues to fill.
     pub tx: Vec<TxQueue>,
-    /// This worker's receive ring in the lane of every partition.
-    pub down: Vec<DownWriter>,
+    /// This worker's receive ring in the lane of every partition; none for one that reflects.
+    pub down: Vec<Option<DownWriter>>,
     /// Lanes whose sending side this worker serves, with the partition's index
     /// and the index in `tx` of the queue its frames leave by.
     pub up: Vec<(usize, UpReader, Option<usize>)>,

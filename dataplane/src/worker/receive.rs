@@ -50,7 +50,7 @@ impl Exit<'_> {
         }
         let mut only = PartitionSet::default();
         only.insert(pool);
-        if self.must_wait(only) {
+        if self.must_wait(only) || !self.reflect(pool, bytes) {
             return false;
         }
         // A unicast address on a segment has one owner.
@@ -85,15 +85,14 @@ impl Exit<'_> {
     #[inline]
     fn distribute(&mut self, frame: &RxFrame<'_>) -> bool {
         let bytes = frame.bytes;
-        let verdict = self.plan.from_wire(bytes, bytes.len());
-        if matches!(verdict, WireVerdict::Deliver(to) if self.must_wait(to)) {
-            return false;
-        }
         let wire = &self.stats.wire;
-        wire.rx.add(bytes.len());
-        match verdict {
+        match self.plan.from_wire(bytes, bytes.len()) {
             WireVerdict::Drop(reason) => wire.drops.add(reason),
             WireVerdict::Deliver(to) => {
+                // Of a frame to several nothing is sent back, so it may be tried again.
+                if self.must_wait(to) || !to.iter().all(|p| self.reflect(p, bytes)) {
+                    return false;
+                }
                 wire.delivered.add(1);
                 wire.copies.add(to.len().saturating_sub(1) as u64);
                 for p in to.iter() {
@@ -101,6 +100,7 @@ impl Exit<'_> {
                 }
             }
         }
+        wire.rx.add(bytes.len());
         true
     }
 }

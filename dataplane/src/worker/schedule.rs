@@ -27,22 +27,18 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// A full bucket that passes `bits_per_second` and bursts of at least `frame` bytes.
-    pub(super) fn new(bits_per_second: u64, frame: usize) -> Self {
+    fn new(bits_per_second: u64, frame: usize) -> Self {
         let capacity = (u128::from(bits_per_second) * u128::from(BURST_NS))
             .max(frame as u128 * TOKENS_PER_BYTE);
         Self { bits_per_second, tokens: capacity, capacity, filled_ns: 0 }
     }
 
-    /// Adds what has accrued since the last call.
-    pub(super) fn refill(&mut self, now_ns: u64) {
+    /// Adds what has accrued since the last call, then takes `bytes` if they are there.
+    pub(super) fn take(&mut self, now_ns: u64, bytes: usize) -> bool {
         let elapsed = now_ns.saturating_sub(self.filled_ns);
         self.filled_ns = now_ns;
         let accrued = u128::from(elapsed) * u128::from(self.bits_per_second);
         self.tokens = (self.tokens + accrued).min(self.capacity);
-    }
-
-    /// Takes `bytes` if they are there.
-    pub(super) fn take(&mut self, bytes: usize) -> bool {
         let price = bytes as u128 * TOKENS_PER_BYTE;
         let paid = self.tokens >= price;
         if paid {
@@ -52,12 +48,10 @@ impl Bucket {
     }
 }
 
-/// One lane that may send.
+/// A partition that may send.
 pub(super) struct Sender {
-    /// Index of the partition.
+    /// Its index.
     pub(super) partition: usize,
-    /// Its lane.
-    pub(super) up: UpReader,
     /// Index of the transmit queue its frames leave by.
     pub(super) tx: Option<usize>,
     /// The rate it must keep, if it has one.
@@ -67,22 +61,27 @@ pub(super) struct Sender {
     quantum: usize,
 }
 
+impl Sender {
+    /// Partition number `partition`, which sends by transmit queue `tx` of its worker.
+    pub(super) fn new(plan: &Plan, partition: usize, tx: Option<usize>) -> Option<Self> {
+        // One quantum covers the longest frame, so that every turn sends something.
+        let longest = usize::from(plan.mtu()) + 18;
+        let wanted = plan.partitions().get(partition)?;
+        let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
+        let quantum = longest * usize::from(wanted.weight);
+        Some(Self { partition, tx, bucket, deficit: 0, quantum })
+    }
+}
+
 /// The round.
 pub(super) struct Schedule {
-    senders: Vec<Sender>,
+    senders: Vec<(Sender, UpReader)>,
     turn: usize,
 }
 
 impl Schedule {
     pub(super) fn new(plan: &Plan, lanes: Vec<(usize, UpReader, Option<usize>)>) -> Self {
-        // One quantum covers the longest frame, so that every turn sends something.
-        let longest = usize::from(plan.mtu()) + 18;
-        let sender = |(partition, up, tx): (usize, UpReader, Option<usize>)| {
-            let wanted = plan.partitions().get(partition)?;
-            let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
-            let quantum = longest * usize::from(wanted.weight);
-            Some(Sender { partition, up, tx, bucket, deficit: 0, quantum })
-        };
+        let sender = |(partition, up, tx)| Some((Sender::new(plan, partition, tx)?, up));
         Self { senders: lanes.into_iter().filter_map(sender).collect(), turn: 0 }
     }
 
@@ -91,23 +90,22 @@ impl Schedule {
     }
 
     /// The lane whose turn it is.
-    pub(super) fn current(&mut self) -> Option<&mut Sender> {
+    pub(super) fn current(&mut self) -> Option<&mut (Sender, UpReader)> {
         self.senders.get_mut(self.turn)
     }
 
     /// Ends the current lane's turn and begins the next one's.
     pub(super) fn advance(&mut self) {
         self.turn = (self.turn + 1) % self.senders.len().max(1);
-        if let Some(next) = self.senders.get_mut(self.turn) {
+        if let Some((next, _)) = self.senders.get_mut(self.turn) {
             next.deficit = next.deficit.saturating_add(next.quantum).min(2 * next.quantum);
         }
     }
 
     /// No open lane has a frame waiting.
     pub(super) fn is_empty(&mut self, control: &Control) -> bool {
-        self.senders.iter_mut().all(|sender| {
-            control.shut(sender.partition).is_some()
-                || matches!(sender.up.available(), Ok(0) | Err(_))
+        self.senders.iter_mut().all(|(sender, up)| {
+            control.shut(sender.partition).is_some() || matches!(up.available(), Ok(0) | Err(_))
         })
     }
 }
@@ -122,8 +120,7 @@ mod tests {
         let mut bucket = Bucket::new(8_000_000, 1500);
         let mut passed = 0;
         for now_us in 0..1_000_000_u64 {
-            bucket.refill(now_us * 1000);
-            while bucket.take(100) {
+            while bucket.take(now_us * 1000, 100) {
                 passed += 100;
             }
         }
@@ -134,9 +131,8 @@ mod tests {
     #[test]
     fn bucket_saves_no_more_than_its_burst() {
         let mut bucket = Bucket::new(8_000_000, 1500);
-        bucket.refill(u64::MAX);
         let mut passed = 0;
-        while bucket.take(100) {
+        while bucket.take(u64::MAX, 100) {
             passed += 100;
         }
         assert_eq!(passed, 2000);

@@ -107,14 +107,10 @@ pub struct WorkerStats {
 impl WorkerStats {
     /// Zeroes, for partitions with `queues` receive queues each.
     pub fn new(queues: impl Iterator<Item = usize>) -> Self {
-        Self {
-            wire: WireStats::default(),
-            partitions: queues
-                .map(|queues| PartitionStats {
-                    queues: (0..queues).map(|_| Counter::default()).collect(),
-                    ..PartitionStats::default()
-                })
-                .collect(),
-        }
+        let partition = |queues| {
+            let queues = (0..queues).map(|_| Counter::default()).collect();
+            PartitionStats { queues, ..PartitionStats::default() }
+        };
+        Self { wire: WireStats::default(), partitions: queues.map(partition).collect() }
     }
 }

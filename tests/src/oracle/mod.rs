@@ -73,7 +73,12 @@ impl Expected {
         self.arrived += 1;
         match scene.from_wire(frame) {
             Fate::Dropped(reason) => *self.wire_drops.entry(reason).or_default() += 1,
-            Fate::Goes { to, .. } => self.deliver(scene, &to, frame),
+            Fate::Goes { to, .. } => {
+                self.deliver(scene, &to, frame);
+                for tenant in to.into_iter().filter(|&tenant| scene.tenants[tenant].reflects) {
+                    self.reflect(scene, tenant, frame);
+                }
+            }
         }
     }
 
@@ -90,6 +95,14 @@ impl Expected {
                     self.departures.push(padded(frame));
                 }
             }
+        }
+    }
+
+    /// Adds what `tenant` sends back: all but what was for a group.
+    fn reflect(&mut self, scene: &Scene, tenant: usize, frame: &[u8]) {
+        if frame[0] & 1 == 0 {
+            let answer = [&frame[6..12], &frame[..6], &frame[12..]].concat();
+            self.send(scene, tenant, &padded(&answer));
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Tenant {
     pub key: [u8; 40],
     /// Kinds that are hashed, by the policy's names.
     pub kinds: Vec<&'static str>,
+    /// Whether it sends back what it gets from the wire.
+    pub reflects: bool,
 }
 
 /// Every kind of hash that a policy can name.
@@ -58,6 +60,7 @@ impl Tenant {
             queues: 1,
             key,
             kinds: KINDS.to_vec(),
+            reflects: false,
         }
     }
 
@@ -213,6 +216,9 @@ fn write_tenant(text: &mut String, tenant: &Tenant) -> std::fmt::Result {
     writeln!(text, "macs = {}\nvlans = {:?}", macs(&tenant.macs), tenant.vlans)?;
     writeln!(text, "wire = \"{wire}\"\nbroadcast = {}", tenant.broadcast)?;
     writeln!(text, "multicast = {groups}")?;
+    if tenant.reflects {
+        writeln!(text, "attach = {{ kind = \"reflect\" }}")?;
+    }
     writeln!(text, "rss = {{ key = \"{key}\", hash = {:?} }}", tenant.kinds)
 }
 

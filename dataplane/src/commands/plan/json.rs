@@ -4,7 +4,7 @@
 //! "workers": [core], "levels": [name], "partitions": [{"name", "level", "cores":
 //! [core], "queues": [{"worker", "core"}], "macs": [text], "vlans": [number, 0 is
 //! untagged], "wire", "broadcast", "multicast": "all" | [text], "rss": {"key", "hash":
-//! [kind]}, "tx": {"weight", "rate_bit_s"}}], "flows": [{"from", "to", "downgrade"}],
+//! [kind]}, "tx": {"weight", "rate_bit_s"}, "attach": kind}], "flows": [{"from", "to", "downgrade"}],
 //! "hardware": {"rss": {"key", "hash", "table": [queue]}, "macs": [{"mac", "pools":
 //! [number]}], "vlans": [{"vid", "pools"}], "multicast": [table bit], "pools":
 //! [{"receive", "transmit", "broadcast", "untagged", "multicast", "rss", "queues",
@@ -66,6 +66,7 @@ fn partition(plan: &Plan, entry: &PartitionPlan, policy: &Partition) -> Value {
         },
         "rss": { "key": entry.rss.key.to_string(), "hash": kinds(entry.rss.hash) },
         "tx": { "weight": entry.weight, "rate_bit_s": rate(entry.rate) },
+        "attach": describe::attach(&policy.attach),
     })
 }
 
