@@ -26,7 +26,7 @@ impl E1000e {
         let damaged = RxErrors::new().with_crc(true).with_symbol(true).with_sequence(true);
         let rings = Rings {
             rx: layout(sizes.rx, buffer_bytes(self.max_frame))?,
-            tx: layout(sizes.tx, (usize::from(plan.mtu()) + AROUND).next_multiple_of(64))?,
+            tx: layout(sizes.tx, buffer_bytes(plan.mtu().saturating_add(AROUND as u16)))?,
             fatal_errors: damaged.with_carrier(true).with_receive(true).into(),
             send,
         };

@@ -26,7 +26,7 @@ impl Ixgbe {
         let longest = usize::from(plan.mtu()) + AROUND;
         let rings = Rings {
             rx: layout(sizes.rx, longest.next_multiple_of(KIB))?,
-            tx: layout(sizes.tx, longest.next_multiple_of(64))?,
+            tx: layout(sizes.tx, longest.next_multiple_of(KIB))?,
             fatal_errors: RxErrors::new().with_receive(true).into(),
             send,
         };
