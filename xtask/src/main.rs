@@ -1,4 +1,5 @@
-//! Developer commands: `cargo xtask setup | lint | test | bench | validation | tcb | vm`.
+//! Developer commands: `cargo xtask setup | lint | test | bench | guest-bench | validation |
+//! tcb | vm`.
 //!
 //! The one rule: a command that succeeds has done all it says; what the machine
 //! lacks is installed or named. The work itself is in `lockgate-tests`, which
@@ -11,6 +12,7 @@ mod checks;
 mod command;
 mod emulator;
 mod error;
+mod guest_bench;
 mod modules;
 mod setup;
 mod tcb;
@@ -49,6 +51,8 @@ enum Cli {
         #[arg(long)]
         files: bool,
     },
+    /// Compares Lockgate with DPDK's testpmd on QEMU's cards in a guest.
+    GuestBench(guest_bench::GuestBenchArgs),
     /// Runs a policy in a guest that owns QEMU's card, and compares with the model.
     Vm(vm::VmArgs),
 }
@@ -71,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Bench(arguments) => bench::bench(&arguments),
         Cli::Validation => checks::validation(),
         Cli::Tcb { family, files } => tcb::tcb(family.as_deref(), files),
+        Cli::GuestBench(args) => guest_bench::guest_bench(&args),
         Cli::Vm(args) => vm::vm(args),
     }
 }

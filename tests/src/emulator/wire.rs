@@ -52,14 +52,33 @@ impl Wire {
     }
 
     pub(super) fn receive(&self, timeout: Duration) -> io::Result<Option<Vec<u8>>> {
-        let deadline = Instant::now() + timeout;
         let mut frame = vec![0; LONGEST];
+        let length = self.receive_into(&mut frame, timeout)?;
+        Ok(length.map(|length| {
+            frame.truncate(length);
+            frame
+        }))
+    }
+
+    /// Sends a frame if the cable takes one now.
+    pub(crate) fn offer(&self, frame: &[u8]) -> io::Result<bool> {
+        match self.host.send(frame) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Copies the next frame that the card sends to the start of `frame`.
+    pub(crate) fn receive_into(
+        &self,
+        frame: &mut [u8],
+        timeout: Duration,
+    ) -> io::Result<Option<usize>> {
+        let deadline = Instant::now() + timeout;
         loop {
-            match self.host.recv(&mut frame) {
-                Ok(length) => {
-                    frame.truncate(length);
-                    return Ok(Some(frame));
-                }
+            match self.host.recv(frame) {
+                Ok(length) => return Ok(Some(length)),
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 Err(_) => match wait(self.host.as_fd(), PollFlags::IN, deadline) {
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(None),

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Device, Port};
-use crate::emulator::Cable;
+use crate::emulator::{Cable, Wire};
 use crate::guest::{Guest, Output, Spec};
 use crate::machine;
 
@@ -71,6 +71,11 @@ impl Bench {
             None => self.guest.emulator().send(frame, deadline).map_err(|e| e.to_string()),
         };
         sent.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The cable of a card of QEMU's, if it leads here.
+    pub(super) fn wire(&self) -> &Wire {
+        self.guest.emulator().wire()
     }
 
     /// The next frame that a card sent whose cable leads here.

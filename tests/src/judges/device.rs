@@ -55,6 +55,19 @@ impl Device {
         driver: Driver::IGB,
     };
 
+    /// QEMU's own 82574.
+    pub const QEMU_E1000E: Self = Self {
+        name: "QEMU e1000e",
+        id: "8086:10d3",
+        mac: [2, 0, 0, 0, 0, 1],
+        plug: |spec, cable| {
+            spec.device = "e1000e".into();
+            spec.cable = cable;
+            None
+        },
+        driver: Driver::E1000E,
+    };
+
     /// The model of an 82576.
     pub const MODEL_82576: Self = Self {
         name: "model 82576",
@@ -146,6 +159,17 @@ impl Driver {
         pool_queues: 1,
         pools_by_mac: false,
         default_pool: Some(0),
+    };
+
+    /// 82574: Linux's e1000e, DPDK's `net_e1000_em`. It has neither pools nor, to those
+    /// drivers, more than one queue.
+    pub const E1000E: Self = Self {
+        module: "e1000e",
+        queues: 1,
+        pools: 0,
+        pool_queues: 0,
+        default_pool: None,
+        ..Self::IGB
     };
 
     /// 82598, 82599 and their successors: Linux's ixgbe, DPDK's `net_ixgbe`.

@@ -48,13 +48,23 @@ impl Dpdk {
     /// # Panics
     /// When it does not come up.
     pub fn boot(device: Device) -> Self {
+        Self::boot_with(device, (build_pools(), "/bin/pools".into()), &[])
+    }
+
+    /// The same with testpmd and another program, and files that it needs.
+    pub(super) fn boot_with(
+        device: Device,
+        program: (PathBuf, PathBuf),
+        files: &[PathBuf],
+    ) -> Self {
         let mut spec = Spec::new("");
+        spec.files.extend_from_slice(files);
         bring(&mut spec, "dpdk-testpmd", "/bin/testpmd");
         let testpmd = spec.programs[0].0.clone();
         let names = ["librte_bus_pci", "librte_mempool_ring", device.driver.pmd];
         let drivers = names.map(|name| driver(&testpmd, name)).to_vec();
         spec.programs.extend(drivers.iter().map(|path| (path.clone(), path.clone())));
-        spec.programs.push((build_pools(), "/bin/pools".into()));
+        spec.programs.push(program);
         // Threads are cancelled by means of a library that nothing names. This program
         // names it.
         let this = std::env::current_exe().expect("a program knows where it is");

@@ -12,9 +12,11 @@ mod device;
 mod dpdk;
 mod linux;
 mod network;
+mod race;
 
 pub use bench::Bench;
 pub use device::{Counters, Device, Driver, Plug, Port};
 pub use dpdk::{Dpdk, Session};
 pub use linux::{GUEST, HOST, Linux};
 pub use network::{Job, Network};
+pub use race::{Figures, Kind, Race, SIZES};
