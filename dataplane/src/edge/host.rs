@@ -117,6 +117,11 @@ impl Edge<'_> {
         partitions.chain(tap).chain(cable)
     }
 
+    /// Nobody is there to be served: every partition reflects.
+    pub fn is_vacant(&mut self) -> bool {
+        self.parties().next().is_none()
+    }
+
     /// Gives every party a turn; returns how many frames moved.
     ///
     /// # Errors

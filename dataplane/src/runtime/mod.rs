@@ -47,6 +47,9 @@ const DRAIN_NS: u64 = 500_000_000;
 /// How often the supervisor looks after the card and the terminal.
 const HOUSEKEEPING_NS: u64 = 100_000_000;
 
+/// How long the supervisor sleeps at a time with nobody to serve.
+const VACANT: Duration = Duration::from_millis(2);
+
 /// One run, ready to start.
 pub struct Run<'a> {
     /// What is allowed.
@@ -218,6 +221,7 @@ impl Run<'_> {
         let mut end = End::Drained;
         let mut idle = 0_u32;
         let mut next_look = 0;
+        let vacant = edge.is_vacant();
         loop {
             let now = clock.now_ns();
             let done = workers.iter().all(ScopedJoinHandle::is_finished);
@@ -241,7 +245,10 @@ impl Run<'_> {
                 self.observer.progress(stats);
             }
             idle = if moved > 0 { 0 } else { idle.saturating_add(1) };
-            rest(idle);
+            match vacant {
+                true => thread::sleep(VACANT),
+                false => rest(idle),
+            }
         }
     }
 }
