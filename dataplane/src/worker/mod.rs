@@ -179,10 +179,10 @@ impl<'r> Worker<'r> {
     }
 }
 
-/// Polls hard at first; later lets others have the core, which costs nothing
-/// where the core is the worker's own.
+/// Polls hard at first; later lets others have the core now and then. A system call each
+/// time would be what a frame that comes has to wait for.
 fn rest(idle: u32) {
-    if idle < 256 {
+    if idle < 256 || !idle.is_multiple_of(64) {
         std::hint::spin_loop();
     } else {
         std::thread::yield_now();

@@ -104,6 +104,7 @@ impl Race {
     }
 
     fn measure(&self, frames: usize, trips: usize) -> Figures {
+        self.begin();
         let mut figures = Figures::default();
         for size in SIZES {
             self.exchange(size, WARM_UP, WINDOW);
@@ -120,6 +121,22 @@ impl Race {
             figures.trips.push(times);
         }
         figures
+    }
+
+    /// Sends frames until one comes back: a card may be started and not take any yet.
+    fn begin(&self) {
+        let wire = self.dpdk.wire();
+        let deadline = Instant::now() + PATIENCE;
+        let mut answer = vec![0; 2048];
+        let mut receive = || wire.receive_into(&mut answer, Duration::from_millis(200));
+        loop {
+            assert!(Instant::now() < deadline, "nothing comes back");
+            wire.offer(&frame(self.dpdk.device.mac, SIZES[0])).expect("a card at the cable");
+            if receive().expect("a cable").is_some() {
+                break;
+            }
+        }
+        while receive().expect("a cable").is_some() {}
     }
 
     /// Sends `count` frames, no more than `window` on their way, and takes them back.
