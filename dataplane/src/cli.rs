@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lockgate_vmdq::Mac;
 
 /// Cuts an Intel NIC into partitions and mediates every frame.
 #[derive(Debug, Parser)]
@@ -25,6 +26,9 @@ pub struct Cli {
 pub enum Command {
     /// Run a policy on its card or on the built-in model
     Run(RunArgs),
+    /// Measure how a policy's card carries frames
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Check a policy and say what it means
     Check(CheckArgs),
     /// Show what a card is told: pools, queues, filters, flows
@@ -62,6 +66,59 @@ pub struct RunArgs {
     /// as everything drains
     #[arg(long, value_name = "PPS")]
     pub rate: Option<NonZeroU64>,
+}
+
+/// `lockgate bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// How many frames a second, with many on their way
+    Throughput {
+        /// What both take
+        #[command(flatten)]
+        common: BenchArgs,
+        /// Frames on their way at most
+        #[arg(long, value_name = "FRAMES", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=512))]
+        window: u16,
+    },
+    /// How long a frame takes, one at a time
+    Latency {
+        /// What both take
+        #[command(flatten)]
+        common: BenchArgs,
+    },
+}
+
+/// What is measured, and how.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Policy file (TOML)
+    pub policy: PathBuf,
+    /// Use this device instead of the policy's
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// The partition that sends; without it, the first that has an address
+    #[arg(long, value_name = "PARTITION")]
+    pub from: Option<String>,
+    /// The partition that receives, by a flow of the policy; without it frames go out to
+    /// the wire and come back to their sender
+    #[arg(long, value_name = "PARTITION", conflicts_with = "peer")]
+    pub to: Option<String>,
+    /// Who sends frames back at the other end of the wire: the address of a partition
+    /// elsewhere that reflects; on a model the command plays the peer
+    #[arg(long, value_name = "MAC")]
+    pub peer: Option<Mac>,
+    /// Length of the frames in bytes, without tag and check sequence
+    #[arg(long, value_name = "BYTES", default_value_t = 60)]
+    pub size: usize,
+    /// How long to measure: 500ms, 10s, 2m; a bare number is seconds
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Draw a chart into this file (SVG)
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// Write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// `lockgate check`.

@@ -16,6 +16,7 @@ pub mod edge;
 pub mod error;
 pub mod fabric;
 pub mod pci;
+pub mod plot;
 pub mod replay;
 pub mod report;
 pub mod runtime;

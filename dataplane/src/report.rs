@@ -13,6 +13,7 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use crate::draft::{Draft, cannot_write};
+use crate::edge::Measured;
 use crate::error::Failure;
 
 /// Frames dropped, by the reason's name.
@@ -35,6 +36,9 @@ pub struct Report {
     /// What became of everything that came in; for people, not in the JSON.
     #[serde(skip)]
     pub accounts: Accounts,
+    /// What `lockgate bench` measured; not in the JSON.
+    #[serde(skip)]
+    pub measured: Option<Measured>,
 }
 
 impl Report {
@@ -174,6 +178,7 @@ mod tests {
             wire: WireReport::default(),
             partitions: vec![partition("b"), partition("a")],
             accounts: Accounts::default(),
+            measured: None,
         }
     }
 

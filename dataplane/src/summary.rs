@@ -185,7 +185,7 @@ fn account(report: &Report, style: Style) -> String {
 }
 
 /// Thousands apart: `1,234,567`.
-fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -203,7 +203,7 @@ fn bytes(n: u64) -> String {
 }
 
 /// Three figures and a unit: `345 ns`, `12.3 µs`.
-fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     scaled(ns, &["ns", "µs", "ms", "s"])
 }
 
@@ -274,6 +274,7 @@ mod tests {
             },
             partitions: vec![secret],
             accounts: Accounts { received: 1_310, delivered: 1_241, dropped: 69, copies: 0 },
+            measured: None,
         }
     }
 

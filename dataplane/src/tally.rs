@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use lockgate_vmdq::{PartitionPlan, Plan, Reason};
 
-use crate::edge::CableCounts;
+use crate::edge::{CableCounts, Measured};
 use crate::error::Failure;
 use crate::report::{Accounts, Drops, Latency, PartitionReport, QueueReport, Report, WireReport};
 use crate::worker::stats::{PartitionStats, WorkerStats};
@@ -40,6 +40,8 @@ pub struct FarSide {
     pub sent: Vec<Option<u64>>,
     /// The model's cable, if the card is a model.
     pub cable: Option<CableCounts>,
+    /// What the frames that measure say.
+    pub measured: Option<Measured>,
     /// The run ended by itself, everything drained.
     pub whole: bool,
     /// Nobody was to lose a frame to a full ring.
@@ -107,6 +109,7 @@ pub fn report(
         wire,
         partitions,
         accounts,
+        measured: far.measured,
     })
 }
 

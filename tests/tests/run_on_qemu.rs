@@ -105,7 +105,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
             device: "qemu:igb".into(),
             model: None,
             alarm: None,
-            sources: Sources { wire: None, partitions: own_replays(&loaded), rate: None },
+            sources: Sources { partitions: own_replays(&loaded), ..Sources::default() },
             captures: Some(folder.path().to_owned()),
             duration: Some(PATIENCE),
             stop: &stop,

@@ -32,7 +32,7 @@ pub(super) fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, F
         .iter()
         .map(|partition| open(&partition.name.value, own_replay(partition)?))
         .collect::<Result<_, _>>()?;
-    Ok(Sources { wire, partitions, rate: args.rate.map(Into::into) })
+    Ok(Sources { wire, partitions, rate: args.rate.map(Into::into), ..Sources::default() })
 }
 
 fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
@@ -95,12 +95,21 @@ pub(super) fn refuse_overwriting(loaded: &Loaded, args: &RunArgs) -> Result<(), 
         .capture_dir
         .iter()
         .flat_map(|folder| names.clone().map(move |name| folder.join(format!("{name}.pcapng"))));
-    for output in captures.chain(args.report.clone()) {
-        let output = real(output);
+    let outputs = captures.chain(args.report.clone());
+    refuse_taken(outputs, &mut taken, "choose another --capture-dir or --report")
+}
+
+/// Refuses the first of `outputs` that is among `taken`, or twice among them.
+pub(super) fn refuse_taken(
+    outputs: impl Iterator<Item = PathBuf>,
+    taken: &mut Vec<PathBuf>,
+    help: &str,
+) -> Result<(), Failure> {
+    for output in outputs.map(real) {
         if taken.contains(&output) {
             return Err(Failure::usage(
                 format!("{} would be written over something that the run needs", output.display()),
-                "choose another --capture-dir or --report",
+                help,
             ));
         }
         taken.push(output);
@@ -109,7 +118,7 @@ pub(super) fn refuse_overwriting(loaded: &Loaded, args: &RunArgs) -> Result<(), 
 }
 
 /// `path` without links, as far as it exists.
-fn real(path: PathBuf) -> PathBuf {
+pub(super) fn real(path: PathBuf) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).canonicalize();
     path.canonicalize().ok().or_else(|| Some(folder.ok()?.join(path.file_name()?))).unwrap_or(path)

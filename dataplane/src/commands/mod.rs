@@ -4,6 +4,7 @@
 //! Each command is a function from its arguments to what it prints or the
 //! [`Failure`] it ends with. Not here: words into arguments ([`crate::cli`]).
 
+pub mod bench;
 pub mod check;
 mod console;
 mod describe;
@@ -33,6 +34,7 @@ use crate::terminal;
 pub fn execute(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Bench(command) => terminal::print(&bench::bench(command)?),
         Command::Check(args) => terminal::print(&check::check(args)?),
         Command::Plan(args) => terminal::print(&plan::plan(args)?),
         Command::Nic(command) => terminal::print(&nic::nic(command)?),

@@ -64,10 +64,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// A card, and what stands behind it.
-struct Opened {
-    card: Card,
-    model: Option<Model>,
-    alarm: Option<Alarm>,
+pub(super) struct Opened {
+    pub(super) card: Card,
+    pub(super) model: Option<Model>,
+    pub(super) alarm: Option<Alarm>,
 }
 
 impl Opened {
@@ -75,7 +75,7 @@ impl Opened {
         Self { card: model.card(), model: Some(model), alarm: None }
     }
 
-    fn open(device: &Device) -> Result<Self, Failure> {
+    pub(super) fn open(device: &Device) -> Result<Self, Failure> {
         match device {
             Device::Pci(address) => {
                 let (id, group) = nic::ready(&Bus::system(), *address)?;
@@ -92,7 +92,7 @@ impl Opened {
 
 /// A flag that the signals set which ask a run to end. A file that reaches its size
 /// limit is an error of the write, not the end of the process.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let ignored = Arc::new(AtomicBool::new(false));
     let flags = [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &stop), (SIGXFSZ, &ignored)];

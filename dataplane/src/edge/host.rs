@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use lockgate_nicmodel::Model;
-use lockgate_vmdq::Plan;
+use lockgate_vmdq::{Mac, Plan};
 
 use super::partition::latency_histogram;
-use super::{Cable, ModelWire, Pace, Party, PcapEndpoint, Time, WireTap};
+use super::{Cable, ModelWire, Pace, Party, PcapEndpoint, Probe, ProbePlan, Time, WireTap};
 use crate::capture::Capture;
 use crate::error::Failure;
 use crate::fabric::FarEnds;
@@ -23,6 +23,10 @@ pub struct Sources {
     pub partitions: Vec<Option<Replay>>,
     /// Frames per second from each; `None` is as fast as everything drains.
     pub rate: Option<u64>,
+    /// Frames that measure.
+    pub probe: Option<ProbePlan>,
+    /// The wire of a model sends back what is for this address.
+    pub peer: Option<Mac>,
 }
 
 impl Sources {
@@ -64,6 +68,7 @@ impl Captures {
 pub struct Edge<'r> {
     /// By partition, in the policy's order; none for one that reflects.
     partitions: Vec<Option<PcapEndpoint>>,
+    probe: Option<Probe>,
     tap: Option<WireTap>,
     cable: Option<ModelWire<'r>>,
     /// Nobody replays anything, or somebody wants it so: the run ends when it is told to.
@@ -83,10 +88,16 @@ impl<'r> Edge<'r> {
         let pace = Pace::new(sources.rate);
         let overflow = sources.overflow();
         let mut replays = sources.partitions.into_iter();
+        let mut lanes = ends.lanes;
+        let probe = sources.probe.and_then(|plan| {
+            let mut take = |p: usize| lanes.get_mut(p).and_then(Option::take);
+            let (sender, receiver) = (take(plan.from)?, take(plan.to));
+            Some(Probe::new(plan, sender, receiver, time))
+        });
         let partitions: Vec<_> = plan
             .partitions()
             .iter()
-            .zip(ends.lanes)
+            .zip(lanes)
             .zip(captures.partitions)
             .map(|((partition, lane), capture)| {
                 let replay = replays.next().flatten();
@@ -99,12 +110,13 @@ impl<'r> Edge<'r> {
             .zip(capture.take_if(|_| model.is_none()))
             .map(|(lane, capture)| WireTap::new(lane, capture, time));
         let cable = model.map(|model| {
-            let cable = Cable { model, plan, replay: sources.wire, capture };
+            let cable = Cable { model, plan, replay: sources.wire, capture, peer: sources.peer };
             ModelWire::new(cable, pace, overflow, time)
         });
         let endless = cable.as_ref().is_none_or(Party::exhausted)
-            && partitions.iter().flatten().all(Party::exhausted);
-        Self { partitions, tap, cable, endless }
+            && partitions.iter().flatten().all(Party::exhausted)
+            && probe.is_none();
+        Self { partitions, probe, tap, cable, endless }
     }
 }
 
@@ -114,7 +126,8 @@ impl Edge<'_> {
         let partitions = partitions.map(|party| party as &mut dyn Party);
         let tap = self.tap.iter_mut().map(|party| party as &mut dyn Party);
         let cable = self.cable.iter_mut().map(|party| party as &mut dyn Party);
-        partitions.chain(tap).chain(cable)
+        let probe = self.probe.iter_mut().map(|party| party as &mut dyn Party);
+        partitions.chain(probe).chain(tap).chain(cable)
     }
 
     /// Nobody is there to be served: every partition reflects.
@@ -177,6 +190,7 @@ impl Edge<'_> {
         // Names come last, so that a full disk leaves the captures of an earlier run whole.
         captures.iter_mut().try_for_each(Capture::settle)?;
         captures.into_iter().try_for_each(Capture::finish)?;
-        Ok(FarSide { latencies, sent: counts, cable, whole, lossless })
+        let measured = self.probe.map(Probe::into_measured);
+        Ok(FarSide { latencies, sent: counts, cable, measured, whole, lossless })
     }
 }

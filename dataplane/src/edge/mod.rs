@@ -7,6 +7,7 @@
 
 mod host;
 mod partition;
+mod probe;
 mod tap;
 mod wire;
 
@@ -17,6 +18,7 @@ use crate::worker::Clock;
 
 pub use host::{Captures, Edge, Sources};
 pub use partition::PcapEndpoint;
+pub use probe::{Measured, Probe, ProbePlan};
 pub use tap::WireTap;
 pub use wire::{Cable, CableCounts, ModelWire};
 

@@ -3,8 +3,10 @@
 //! A frame that the card filters reaches no worker. The cable knows of it all
 //! the same, and accounts for it under the reason that the policy gives.
 
+use std::collections::VecDeque;
+
 use lockgate_nicmodel::{Model, Receive};
-use lockgate_vmdq::{Plan, Reason, WireVerdict};
+use lockgate_vmdq::{Mac, Plan, Reason, WireVerdict};
 
 use super::{BURST, Pace, Party, Time, capture_failure};
 use crate::capture::Capture;
@@ -42,6 +44,8 @@ pub struct Cable<'r> {
     pub replay: Option<Replay>,
     /// Takes what leaves.
     pub capture: Option<Capture>,
+    /// Who is at the far end and sends back what is for this address.
+    pub peer: Option<Mac>,
 }
 
 /// The wire side of the model.
@@ -54,6 +58,8 @@ pub struct ModelWire<'r> {
     /// The frame whose turn it is, if `holding`.
     held: Vec<u8>,
     holding: bool,
+    /// What the peer sends back.
+    answers: VecDeque<Vec<u8>>,
 }
 
 impl<'r> ModelWire<'r> {
@@ -67,6 +73,7 @@ impl<'r> ModelWire<'r> {
             counts: CableCounts::default(),
             held: Vec::new(),
             holding: false,
+            answers: VecDeque::new(),
         }
     }
 
@@ -92,8 +99,13 @@ impl<'r> ModelWire<'r> {
         Ok(arrived)
     }
 
-    /// Holds the next frame of the replay; `false` when there is none.
+    /// Holds the next answer of the peer or frame of the replay; `false` when there is none.
     fn take_up(&mut self) -> Result<bool, Failure> {
+        if let Some(answer) = self.answers.pop_front() {
+            self.held = answer;
+            self.holding = true;
+            return Ok(true);
+        }
         let Some(replay) = &mut self.cable.replay else {
             return Ok(false);
         };
@@ -132,6 +144,9 @@ impl<'r> ModelWire<'r> {
 
     fn leave(&mut self, now_ns: u64) -> Result<usize, Failure> {
         let frames = self.cable.model.transmitted();
+        if let Some(peer) = self.cable.peer {
+            self.answers.extend(frames.iter().filter_map(|frame| answer(peer, frame)));
+        }
         for frame in &frames {
             self.counts.tx_frames += 1;
             self.counts.tx_bytes += frame.len() as u64;
@@ -143,6 +158,13 @@ impl<'r> ModelWire<'r> {
         }
         Ok(frames.len())
     }
+}
+
+/// What `peer` sends back, if the frame is for it.
+fn answer(peer: Mac, frame: &[u8]) -> Option<Vec<u8>> {
+    let mut answer = frame.strip_prefix(&peer.octets())?.to_vec();
+    (answer.len() >= 6).then(|| drop(answer.splice(6..6, peer.octets())))?;
+    Some(answer)
 }
 
 impl Party for ModelWire<'_> {
