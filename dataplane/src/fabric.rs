@@ -28,8 +28,8 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// Makes a lane for every partition of `plan` that is served outside, and one more if what leaves is
-    /// to be `mirrored`.
+    /// Makes a lane for every partition of `plan` that is served outside the worker, and one
+    /// more if what leaves is to be `mirrored`.
     ///
     /// # Errors
     /// A running failure when there is no memory for them.

@@ -169,7 +169,7 @@ fn lanes(plan: &Plan, queues: Queues) -> (Assignment, Vec<Endpoint>) {
         let lane = Lane::create(&partition.name, geometry).expect("a lane");
         let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
         ends.push(Endpoint::attach(&lane.files).expect("its far end"));
-        down.extend(lane.down);
+        down.extend(lane.down.into_iter().map(Some));
         up.push((p, lane.up, tx.or(Some(0))));
     }
     (Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None }, ends)

@@ -81,7 +81,7 @@ impl Race {
         match kind {
             Kind::Testpmd => {
                 let rings = "--rxd=512 --txd=512 --total-num-mbufs=8192";
-                let arguments = format!("-i --forward-mode=macswap {rings}");
+                let arguments = format!("-i --no-flush-rx --forward-mode=macswap {rings}");
                 let session = self.dpdk.start("testpmd", &arguments, "testpmd>");
                 session.say("start");
                 let figures = self.measure(frames, trips);

@@ -31,7 +31,9 @@ fn numbered(to: [u8; 6], number: u32) -> Vec<u8> {
 
 fn forward(dpdk: &Dpdk) {
     let queues = format!("--rxq={QUEUES} --txq={QUEUES} --rxd=512 --txd=512");
-    let arguments = format!("-i --rss-udp --forward-mode=macswap {queues} --total-num-mbufs=16384");
+    // Without the second option, `start` throws away what has come by then.
+    let start = "-i --no-flush-rx --rss-udp --forward-mode=macswap";
+    let arguments = format!("{start} {queues} --total-num-mbufs=16384");
     let session = dpdk.start("testpmd", &arguments, "testpmd>");
     session.say("start");
     let frames: Vec<_> = (0..COUNT).map(|number| numbered(dpdk.device.mac, number)).collect();
