@@ -8,11 +8,13 @@
 //!
 //! Not here: what is measured (`benches/`).
 
+pub mod card;
 pub mod channel;
 pub mod contest;
 #[expect(unsafe_code, reason = "the processor's clock, and peers written in C")]
 pub mod ffi;
 pub mod machine;
+pub mod path;
 pub mod recorded;
 pub mod samples;
 pub mod table;

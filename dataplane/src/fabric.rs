@@ -4,6 +4,7 @@ use lockgate_drivers::Queues;
 use lockgate_lane::{DownWriter, Endpoint, Geometry, Lane, UpReader};
 use lockgate_vmdq::{Plan, SteeringMode};
 
+use crate::edge::Reflector;
 use crate::error::Failure;
 use crate::worker::Assignment;
 
@@ -14,22 +15,25 @@ const SLOTS: u32 = 1024;
 pub struct FarEnds {
     /// One for each partition, in the policy's order; none for one that reflects.
     pub lanes: Vec<Option<Endpoint>>,
+    /// By worker: the ends of those that reflect.
+    pub reflectors: Vec<Vec<Reflector>>,
     /// The workers' copies of what leaves, if somebody wants them.
     pub mirror: Option<Endpoint>,
 }
 
 /// All lanes, both ends still together.
 pub struct Fabric {
-    /// By partition: a ring for each worker, and what it sends; nothing for one that reflects.
-    near: Vec<Option<(Vec<DownWriter>, UpReader)>>,
+    /// By partition: a ring for each worker.
+    down: Vec<Vec<DownWriter>>,
+    up: Vec<UpReader>,
     /// A ring for each worker.
     mirror: Vec<DownWriter>,
     ends: FarEnds,
 }
 
 impl Fabric {
-    /// Makes a lane for every partition of `plan` that is served outside the worker, and one
-    /// more if what leaves is to be `mirrored`.
+    /// Makes a lane for every partition of `plan`, and one more if what leaves is
+    /// to be `mirrored`.
     ///
     /// # Errors
     /// A running failure when there is no memory for them.
@@ -40,14 +44,24 @@ impl Fabric {
             frame_bytes: slot_bytes(plan.mtu()),
         };
         let mut fabric = Self {
-            near: Vec::new(),
+            down: Vec::new(),
+            up: Vec::new(),
             mirror: Vec::new(),
-            ends: FarEnds { lanes: Vec::new(), mirror: None },
+            ends: FarEnds {
+                lanes: Vec::new(),
+                reflectors: plan.workers().iter().map(|_| Vec::new()).collect(),
+                mirror: None,
+            },
         };
         for partition in plan.partitions() {
-            let lane = (!partition.reflects).then(|| create(&partition.name, geometry));
-            let (near, far) = lane.transpose()?.unzip();
-            fabric.near.push(near.map(|lane| (lane.down, lane.up)));
+            let (lane, far) = create(&partition.name, geometry)?;
+            fabric.down.push(lane.down);
+            fabric.up.push(lane.up);
+            let mut far = Some(far);
+            if partition.reflects {
+                let beside = fabric.ends.reflectors.get_mut(partition.worker);
+                beside.into_iter().for_each(|all| all.extend(far.take().map(Reflector::new)));
+            }
             fabric.ends.lanes.push(far);
         }
         if mirrored {
@@ -72,15 +86,13 @@ impl Fabric {
                 mirror: mirrors.next(),
             })
             .collect();
-        deal_queues(plan, queues, &mut workers);
-        for (p, (near, partition)) in self.near.into_iter().zip(plan.partitions()).enumerate() {
-            let Some((rings, up)) = near else {
-                workers.iter_mut().for_each(|worker| worker.down.push(None));
-                continue;
-            };
+        for rings in self.down {
             for (worker, ring) in workers.iter_mut().zip(rings) {
-                worker.down.push(Some(ring));
+                worker.down.push(ring);
             }
+        }
+        deal_queues(plan, queues, &mut workers);
+        for (p, (up, partition)) in self.up.into_iter().zip(plan.partitions()).enumerate() {
             if let Some(worker) = workers.get_mut(partition.worker) {
                 let tx = departure_queue(plan, worker, p);
                 worker.up.push((p, up, tx));

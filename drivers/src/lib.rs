@@ -27,7 +27,7 @@ pub mod sys;
 pub use error::Error;
 pub use nic::{Link, Nic, Statistics, capabilities, open};
 pub use open::{OpenError, open_pci};
-pub use ring::{BadDescriptor, Queues, RingSizes, RxFrame, RxQueue, TxQueue};
+pub use ring::{Queues, RingSizes, RxFrame, RxQueue, TxQueue};
 pub use sys::Alarm;
 
 // Descriptors are kept in host order, and cards know only one; a `usize` holds any

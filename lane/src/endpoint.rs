@@ -87,6 +87,9 @@ impl DownReader {
         reason = "the frame is lent, which an iterator cannot do"
     )]
     pub fn next(&mut self) -> Option<(Meta, &[u8])> {
+        if self.next_slot().is_none() {
+            self.available().ok()?;
+        }
         let slot = self.next_slot()?;
         let meta = self.view.meta(slot);
         Some((meta, self.view.frame(slot, meta.len as usize)))
@@ -106,13 +109,8 @@ impl UpWriter {
     /// or the frame is longer than [`UpWriter::frame_bytes`].
     #[inline]
     pub fn push(&mut self, frame: &[u8]) -> bool {
-        let slot = self.next_slot().filter(|_| frame.len() <= self.frame_bytes());
-        if let Some(slot) = slot {
-            self.view.copy_in(slot, frame);
-            self.view.set_meta(slot, Meta { len: frame.len() as u32, ..Meta::default() });
-            self.advance();
-        }
-        slot.is_some()
+        let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
+        self.put(frame, meta) || self.free().is_ok_and(|free| free > 0) && self.put(frame, meta)
     }
 }
 

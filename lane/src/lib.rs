@@ -19,8 +19,8 @@ mod memory;
 mod meta;
 mod ring;
 
-pub use crate::core::{DownWriter, HEAD_BYTES, Lane, LaneFiles, UpFrame, UpReader};
+pub use crate::core::{DownWriter, Lane, LaneFiles, UpReader};
 pub use crate::endpoint::{AttachError, DownReader, Endpoint, UpWriter};
 pub use crate::layout::Geometry;
-pub use crate::meta::Meta;
+pub use crate::meta::{Meta, Words};
 pub use crate::ring::{Closed, End};

@@ -1,7 +1,10 @@
-//! What travels beside a frame: two words per slot.
+//! What travels beside a frame: 16 bytes per slot.
 //!
 //! Packing keeps a slot's metadata at 16 bytes, four slots to a cache line. From
 //! `up` the core takes nothing but the length.
+
+/// [`Meta`] as it lies in memory: length, queue and kind of hash; hash; time.
+pub type Words = (u32, u32, u64);
 
 /// What the core tells a partition about one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,20 +22,21 @@ pub struct Meta {
 impl Meta {
     /// Bits 15:0 length, 27:16 queue, 31:28 kind of hash (0 = none), 63:32 hash; then
     /// the time.
-    pub(crate) fn pack(self) -> [u64; 2] {
-        let (value, kind) = self.hash.unwrap_or_default();
-        let queue = u64::from(self.queue & 0xfff);
-        let kind = u64::from(kind & 0xf);
-        let len = u64::from(self.len as u16);
-        [len | queue << 16 | kind << 28 | u64::from(value) << 32, self.stamp_ns]
+    #[inline]
+    pub fn pack(self) -> Words {
+        let (hash, kind) = self.hash.unwrap_or_default();
+        let queue = u32::from(self.queue & 0xfff);
+        let first = self.len & 0xffff | queue << 16 | u32::from(kind & 0xf) << 28;
+        (first, hash, self.stamp_ns)
     }
 
-    pub(crate) fn unpack([word, stamp_ns]: [u64; 2]) -> Self {
-        let kind = (word >> 28) as u8 & 0xf;
+    #[inline]
+    pub(crate) fn unpack((first, hash, stamp_ns): Words) -> Self {
+        let kind = (first >> 28) as u8;
         Self {
-            len: u32::from(word as u16),
-            queue: (word >> 16) as u16 & 0xfff,
-            hash: (kind != 0).then_some(((word >> 32) as u32, kind)),
+            len: first & 0xffff,
+            queue: (first >> 16) as u16 & 0xfff,
+            hash: (kind != 0).then_some((hash, kind)),
             stamp_ns,
         }
     }
@@ -48,7 +52,7 @@ mod tests {
         assert_eq!(Meta::unpack(full.pack()), full);
         let first = Meta { hash: Some((0, 1)), ..Meta::default() };
         assert_eq!(Meta::unpack(first.pack()), first);
-        assert_eq!(Meta::unpack([0, 0]), Meta::default());
+        assert_eq!(Meta::unpack((0, 0, 0)), Meta::default());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::layout::{DOWN, EMPTIES, FILLS};
 use crate::memory::View;
+use crate::meta::Words;
 
 /// The other side moved an index where no frame could have taken it: nothing more
 /// goes through this ring.
@@ -59,6 +60,7 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
     }
 
     /// Slots that this end may take, after one look at the shared index.
+    #[cold]
     fn refresh(&mut self) -> Result<u32, Closed> {
         if let Some(closed) = self.closed {
             return Err(closed);
@@ -78,15 +80,16 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
         Ok(self.known())
     }
 
-    /// The next slot; looks at the shared index only if there seems to be none.
-    pub(crate) fn next_slot(&mut self) -> Option<u32> {
-        let some = self.known() > 0 || self.refresh().is_ok_and(|slots| slots > 0);
-        some.then_some(self.next)
+    /// The next slot, if one is known of.
+    #[inline(always)]
+    pub(crate) fn next_slot(&self) -> Option<u32> {
+        (self.bound != self.next).then_some(self.next)
     }
 
-    /// Steps past the slot that [`End::next_slot`] gave; the other side sees nothing yet.
-    pub(crate) fn advance(&mut self) {
-        self.next = self.next.wrapping_add(1);
+    /// Closes this ring too, since another of its lane has closed for `reason`.
+    pub fn close(&mut self, reason: Closed) {
+        self.closed.get_or_insert(reason);
+        self.next = self.bound;
     }
 
     /// Shows the other side every slot passed so far.
@@ -111,6 +114,19 @@ impl<const FILE: bool> End<FILLS, FILE> {
         self.refresh()
     }
 
+    /// Puts `frame`, of which `meta` tells ([`Meta::pack`](crate::Meta::pack)), into the next
+    /// slot; false, and nothing done, if no free one is known of ([`End::free`] looks) or the
+    /// frame is longer than the lane's longest.
+    #[inline(always)]
+    pub fn put(&mut self, frame: &[u8], meta: Words) -> bool {
+        let slot = self.next_slot().filter(|_| frame.len() <= self.view.frame_bytes());
+        if let Some(slot) = slot {
+            self.view.fill(slot, frame, meta);
+            self.next = slot.wrapping_add(1);
+        }
+        slot.is_some()
+    }
+
     /// Shows the other side every frame put in so far, with one store.
     pub fn publish(&mut self) {
         self.show();
@@ -127,8 +143,9 @@ impl<const FILE: bool> End<EMPTIES, FILE> {
     }
 
     /// Steps past the next frame, if there is one. Its slot is kept until [`End::release`].
+    #[inline]
     pub fn consume(&mut self) {
-        self.next = self.next.wrapping_add(u32::from(self.known() > 0));
+        self.next = self.next_slot().map_or(self.next, |slot| slot.wrapping_add(1));
     }
 
     /// Gives the slots of all consumed frames back, with one store.
@@ -164,6 +181,14 @@ mod tests {
         (End::new(core).unwrap(), End::new(endpoint).unwrap())
     }
 
+    /// The next slot, after a look if there seems to be none.
+    fn slot<const END: bool>(end: &mut End<END, DOWN>) -> Option<u32> {
+        if end.known() == 0 {
+            end.refresh().ok()?;
+        }
+        end.next_slot()
+    }
+
     #[test]
     fn ends_that_start_too_far_apart_are_refused() {
         for (filled, fits) in [(8, true), (9, false), (u32::MAX, false)] {
@@ -176,23 +201,23 @@ mod tests {
     #[test]
     fn ring_closes_for_good_on_either_end() {
         let (mut fill_end, mut empty_end) = ring(u32::MAX, 4);
-        assert_eq!(fill_end.next_slot(), Some(u32::MAX));
+        assert_eq!(slot(&mut fill_end), Some(u32::MAX));
         assert_eq!((fill_end.closed, empty_end.closed), (None, None));
         fill_end.view.ours().store(5, Release);
         empty_end.view.ours().store(0, Release);
         let closed = fill_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 0, 0));
-        assert_eq!(fill_end.next_slot(), None);
+        assert_eq!(slot(&mut fill_end), None);
         fill_end.show();
         assert_eq!(fill_end.view.ours().load(Acquire), 5, "a closed ring shows nothing more");
         let closed = empty_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 5, 4));
-        assert_eq!(empty_end.next_slot(), None);
+        assert_eq!(slot(&mut empty_end), None);
         fill_end.view.ours().store(u32::MAX, Release);
         empty_end.view.ours().store(u32::MAX, Release);
         assert_eq!(empty_end.closed.as_ref(), Some(&closed));
-        assert!(fill_end.refresh().is_err() && fill_end.next_slot().is_none());
-        assert!(empty_end.refresh().is_err() && empty_end.next_slot().is_none());
+        assert!(fill_end.refresh().is_err() && slot(&mut fill_end).is_none());
+        assert!(empty_end.refresh().is_err() && slot(&mut empty_end).is_none());
     }
 
     proptest! {
@@ -210,19 +235,19 @@ mod tests {
             let (mut oracle, mut number) = (VecDeque::new(), 0_u32);
             for (fill, drain) in steps {
                 for _ in 0..fill {
-                    let slot = fill_end.next_slot();
+                    let slot = slot(&mut fill_end);
                     prop_assert_eq!(slot.is_some(), oracle.len() < slots as usize);
                     if let Some(slot) = slot {
                         number += 1;
                         memory[place(slot)] = number;
                         oracle.push_back(number);
-                        fill_end.advance();
+                        fill_end.next = slot.wrapping_add(1);
                     }
                 }
                 fill_end.show();
                 prop_assert_eq!(empty_end.refresh(), Ok(oracle.len() as u32));
                 for _ in 0..drain {
-                    let found = empty_end.next_slot().map(|slot| memory[place(slot)]);
+                    let found = slot(&mut empty_end).map(|slot| memory[place(slot)]);
                     prop_assert_eq!(found, oracle.pop_front());
                     empty_end.consume();
                 }

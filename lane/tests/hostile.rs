@@ -5,7 +5,7 @@
 use std::io;
 use std::thread;
 
-use lockgate_lane::{Closed, Endpoint, Geometry, HEAD_BYTES, Lane, Meta};
+use lockgate_lane::{Closed, Endpoint, Geometry, Lane, Meta};
 use proptest::prelude::*;
 use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate};
 use rustix::io::{Errno, pread, pwrite};
@@ -49,20 +49,17 @@ fn use_every_end(lane: &mut Lane, rounds: usize) -> usize {
     for _ in 0..rounds {
         for writer in &mut lane.down {
             let closed = writer.free().is_err();
-            if let Some(slot) = writer.slot() {
-                assert!(!closed, "a closed ring gives no slot");
-                slot.fill(0xcc);
-                writer.commit(Meta::default());
+            if writer.put(&[0xcc; 192], Meta::default().pack()) {
+                assert!(!closed, "a closed ring takes no frame");
             }
             writer.publish();
         }
         let closed = lane.up.available().is_err();
-        let mut header = [0; HEAD_BYTES];
-        while let Some(frame) = lane.up.head(&mut header) {
+        while let Some(frame) = lane.up.head() {
             assert!(!closed, "a closed ring gives no frame");
-            assert!(frame.len() <= 192);
-            let mut rest = [0; 512];
-            assert_eq!(lane.up.copy(&frame, 100, &mut rest), 92);
+            assert!(frame <= 192);
+            let mut copy = [0; 512];
+            assert_eq!(lane.up.copy(&mut copy), 192);
             lane.up.consume();
             frames += 1;
             if frames % 8 == 0 {
@@ -96,8 +93,8 @@ fn hole_punched_into_up_reads_as_zeros() {
     assert_eq!(lane.up.available(), Ok(1));
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     fallocate(&lane.files.up, hole, 0, UP_BYTES as u64).unwrap();
-    let frame = lane.up.head(&mut [0; HEAD_BYTES]).unwrap();
-    assert!(frame.is_empty());
+    let frame = lane.up.head().unwrap();
+    assert_eq!(frame, 0);
 }
 
 #[test]
@@ -112,10 +109,11 @@ fn length_beyond_the_slot_is_clamped() {
     let mut lane = lane();
     forge(&lane, FIRST_META, &[0xff; 16]);
     forge_index(&lane, TRANSMIT_FILLED, 1);
-    let frame = lane.up.head(&mut [0; HEAD_BYTES]).unwrap();
-    assert_eq!(frame.len(), 192);
+    assert_eq!(lane.up.available(), Ok(1));
+    let frame = lane.up.head().unwrap();
+    assert_eq!(frame, 192);
     let mut all = [0; 1024];
-    assert_eq!(lane.up.copy(&frame, 0, &mut all), 192);
+    assert_eq!(lane.up.copy(&mut all), 192);
 }
 
 #[test]
@@ -129,7 +127,7 @@ fn fill_index_of_transmit_may_fill_the_ring_and_not_one_slot_more() {
     assert_eq!(lane.up.available(), Err(closed));
     forge_index(&lane, TRANSMIT_FILLED, 8);
     assert_eq!(lane.up.available(), Err(closed));
-    assert!(lane.up.head(&mut [0; HEAD_BYTES]).is_none());
+    assert!(lane.up.head().is_none());
 }
 
 #[test]
@@ -147,12 +145,10 @@ fn partition_may_not_claim_to_have_read_what_it_was_not_given() {
         let mut lane = lane();
         let emptied = RECEIVE_EMPTIED[1];
         for _ in 0..2 {
-            lane.down[1].slot().unwrap().fill(1);
-            lane.down[1].commit(Meta::default());
+            assert!(lane.down[1].put(&[1; 192], Meta::default().pack()));
         }
         lane.down[1].publish();
-        lane.down[1].slot().unwrap().fill(1);
-        lane.down[1].commit(Meta::default());
+        assert!(lane.down[1].put(&[1; 192], Meta::default().pack()));
         forge_index(&lane, emptied, 2);
         if wrong == 3 {
             assert_eq!(lane.down[1].free(), Ok(7));
@@ -161,7 +157,7 @@ fn partition_may_not_claim_to_have_read_what_it_was_not_given() {
         let closed = lane.down[1].free().unwrap_err();
         assert_eq!(closed.ring, "receive");
         assert_eq!(closed.to, word);
-        assert!(lane.down[1].slot().is_none());
+        assert!(!lane.down[1].put(&[1; 192], Meta::default().pack()));
         assert_eq!(lane.down[0].free(), Ok(8));
     }
 }

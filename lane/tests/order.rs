@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use lockgate_lane::{DownReader, Endpoint, Geometry, HEAD_BYTES, Lane, Meta};
+use lockgate_lane::{DownReader, Endpoint, Geometry, Lane, Meta};
 use proptest::prelude::*;
 
 const SMALL: Geometry = Geometry { rings: 2, slots: 8, frame_bytes: 192 };
@@ -33,14 +33,8 @@ fn meta(n: u32, frame: &[u8]) -> Meta {
 
 /// Sends frame number `n` down ring `ring`; false if the ring is full.
 fn send_down(lane: &mut Lane, ring: usize, n: u32) -> bool {
-    let writer = &mut lane.down[ring];
     let frame = frame(n);
-    let Some(slot) = writer.slot() else {
-        return false;
-    };
-    slot[..frame.len()].copy_from_slice(&frame);
-    writer.commit(meta(n, &frame));
-    true
+    lane.down[ring].free().is_ok() && lane.down[ring].put(&frame, meta(n, &frame).pack())
 }
 
 fn assert_next_down(reader: &mut DownReader, n: u32) {
@@ -51,12 +45,10 @@ fn assert_next_down(reader: &mut DownReader, n: u32) {
 }
 
 fn next_up(lane: &mut Lane) -> Option<Vec<u8>> {
-    let mut header = [0; HEAD_BYTES];
-    let found = lane.up.head(&mut header)?;
-    let head = found.len().min(HEAD_BYTES);
-    let mut frame = header[..head].to_vec();
-    frame.resize(found.len(), 0);
-    assert_eq!(lane.up.copy(&found, head, &mut frame[head..]), found.len() - head);
+    lane.up.available().ok()?;
+    let found = lane.up.head()?;
+    let mut frame = vec![0; found];
+    assert_eq!(lane.up.copy(&mut frame), found);
     lane.up.consume();
     Some(frame)
 }
@@ -107,8 +99,8 @@ fn full_ring_takes_no_frame_and_loses_none() {
         assert!(send_down(&mut lane, 0, n));
         assert!(endpoint.up.push(&frame(n)));
     }
+    assert_eq!(lane.down[0].free(), Ok(0));
     assert!(!send_down(&mut lane, 0, 8));
-    lane.down[0].commit(Meta::default());
     assert!(!endpoint.up.push(&frame(8)));
     lane.down[0].publish();
     endpoint.up.publish();
@@ -125,6 +117,7 @@ fn full_ring_takes_no_frame_and_loses_none() {
 #[test]
 fn frame_longer_than_a_slot_is_not_sent() {
     let (mut lane, mut endpoint) = lane();
+    assert!(!lane.down[0].put(&[1; 193], Meta::default().pack()));
     assert!(!endpoint.up.push(&[1; 193]));
     assert!(endpoint.up.push(&[1; 192]));
     endpoint.up.publish();

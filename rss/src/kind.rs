@@ -1,7 +1,7 @@
 //! What a hash covers: kinds, and sets of them.
 //!
-//! Names are those of the policy file; codes are Lockgate's own and travel in
-//! lanes, they are no card's numbers.
+//! Names are those of the policy file. Codes travel in lanes; they are those of the
+//! cards' receive descriptors (82576 datasheet, chapter 7), so that nobody translates.
 
 use core::fmt;
 use core::str::FromStr;
@@ -23,22 +23,23 @@ pub enum HashKind {
     Ipv6Udp,
 }
 
-/// By code.
-const NAMES: [&str; 6] = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+/// Name and code of each kind.
+const NAMES: [(&str, u8); 6] =
+    [("ipv4", 2), ("ipv4-tcp", 1), ("ipv4-udp", 7), ("ipv6", 5), ("ipv6-tcp", 3), ("ipv6-udp", 8)];
 
 impl HashKind {
-    /// Every kind, in the order of their codes.
+    /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Ipv4, Self::Ipv4Tcp, Self::Ipv4Udp, Self::Ipv6, Self::Ipv6Tcp, Self::Ipv6Udp];
 
     /// The name in a policy file, such as `"ipv4-tcp"`.
     pub const fn name(self) -> &'static str {
-        NAMES[self as usize]
+        NAMES[self as usize].0
     }
 
-    /// A number from 1 to 6, so that 0 is free to mean "no hash".
+    /// A number from 1 to 8, so that 0 is free to mean "no hash".
     pub const fn code(self) -> u8 {
-        self as u8 + 1
+        NAMES[self as usize].1
     }
 }
 
@@ -105,12 +106,10 @@ mod tests {
     #[test]
     fn every_kind_has_its_name_and_its_code() {
         let names = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
-        for ((kind, name), code) in HashKind::ALL.into_iter().zip(names).zip(1..) {
+        for ((kind, name), code) in HashKind::ALL.into_iter().zip(names).zip([2, 1, 7, 5, 3, 8]) {
             assert_eq!((kind.name(), kind.code()), (name, code));
             assert_eq!(name.parse(), Ok(kind));
         }
-        let kind = HashKind::Ipv6Tcp;
-        assert_eq!((kind.name(), kind.code()), ("ipv6-tcp", 5));
         assert_eq!("ipv4-sctp".parse::<HashKind>(), Err(UnknownHashKind));
     }
 

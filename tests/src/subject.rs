@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
-use lockgate_drivers::{Nic, Queues, RingSizes, RxFrame};
+use lockgate_drivers::{Nic, Queues, RingSizes};
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
 
@@ -76,6 +76,12 @@ impl Kind {
         let plan = policy.check(self.capabilities(), &machine);
         plan.unwrap_or_else(|error| panic!("{error}"))
     }
+}
+
+/// Copies a frame to be pushed: it is wanted.
+pub fn copied(buffer: &mut [u8], frame: &[u8]) -> bool {
+    buffer.copy_from_slice(frame);
+    true
 }
 
 /// One device.
@@ -248,13 +254,12 @@ impl Bench {
         let mut arrivals = Vec::new();
         for queue in &mut self.queues.rx {
             let (pool, number) = (queue.pool(), queue.queue());
-            let shown = queue.poll(usize::MAX);
-            for index in 0..shown {
-                let RxFrame { bytes, hash } = queue.frame(index).expect("a frame");
-                let hash = hash.map(|hash| hash.value);
-                arrivals.push(Arrival { pool, queue: number, bytes: bytes.to_vec(), hash });
-            }
-            queue.rearm(shown);
+            queue.receive(usize::MAX, |frame| {
+                let (bytes, hash) = (frame.bytes.to_vec(), frame.hash().map(|(value, _)| value));
+                arrivals.push(Arrival { pool, queue: number, bytes, hash });
+                true
+            });
+            assert_eq!(queue.take_bad(), 0, "every descriptor describes a whole frame");
         }
         arrivals
     }
@@ -277,8 +282,9 @@ impl Bench {
         let queue = self.queues.tx.iter_mut().find(|queue| queue.pool() == pool);
         let queue = queue.expect("a transmit queue");
         for frame in frames {
-            queue.buffer().expect("room")[..frame.len()].copy_from_slice(frame);
-            assert!(queue.push(frame.len()), "a frame of {} bytes", frame.len());
+            assert!(queue.free() > 0, "room");
+            let done = queue.push(frame.len(), |buffer| copied(buffer, frame));
+            assert!(done, "a frame of {} bytes", frame.len());
         }
         queue.flush();
         let deadline = Instant::now() + PATIENCE;

@@ -191,9 +191,13 @@ fn a_partition_that_reflects_is_refused_what_it_cannot_keep() {
     desk.refuses_policy(&["partition p1 reflects at a rate", "tx.rate"]);
     assert!(Desk::new(&slow).run(&["check", "policy.toml"]).status.success());
 
-    let spread = reflecting.replace("[[partition]]", "workers = [0, 1]\n[[partition]]");
-    let desk = Desk::new(&(spread + "queues = 2\n"));
-    desk.refuses_policy(&["partition p1 reflects over queues", "queues = 1"]);
+    let flow = |from: &str, to: &str| format!("[[flow]]\nfrom = \"{from}\"\nto = \"{to}\"\n");
+    let attach = "attach = { kind = \"reflect\" }\n";
+    let both = policy_of(1) + attach + &partition(2) + attach + &flow("p1", "p2");
+    let both = both.replace("vlans = [2]", "vlans = [1]");
+    assert!(Desk::new(&both).run(&["check", "policy.toml"]).status.success());
+    let desk = Desk::new(&(both + &flow("p2", "p1")));
+    desk.refuses_policy(&["partition p1 reflects what p2 sends", "[[flow]]"]);
 }
 
 #[test]

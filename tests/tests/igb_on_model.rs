@@ -90,13 +90,12 @@ fn flows_spread_over_both_queues_of_a_pool_as_their_hash_says() {
         assert_eq!(model.receive(&frame), Receive::Stored { copies: 1, missed: 0 });
         let mut got = Vec::new();
         for queue in &mut queues.rx {
-            let shown = queue.poll(64);
-            for index in 0..shown {
-                let frame = queue.frame(index).unwrap();
-                assert_eq!(frame.hash.map(|hash| hash.value), Some(hash));
-                got.push((queue.pool(), queue.queue(), frame.bytes.to_vec()));
-            }
-            queue.rearm(shown);
+            let (pool, number) = (queue.pool(), queue.queue());
+            queue.receive(64, |frame| {
+                assert_eq!(frame.hash().map(|(value, _)| value), Some(hash));
+                got.push((pool, number, frame.bytes.to_vec()));
+                true
+            });
         }
         assert_eq!(got, [(0, expected, frame)]);
         used[usize::from(expected)] += 1;
@@ -112,8 +111,8 @@ fn a_stopped_card_reaches_no_memory_and_its_queues_are_harmless() {
     nic.stop().unwrap();
     nic.stop().unwrap();
     assert_eq!(model.receive(&packet(BLUE, 20, 1)), Receive::NotReady);
-    assert_eq!(queues.rx[2].poll(64), 0);
-    assert!(queues.tx[0].push(60));
+    assert_eq!(queues.rx[2].receive(64, |_| true), 0);
+    assert!(queues.tx[0].push(60, |_| true));
     queues.tx[0].flush();
     assert!(model.transmitted().is_empty());
     let again = nic.start(&plan, SIZES);
@@ -145,7 +144,7 @@ fn a_card_that_is_pulled_out_is_gone_and_stopping_it_ends() {
     assert!(matches!(nic.read_back(), Err(Error::Gone)));
     assert!(matches!(nic.statistics(), Err(Error::Gone)));
     assert!(matches!(nic.stop(), Err(Error::Gone)));
-    assert_eq!(queues.rx[0].poll(64), 0);
+    assert_eq!(queues.rx[0].receive(64, |_| true), 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockgate_drivers::TxQueue;
-use lockgate_tests::subject::{Bench, Kind, frame};
+use lockgate_tests::subject::{Bench, Kind, copied, frame};
 
 /// How much time passes between two looks at the rings: less than the full rings of one
 /// pool last.
@@ -33,11 +33,10 @@ fn fill(queue: &mut TxQueue) {
     queue.free();
     let bytes = frame([0xff; 6], queue.pool(), None, BYTES);
     for n in 1.. {
-        let Some(buffer) = queue.buffer() else {
+        if queue.free() == 0 {
             break;
-        };
-        buffer[..BYTES].copy_from_slice(&bytes);
-        assert!(queue.push(BYTES));
+        }
+        assert!(queue.push(BYTES, |buffer| copied(buffer, &bytes)));
         if n % 16 == 0 {
             queue.flush();
         }

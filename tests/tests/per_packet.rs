@@ -142,7 +142,7 @@ impl Rig {
             let work = || {
                 let mut queues = None;
                 set_name(BEGIN).expect("a name");
-                let run = || queues = Some(worker.run(Clock::start()));
+                let run = || queues = Some(worker.run(Clock::start(), || 0));
                 let info = allocation_counter::measure(run);
                 set_name(END).expect("a name");
                 (info, queues)
@@ -169,7 +169,7 @@ fn lanes(plan: &Plan, queues: Queues) -> (Assignment, Vec<Endpoint>) {
         let lane = Lane::create(&partition.name, geometry).expect("a lane");
         let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
         ends.push(Endpoint::attach(&lane.files).expect("its far end"));
-        down.extend(lane.down.into_iter().map(Some));
+        down.extend(lane.down);
         up.push((p, lane.up, tx.or(Some(0))));
     }
     (Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None }, ends)

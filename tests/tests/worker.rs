@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lockgate::edge::Reflector;
 use lockgate::worker::stats::WorkerStats;
 use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::Nic;
@@ -54,12 +55,8 @@ impl Rig {
         for (p, partition) in plan.partitions().iter().enumerate() {
             let lane = Lane::create(&partition.name, geometry).expect("a lane");
             let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
-            if partition.reflects {
-                down.push(None);
-                continue;
-            }
             ends.push(Endpoint::attach(&lane.files).expect("its far end"));
-            down.extend(lane.down.into_iter().map(Some));
+            down.extend(lane.down);
             up.push((p, lane.up, tx));
             files.push(lane.files);
         }
@@ -79,9 +76,13 @@ impl Rig {
         let control = Control::new(self.plan.partitions().len());
         let stats = WorkerStats::new(self.plan.partitions().iter().map(|p| p.queues.into()));
         control.finish();
+        let ends = self.ends.into_iter().zip(self.plan.partitions());
+        let reflecting = ends.filter(|(_, partition)| partition.reflects);
+        let mut beside: Vec<_> = reflecting.map(|(end, _)| Reflector::new(end)).collect();
         let queues = thread::scope(|scope| {
             let worker = Worker::new(&self.plan, &stats, &control, self.share, Overflow::Drop);
-            scope.spawn(|| worker.run(Clock::start())).join().expect("it ends")
+            let beside = || beside.iter_mut().map(Reflector::turn).sum();
+            scope.spawn(|| worker.run(Clock::start(), beside)).join().expect("it ends")
         });
         self.nic.stop().expect("it stops");
         drop(queues);
@@ -201,5 +202,5 @@ fn what_is_reflected_keeps_to_the_rate_of_its_partition() {
     let (left, ..) = rig.run();
     // 300,000 bytes at a million a second, less the first burst.
     assert!(begun.elapsed() > Duration::from_millis(250), "{:?}", begun.elapsed());
-    assert_eq!(left.len(), 300, "what waits stays in its queue");
+    assert_eq!(left.len(), 300, "what waits stays in its lane");
 }

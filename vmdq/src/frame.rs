@@ -79,8 +79,8 @@ impl FrameHeader {
         let word = |at: usize| u16::from_be_bytes([b[at], b[at + 1]]);
         let tagged = word(12) == TPID;
         Self {
-            dst: Mac::new([b[0], b[1], b[2], b[3], b[4], b[5]]),
-            src: Mac::new([b[6], b[7], b[8], b[9], b[10], b[11]]),
+            dst: Mac::read([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]),
+            src: Mac::read([b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13]]),
             tagged,
             vid: if tagged { word(14) & 0xfff } else { 0 },
             ethertype: if tagged { word(16) } else { word(12) },

@@ -27,6 +27,7 @@ mod plan;
 mod policy;
 mod prelude;
 mod rate;
+mod recent;
 mod rules;
 mod verdict;
 
@@ -40,4 +41,5 @@ pub use partition::{Attach, MAX_PARTITIONS, Multicast, PartitionSet, Wire};
 pub use plan::{PartitionPlan, Plan};
 pub use policy::{At, Flow, Levels, Nic, Partition, Policy, Rss, Tx, WireSource};
 pub use rate::{BitRate, NotARate};
+pub use recent::Recent;
 pub use verdict::{Reason, SendVerdict, WireVerdict};

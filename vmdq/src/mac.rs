@@ -7,42 +7,47 @@ use crate::prelude::*;
 
 /// A MAC address; ordered as its octets are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mac([u8; 6]);
+pub struct Mac(u64);
 
 impl Mac {
     /// ff:ff:ff:ff:ff:ff.
-    pub const BROADCAST: Self = Self([0xff; 6]);
+    pub const BROADCAST: Self = Self::new([0xff; 6]);
 
     /// The address with these octets, in wire order.
-    pub const fn new(octets: [u8; 6]) -> Self {
-        Self(octets)
+    pub const fn new([a, b, c, d, e, f]: [u8; 6]) -> Self {
+        Self::read([a, b, c, d, e, f, 0, 0])
+    }
+
+    /// The address in the first six octets.
+    pub(crate) const fn read(octets: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(octets) >> 16)
     }
 
     /// The octets in wire order.
     pub const fn octets(self) -> [u8; 6] {
-        self.0
+        let [_, _, octets @ ..] = self.0.to_be_bytes();
+        octets
     }
 
     /// The address as a 48-bit number, first octet most significant.
     pub const fn as_u64(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+        self.0
     }
 
     /// Whether the group bit is set; true for broadcast too (IEEE 802, clause 8).
     pub const fn is_multicast(self) -> bool {
-        self.0[0] & 1 == 1
+        self.0 >> 40 & 1 == 1
     }
 
     /// Whether this is [`Mac::BROADCAST`].
     pub const fn is_broadcast(self) -> bool {
-        self.as_u64() == Self::BROADCAST.as_u64()
+        self.0 == Self::BROADCAST.0
     }
 }
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
+        let [a, b, c, d, e, g] = self.octets();
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
     }
 }
@@ -61,8 +66,9 @@ impl FromStr for Mac {
             *octet = u8::from_str_radix(part, 16).map_err(|_| NotAMac)?;
         }
         // Printed again it shows a sign, and parts too many, too few or too short.
-        let same = Self(octets).to_string() == text.to_ascii_lowercase();
-        same.then_some(Self(octets)).ok_or(NotAMac)
+        let mac = Self::new(octets);
+        let same = mac.to_string() == text.to_ascii_lowercase();
+        same.then_some(mac).ok_or(NotAMac)
     }
 }
 

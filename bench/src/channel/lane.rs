@@ -3,9 +3,7 @@
 
 use std::hint::black_box;
 
-use lockgate_lane::{
-    DownReader, DownWriter, Endpoint, Geometry, HEAD_BYTES, Lane, Meta, UpReader, UpWriter,
-};
+use lockgate_lane::{DownReader, DownWriter, Endpoint, Geometry, Lane, Meta, UpReader, UpWriter};
 
 use super::{Buffer, Ends, FRAME_BYTES, Receiver, SLOTS, Sender};
 
@@ -29,19 +27,17 @@ pub(super) fn down() -> Option<Ends> {
 /// From partition to core.
 pub(super) fn up() -> Option<Ends> {
     let (lane, endpoint) = lane()?;
-    Some((Box::new(endpoint.up), Box::new(Core { reader: lane.up, head: [0; HEAD_BYTES] })))
+    Some((Box::new(endpoint.up), Box::new(lane.up)))
 }
 
 impl Sender for DownWriter {
     fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
         let frame = &frame[..black_box(FRAME_BYTES)];
+        let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
         let mut sent = 0;
-        while sent < burst {
-            let Some(room) = self.slot().and_then(|slot| slot.get_mut(..frame.len())) else {
-                break;
-            };
-            room.copy_from_slice(frame);
-            self.commit(Meta { len: frame.len() as u32, ..Meta::default() });
+        while sent < burst
+            && (self.put(frame, meta) || self.free() != Ok(0) && self.put(frame, meta))
+        {
             sent += 1;
         }
         self.publish();
@@ -80,24 +76,23 @@ impl Sender for UpWriter {
     }
 }
 
-/// The core's end: a short frame is in the header that the worker copies out.
-struct Core {
-    reader: UpReader,
-    head: [u8; HEAD_BYTES],
-}
-
-impl Receiver for Core {
+impl Receiver for UpReader {
     fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
         let mut received = 0;
-        while received < burst && self.reader.head(&mut self.head).is_some() {
-            black_box(&mut self.head);
-            self.reader.consume();
+        if self.head().is_none() {
+            let _ = self.available();
+        }
+        while received < burst {
+            let Some(len) = self.head() else {
+                break;
+            };
+            let len = len.min(into.len());
+            self.copy(&mut into[..len]);
+            black_box(&mut *into);
+            self.consume();
             received += 1;
         }
-        self.reader.release();
-        if received > 0 {
-            into.copy_from_slice(&self.head[..64]);
-        }
+        self.release();
         received
     }
 }

@@ -8,6 +8,7 @@
 mod host;
 mod partition;
 mod probe;
+mod reflector;
 mod tap;
 mod wire;
 
@@ -19,6 +20,7 @@ use crate::worker::Clock;
 pub use host::{Captures, Edge, Sources};
 pub use partition::PcapEndpoint;
 pub use probe::{Measured, Probe, ProbePlan};
+pub use reflector::Reflector;
 pub use tap::WireTap;
 pub use wire::{Cable, CableCounts, ModelWire};
 

@@ -23,7 +23,7 @@ use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
 
 use crate::cores;
-use crate::edge::{Captures, Edge, Sources, Time};
+use crate::edge::{Captures, Edge, Reflector, Sources, Time};
 use crate::error::Failure;
 use crate::fabric::Fabric;
 use crate::report::Report;
@@ -132,7 +132,8 @@ impl Run<'_> {
         let link = self.wait_link(&mut nic)?;
         let mut watch = Watch::new(nic, self.alarm.take(), self.device.clone());
 
-        let (assignments, ends) = fabric.assign(plan, queues);
+        let (assignments, mut ends) = fabric.assign(plan, queues);
+        let reflectors = std::mem::take(&mut ends.reflectors);
         let stats: Vec<_> = assignments
             .iter()
             .map(|_| WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into())))
@@ -154,11 +155,12 @@ impl Run<'_> {
                 .into_iter()
                 .zip(&stats)
                 .zip(plan.workers())
-                .map(|((assignment, stats), &core)| {
+                .zip(reflectors)
+                .map(|(((assignment, stats), &core), mut reflectors)| {
                     let worker = Worker::new(plan, stats, &control, assignment, overflow);
                     thread::Builder::new().spawn_scoped(scope, move || {
                         cores::pin(&[core]);
-                        worker.run(clock)
+                        worker.run(clock, || reflectors.iter_mut().map(Reflector::turn).sum())
                     })
                 })
                 .collect::<Result<Vec<_>, _>>();

@@ -23,7 +23,7 @@ use lockgate_drivers::{RxQueue, TxQueue};
 use lockgate_lane::{Closed, DownWriter, UpReader};
 use lockgate_vmdq::{Plan, SteeringMode};
 
-use exit::Exit;
+use exit::{Context, Door};
 use schedule::Schedule;
 use stats::WorkerStats;
 
@@ -104,8 +104,8 @@ pub struct Assignment {
     pub rx: Vec<RxQueue>,
     /// Transmit queues to fill.
     pub tx: Vec<TxQueue>,
-    /// This worker's receive ring in the lane of every partition; none for one that reflects.
-    pub down: Vec<Option<DownWriter>>,
+    /// This worker's receive ring in the lane of every partition.
+    pub down: Vec<DownWriter>,
     /// Lanes whose sending side this worker serves, with the partition's index
     /// and the index in `tx` of the queue its frames leave by.
     pub up: Vec<(usize, UpReader, Option<usize>)>,
@@ -115,9 +115,15 @@ pub struct Assignment {
 
 /// One worker's state.
 pub struct Worker<'r> {
+    cx: Context<'r>,
     rx: Vec<RxQueue>,
-    schedule: Schedule,
-    exit: Exit<'r>,
+    tx: Vec<TxQueue>,
+    /// By partition.
+    doors: Vec<Door<'r>>,
+    schedule: Schedule<'r>,
+    mirror: Option<DownWriter>,
+    /// For a frame that no transmit buffer is free for; as long as a lane's longest.
+    scratch: Vec<u8>,
     software: bool,
     /// A received frame could not move in this pass and waits in its queue.
     waiting: bool,
@@ -133,16 +139,23 @@ impl<'r> Worker<'r> {
         overflow: Overflow,
     ) -> Self {
         let Assignment { rx, tx, down, up, mirror } = share;
-        let schedule = Schedule::new(plan, up);
-        let exit = Exit::new(plan, stats, control, down, tx, mirror, overflow);
+        let cx = Context { plan, stats, control, overflow, now_ns: 0 };
+        let doors = down.into_iter().enumerate().filter_map(|(p, ring)| Door::new(&cx, p, ring));
+        let (doors, schedule) = (doors.collect(), Schedule::new(&cx, up));
+        let scratch = vec![0; usize::from(plan.mtu()) + 128];
         let software = plan.steering() == SteeringMode::Software;
-        Self { rx, schedule, exit, software, waiting: false }
+        Self { cx, rx, tx, doors, schedule, mirror, scratch, software, waiting: false }
     }
 
     /// Works until `control` says to finish and nothing is left to do; gives back the
-    /// queues, for the supervisor to stop the card before their memory goes.
-    pub fn run(mut self, clock: Clock) -> (Vec<RxQueue>, Vec<TxQueue>) {
-        let control = self.exit.control;
+    /// queues, for the supervisor to stop the card before their memory goes. Calls `beside`
+    /// in each round, for what else this core serves; that says how much it did.
+    pub fn run(
+        mut self,
+        clock: Clock,
+        mut beside: impl FnMut() -> usize,
+    ) -> (Vec<RxQueue>, Vec<TxQueue>) {
+        let control = self.cx.control;
         let mut idle = 0_u32;
         loop {
             // Read before the pass: what was there when finishing began is seen by it.
@@ -151,30 +164,35 @@ impl<'r> Worker<'r> {
             if now >= control.abort_ns.load(Ordering::Relaxed) {
                 break;
             }
-            if self.pass(now) > 0 {
+            if self.pass(now) + beside() > 0 {
                 idle = 0;
                 continue;
             }
             let empty = !self.waiting && self.schedule.is_empty(control);
-            if finishing && empty && self.exit.wire_is_quiet() {
+            if finishing && empty && self.tx.iter_mut().all(|queue| queue.is_quiet()) {
                 break;
             }
             idle = idle.saturating_add(1);
             rest(idle);
         }
-        (self.rx, self.exit.tx)
+        (self.rx, self.tx)
     }
 
-    /// One round over everything this worker serves; returns how many frames moved.
-    fn pass(&mut self, now_ns: u64) -> usize {
-        self.exit.now_ns = now_ns;
+    /// One round over everything this worker serves, which begins at `now_ns` of its
+    /// clock; returns how many frames moved.
+    pub fn pass(&mut self, now_ns: u64) -> usize {
+        self.cx.now_ns = now_ns;
         self.waiting = false;
         let mut moved = 0;
         for port in 0..self.rx.len() {
             moved += self.receive(port);
         }
-        moved += self.transmit();
-        self.exit.publish();
+        // The more queues a pass has to look at, the more frames pay for it.
+        moved += self.transmit(BURST.max(4 * self.rx.len()));
+        // Partitions and card see now what this pass put out.
+        self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
+        self.tx.iter_mut().for_each(TxQueue::flush);
+        self.mirror.iter_mut().for_each(DownWriter::publish);
         moved
     }
 }

@@ -4,11 +4,13 @@
 //! agrees. A frame is counted once however many pools the card copied it to:
 //! by the lowest pool that gets it.
 
-use lockgate_drivers::RxFrame;
+use lockgate_drivers::{RxFrame, RxQueue};
+use lockgate_lane::Meta;
 use lockgate_vmdq::{FrameHeader, PartitionSet, Plan, WireVerdict};
 
-use super::exit::Exit;
-use super::{BURST, Worker};
+use super::exit::{Context, Door, must_wait};
+use super::stats::WireStats;
+use super::{BURST, MIN_FRAME, Worker};
 
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
@@ -16,92 +18,117 @@ impl Worker<'_> {
         let Some(queue) = self.rx.get_mut(port) else {
             return 0;
         };
-        let (pool, number) = (usize::from(queue.pool()), u16::from(queue.queue()));
-        let shown = queue.poll(BURST);
-        let mut settled = 0;
-        while settled < shown {
-            let done = match queue.frame(settled) {
-                Ok(frame) if self.software => self.exit.distribute(&frame),
-                Ok(frame) => self.exit.admit(pool, number, &frame),
-                Err(_) => {
-                    self.exit.stats.wire.bad_descriptors.add(1);
-                    true
-                }
-            };
-            if !done {
-                self.waiting = true;
-                break;
-            }
-            settled += 1;
-        }
-        queue.rearm(settled);
+        let (cx, doors, pool) = (&self.cx, &mut self.doors[..], usize::from(queue.pool()));
+        let settled = match doors.get_mut(pool) {
+            Some(door) if !self.software => door.admit_all(cx, queue),
+            _ => queue.receive(BURST, |frame| distribute(cx, doors, frame.bytes)),
+        };
+        cx.stats.wire.bad_descriptors.add(queue.take_bad());
+        // What was left there waits for room.
+        self.waiting |= settled < BURST && queue.is_ready();
         settled
     }
 }
 
-impl Exit<'_> {
-    /// Settles a frame that `queue` of `pool` holds; `false` leaves it there.
-    #[inline]
-    fn admit(&mut self, pool: usize, queue: u16, frame: &RxFrame<'_>) -> bool {
-        let bytes = frame.bytes;
-        if !self.plan.accepts(pool, bytes, bytes.len()) {
-            self.surplus(pool, bytes);
+impl Door<'_> {
+    /// Takes a burst from a queue of the partition's pool.
+    fn admit_all(&mut self, cx: &Context<'_>, queue: &mut RxQueue) -> usize {
+        let mut settled = 0;
+        // Most frames by the short way, and each that is not like them by the other.
+        while settled < BURST {
+            settled += self.follow(cx, queue, BURST - settled);
+            let number = queue.queue().into();
+            match queue.receive(1, |frame| self.admit(cx, &frame, number)) {
+                0 => break,
+                one => settled += one,
+            }
+        }
+        settled
+    }
+
+    /// Takes frames like the last one, as long as they come and there surely is room for
+    /// them.
+    fn follow(&mut self, cx: &Context<'_>, queue: &mut RxQueue, limit: usize) -> usize {
+        let (number, recent, stamp_ns) = (queue.queue().into(), self.recent, cx.now_ns);
+        let (mut frames, mut bytes) = (0, 0);
+        let settled = queue.receive(limit, |frame| {
+            let (len, hash) = (frame.bytes.len(), frame.hash());
+            let meta = Meta { len: len as u32, queue: number, hash, stamp_ns };
+            let taken = hash.is_some()
+                && len >= MIN_FRAME
+                && recent.is_again(frame.bytes)
+                && self.ring.put(frame.bytes, meta.pack());
+            if taken {
+                frames += 1;
+                bytes += len as u64;
+            }
+            taken
+        });
+        let wire = &cx.stats.wire;
+        wire.rx.frames.add(frames);
+        wire.rx.bytes.add(bytes);
+        wire.delivered.add(frames);
+        self.count(number, frames, bytes);
+        settled
+    }
+
+    /// Settles a frame in queue `number` of the partition's pool; `false` leaves it there.
+    fn admit(&mut self, cx: &Context<'_>, frame: &RxFrame<'_>, number: u16) -> bool {
+        let (bytes, wire) = (frame.bytes, &cx.stats.wire);
+        if !cx.plan.accepts(self.p, bytes, bytes.len()) {
+            surplus(cx.plan, wire, self.p, bytes);
             return true;
         }
-        let mut only = PartitionSet::default();
-        only.insert(pool);
-        if self.must_wait(only) || !self.reflect(pool, bytes) {
+        if !self.put(cx, bytes, frame.hash().map(|hash| (number, hash))) {
             return false;
         }
         // A unicast address on a segment has one owner.
         let unicast = bytes.first().is_some_and(|first| first & 1 == 0);
-        let wire = &self.stats.wire;
-        if unicast || first_taker(self.plan, bytes) == Some(pool) {
+        if unicast {
+            self.recent.keep(bytes, true);
+        }
+        if unicast || first_taker(cx.plan, bytes) == Some(self.p) {
             wire.rx.add(bytes.len());
             wire.delivered.add(1);
         } else {
             wire.copies.add(1);
         }
-        let steered = frame.hash.map(|hash| (queue, hash));
-        self.deliver(pool, bytes.len(), bytes, steered, |slot| slot.copy_from_slice(bytes));
         true
     }
+}
 
-    /// Accounts for a frame that the card gave to a pool whose partition does not
-    /// take it: under the reason that it is for nobody, or as a surplus copy.
-    #[cold]
-    fn surplus(&self, pool: usize, bytes: &[u8]) {
-        let wire = &self.stats.wire;
-        match self.plan.from_wire(bytes, bytes.len()) {
-            WireVerdict::Drop(reason) if first_steered(self.plan, bytes) == Some(pool) => {
-                wire.rx.add(bytes.len());
-                wire.drops.add(reason);
+/// Settles a frame from a card without pools: the policy alone says whose it is.
+fn distribute(cx: &Context<'_>, doors: &mut [Door<'_>], frame: &[u8]) -> bool {
+    let wire = &cx.stats.wire;
+    match cx.plan.from_wire(frame, frame.len()) {
+        WireVerdict::Drop(reason) => wire.drops.add(reason),
+        WireVerdict::Deliver(to) => {
+            if must_wait(doors, cx, to) {
+                return false;
             }
-            WireVerdict::Drop(_) | WireVerdict::Deliver(_) => wire.surplus.add(1),
+            let copies = |to: PartitionSet| to.len().saturating_sub(1) as u64;
+            wire.delivered.add(1);
+            wire.copies.add(copies(to));
+            for p in to.iter() {
+                let door = doors.get_mut(p);
+                door.map(|door| door.put(cx, frame, None));
+            }
         }
     }
+    wire.rx.add(frame.len());
+    true
+}
 
-    /// Settles a frame from a card without pools: the policy alone says whose it is.
-    #[inline]
-    fn distribute(&mut self, frame: &RxFrame<'_>) -> bool {
-        let bytes = frame.bytes;
-        let wire = &self.stats.wire;
-        match self.plan.from_wire(bytes, bytes.len()) {
-            WireVerdict::Drop(reason) => wire.drops.add(reason),
-            WireVerdict::Deliver(to) => {
-                // Of a frame to several nothing is sent back, so it may be tried again.
-                if self.must_wait(to) || !to.iter().all(|p| self.reflect(p, bytes)) {
-                    return false;
-                }
-                wire.delivered.add(1);
-                wire.copies.add(to.len().saturating_sub(1) as u64);
-                for p in to.iter() {
-                    self.deliver(p, bytes.len(), bytes, None, |slot| slot.copy_from_slice(bytes));
-                }
-            }
+/// Accounts for a frame that the card gave to a pool whose partition does not
+/// take it: under the reason that it is for nobody, or as a surplus copy.
+#[cold]
+fn surplus(plan: &Plan, wire: &WireStats, pool: usize, bytes: &[u8]) {
+    match plan.from_wire(bytes, bytes.len()) {
+        WireVerdict::Drop(reason) if first_steered(plan, bytes) == Some(pool) => {
+            wire.rx.add(bytes.len());
+            wire.drops.add(reason);
         }
-        wire.rx.add(bytes.len());
-        true
+        WireVerdict::Drop(_) | WireVerdict::Deliver(_) => wire.surplus.add(1),
     }
 }
 

@@ -6,9 +6,11 @@
 //! counted over frame bytes without preamble and FCS.
 
 use lockgate_lane::UpReader;
-use lockgate_vmdq::Plan;
+use lockgate_vmdq::Recent;
 
-use super::Control;
+use super::exit::Context;
+use super::stats::PartitionStats;
+use super::{BURST, Control, MIN_FRAME};
 
 /// Longest burst that a rate allows after silence, in nanoseconds of its rate.
 const BURST_NS: u64 = 2_000_000;
@@ -49,39 +51,56 @@ impl Bucket {
 }
 
 /// A partition that may send.
-pub(super) struct Sender {
+pub(super) struct Sender<'r> {
     /// Its index.
     pub(super) partition: usize,
+    /// What is counted of it.
+    pub(super) stats: &'r PartitionStats,
     /// Index of the transmit queue its frames leave by.
     pub(super) tx: Option<usize>,
     /// The rate it must keep, if it has one.
     pub(super) bucket: Option<Bucket>,
+    /// The last frame that left by the wire and went nowhere else, and whether it was the
+    /// last of all.
+    pub(super) recent: Recent,
+    pub(super) follows: bool,
     /// Bytes it may still send this round.
     pub(super) deficit: usize,
     quantum: usize,
 }
 
-impl Sender {
-    /// Partition number `partition`, which sends by transmit queue `tx` of its worker.
-    pub(super) fn new(plan: &Plan, partition: usize, tx: Option<usize>) -> Option<Self> {
-        // One quantum covers the longest frame, so that every turn sends something.
-        let longest = usize::from(plan.mtu()) + 18;
-        let wanted = plan.partitions().get(partition)?;
-        let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
-        let quantum = longest * usize::from(wanted.weight);
-        Some(Self { partition, tx, bucket, deficit: 0, quantum })
-    }
-}
-
 /// The round.
-pub(super) struct Schedule {
-    senders: Vec<(Sender, UpReader)>,
+pub(super) struct Schedule<'r> {
+    senders: Vec<(Sender<'r>, UpReader)>,
     turn: usize,
 }
 
-impl Schedule {
-    pub(super) fn new(plan: &Plan, lanes: Vec<(usize, UpReader, Option<usize>)>) -> Self {
-        let sender = |(partition, up, tx)| Some((Sender::new(plan, partition, tx)?, up));
+impl<'r> Schedule<'r> {
+    /// Of lanes with their partition and the index of its transmit queue.
+    pub(super) fn new(cx: &Context<'r>, lanes: Vec<(usize, UpReader, Option<usize>)>) -> Self {
+        // One quantum covers the longest frame, so that every turn sends something, and a
+        // burst of the shortest.
+        let longest = usize::from(cx.plan.mtu()) + 18;
+        let sender = |(partition, up, tx): (usize, UpReader, Option<usize>)| {
+            let wanted = cx.plan.partitions().get(partition)?;
+            let stats = cx.stats.partitions.get(partition)?;
+            let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
+            let quantum = longest.max(BURST * MIN_FRAME) * usize::from(wanted.weight);
+            let recent = Recent::new(cx.plan);
+            Some((
+                Sender {
+                    partition,
+                    stats,
+                    tx,
+                    bucket,
+                    recent,
+                    follows: false,
+                    deficit: 0,
+                    quantum,
+                },
+                up,
+            ))
+        };
         Self { senders: lanes.into_iter().filter_map(sender).collect(), turn: 0 }
     }
 
@@ -90,7 +109,7 @@ impl Schedule {
     }
 
     /// The lane whose turn it is.
-    pub(super) fn current(&mut self) -> Option<&mut (Sender, UpReader)> {
+    pub(super) fn current(&mut self) -> Option<&mut (Sender<'r>, UpReader)> {
         self.senders.get_mut(self.turn)
     }
 

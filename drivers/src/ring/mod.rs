@@ -22,7 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-pub use rx::{BadDescriptor, RxFrame, RxQueue};
+pub use rx::{RxFrame, RxQueue};
 pub use tx::TxQueue;
 
 use lockgate_regs::descriptor::{self, TxData, ring};
@@ -31,7 +31,7 @@ use crate::device::Bar;
 use crate::dma::DmaRegion;
 use crate::error::Error;
 use crate::nic::Port;
-use crate::sys::{Layout, RingMemory};
+use crate::sys::{Layout, RingMemory, Slot};
 
 /// Alignment that every supported card accepts for a ring, in bytes (82576
 /// datasheet, chapter 8, RDBAL: 128).
@@ -111,25 +111,31 @@ impl Ring {
         self.memory.slots() - 1
     }
 
-    /// The second half of descriptor `slot`, which the NIC writes last.
+    /// Slot number `slot`, on and on.
     #[inline]
-    fn status(&self, slot: usize) -> u64 {
-        let [_, status] = self.memory.descriptor(slot);
-        status.load(Acquire)
-    }
-
-    /// Writes descriptor `slot`: its own buffer, and what to do with it.
-    #[inline]
-    fn put(&self, slot: usize, command: u64) {
-        let [buffer, status] = self.memory.descriptor(slot);
-        buffer.store(self.memory.buffer_iova(self.region.iova(), slot).get(), Relaxed);
-        status.store(command, Relaxed);
+    fn slot(&self, slot: usize) -> Slot<'_> {
+        self.memory.slot(self.region.iova(), slot)
     }
 
     /// Tells the NIC that everything before `slot` is its own.
     #[inline]
     fn ring_doorbell(&self, slot: usize) {
         self.bar.write(self.tail, (slot & (self.memory.slots() - 1)) as u32);
+    }
+}
+
+impl Slot<'_> {
+    /// The second half of the descriptor, which the NIC writes last.
+    #[inline]
+    fn status(self) -> u64 {
+        self.descriptor()[1].load(Acquire)
+    }
+
+    /// Writes the descriptor: its own buffer, and what to do with it.
+    #[inline]
+    fn put(self, command: u64) {
+        self.descriptor()[0].store(self.iova, Relaxed);
+        self.descriptor()[1].store(command, Relaxed);
     }
 }
 

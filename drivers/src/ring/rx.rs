@@ -1,16 +1,16 @@
 //! Receive queues.
 //!
-//! Every slot is either armed (the NIC may write its buffer) or shown (the caller
-//! may read it), in ring order: only [`RxQueue::poll`] and [`RxQueue::rearm`] move
-//! that line. Whatever a NIC wrote into a descriptor is untrusted: what does not
-//! describe exactly one frame in exactly one buffer is a [`BadDescriptor`].
+//! Every slot is armed (the NIC may write its buffer) but the one that is being handed
+//! over by [`RxQueue::receive`], which arms it again before it looks at the next. Whatever
+//! a NIC wrote into a descriptor is untrusted: what does not describe exactly one sound
+//! frame in exactly one buffer is a bad descriptor, counted and left out.
 //!
 //! Not here: whose frame it is (`lockgate-vmdq`).
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use lockgate_regs::descriptor::{RssType, RxInfo, RxStatus};
-use lockgate_rss::{Hash, HashKind};
+use lockgate_regs::descriptor::{RxInfo, RxStatus};
+use lockgate_rss::HashKind;
 
 use super::Ring;
 
@@ -18,28 +18,36 @@ use super::Ring;
 /// a write across the bus, and to a virtual card it costs more than all else of a frame.
 const TOGETHER: usize = 32;
 
-/// A receive descriptor that does not describe one frame in one buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each message documents its variant")]
-pub enum BadDescriptor {
-    #[error("the descriptor has not been shown")]
-    NotShown,
-    #[error("the length is zero or beyond the buffer")]
-    Length,
-    #[error("the frame spans buffers")]
-    Spanning,
-    #[error("the card reports an error in the frame")]
-    Error,
-}
+/// Status of a descriptor that is done and holds a whole frame.
+const SOUND: u64 = RxStatus::new().with_done(true).with_end_of_packet(true).into_bits();
 
 /// A received frame, in the buffer that the NIC wrote it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RxFrame<'q> {
     /// The bytes from the destination address on, without FCS.
     pub bytes: &'q [u8],
-    /// The hash that the card computed, if it did.
-    pub hash: Option<Hash>,
+    info: RxInfo,
 }
+
+impl RxFrame<'_> {
+    /// The hash that the card computed, if it did, and the code of its kind. Kinds that
+    /// involve IPv6 extension headers count as none: cards are told not to look at those.
+    #[inline]
+    pub fn hash(&self) -> Option<(u32, u8)> {
+        let code = self.info.into_bits() as u8 & 0xF;
+        (KINDS & 1 << code != 0).then_some((self.info.hash(), code))
+    }
+}
+
+/// A bit for the code of each kind of hash.
+const KINDS: u32 = {
+    let (mut kinds, mut at) = (0, 0);
+    while at < HashKind::ALL.len() {
+        kinds |= 1 << HashKind::ALL[at].code();
+        at += 1;
+    }
+    kinds
+};
 
 /// One receive queue.
 #[derive(Debug)]
@@ -49,22 +57,22 @@ pub struct RxQueue {
     fatal_errors: u16,
     pool: u8,
     queue: u8,
-    /// The oldest slot that is not armed, or is the next to be written.
-    oldest: usize,
-    /// How many slots from there on are shown.
-    shown: usize,
-    /// What `oldest` was at the last doorbell.
+    /// The next slot to be written by the NIC, or to be looked at.
+    next: usize,
+    /// What `next` was at the last doorbell.
     announced: usize,
-    /// Whether the slot before `oldest` began a frame that it did not end.
+    /// Whether the slot before `next` began a frame that it did not end.
     open: bool,
+    /// Bad descriptors that nobody has asked for yet.
+    bad: u64,
 }
 
 impl RxQueue {
     /// Queue `queue` of pool `pool`, its slots all armed; silent until
     /// [`RxQueue::begin`]. Frames with one of `fatal_errors` are refused.
     pub(crate) fn new(ring: Ring, fatal_errors: u16, (pool, queue): (u8, u8)) -> Self {
-        (0..=ring.room()).for_each(|slot| ring.put(slot, 0));
-        Self { ring, fatal_errors, pool, queue, oldest: 0, shown: 0, announced: 0, open: false }
+        (0..=ring.room()).for_each(|slot| ring.slot(slot).put(0));
+        Self { ring, fatal_errors, pool, queue, next: 0, announced: 0, open: false, bad: 0 }
     }
 
     /// Rings the first doorbell; the card's queue must be enabled by then.
@@ -82,93 +90,99 @@ impl RxQueue {
         self.queue
     }
 
-    /// Looks for completed descriptors until `limit` are shown; says how many are,
-    /// counted from the oldest not rearmed.
+    /// Hands up to `limit` received frames to `take`, oldest first, and gives the buffer
+    /// of each back to the NIC, which hears of them [`TOGETHER`] at a time. Where `take`
+    /// says false the frame stays the next one. Says how many descriptors were settled,
+    /// the bad ones among them.
     #[inline]
-    pub fn poll(&mut self, limit: usize) -> usize {
-        let limit = limit.min(self.ring.room());
-        while self.shown < limit && self.status(self.shown).done() {
-            self.ring.memory.prefetch(self.oldest + self.shown);
-            self.shown += 1;
-        }
-        self.shown
-    }
-
-    /// The frame in shown descriptor `index`, 0 being the oldest.
-    ///
-    /// # Errors
-    /// [`BadDescriptor`]: count it and go on, it is rearmed like any other.
-    #[inline]
-    pub fn frame(&self, index: usize) -> Result<RxFrame<'_>, BadDescriptor> {
-        if index >= self.shown {
-            return Err(BadDescriptor::NotShown);
-        }
-        let status = self.status(index);
+    pub fn receive(&mut self, limit: usize, mut take: impl FnMut(RxFrame<'_>) -> bool) -> usize {
+        let first = self.next;
+        // The slot that the NIC does not have is not looked at, whatever it says.
+        let end = first + limit.min(self.announced + self.ring.room() - first);
+        let mask = SOUND | u64::from(RxStatus::new().with_errors(self.fatal_errors));
         let memory = &self.ring.memory;
-        match usize::from(status.length()) {
-            _ if !status.end_of_packet() || self.continues(index) => Err(BadDescriptor::Spanning),
-            0 => Err(BadDescriptor::Length),
-            length if length > memory.buffer_bytes() => Err(BadDescriptor::Length),
-            _ if status.errors() & self.fatal_errors != 0 => Err(BadDescriptor::Error),
-            length => {
-                let slot = self.oldest + index;
-                let [info, _] = memory.descriptor(slot);
-                let hash = hash(RxInfo::from(info.load(Relaxed)));
-                Ok(RxFrame { bytes: memory.buffer(slot, length), hash })
+        let short = mask | u64::from(RxStatus::new().with_length(!memory.short() as u16));
+        // What a whole frame says, without its length: none is the last piece of another.
+        let mut sound = if self.open { u64::MAX } else { SOUND };
+        let mut next = first;
+        // At most twice: to the end of the ring and on from its beginning.
+        loop {
+            let mut run = memory.run(self.ring.region.iova(), next, end - next);
+            let count = run.left();
+            while let Some(slot) = run.get() {
+                let status = slot.status();
+                let length = (status >> 32) as usize;
+                let bytes = if status & short == sound {
+                    slot.buffer_short(length)
+                } else if status & mask == sound && length & 0xFFFF <= memory.buffer_bytes() {
+                    slot.buffer(length & 0xFFFF)
+                } else if RxStatus::from(status).done() {
+                    self.open = !RxStatus::from(status).end_of_packet();
+                    sound = if self.open { u64::MAX } else { SOUND };
+                    &[]
+                } else {
+                    break;
+                };
+                if bytes.is_empty() {
+                    self.bad += 1;
+                    slot.put(0);
+                    run.step();
+                    continue;
+                }
+                let info = slot.descriptor()[0].load(Relaxed).into();
+                if !take(RxFrame { bytes, info }) {
+                    break;
+                }
+                slot.put(0);
+                run.step();
+            }
+            next += count - run.left();
+            if run.left() > 0 || next == end {
+                break;
             }
         }
-    }
-
-    /// Gives the oldest `count` shown descriptors back to the NIC, which hears of them
-    /// [`TOGETHER`] at a time.
-    #[inline]
-    pub fn rearm(&mut self, count: usize) {
-        let count = count.min(self.shown);
-        self.open = self.continues(count);
-        (self.oldest..self.oldest + count).for_each(|slot| self.ring.put(slot, 0));
-        self.oldest += count;
-        self.shown -= count;
-        if self.oldest - self.announced >= TOGETHER {
-            self.announced = self.oldest;
-            self.ring.ring_doorbell(self.oldest + self.ring.room());
+        self.next = next;
+        if next - self.announced >= TOGETHER {
+            self.announced = next;
+            self.ring.ring_doorbell(next + self.ring.room());
         }
+        next - first
     }
 
-    /// Whether a frame that began before descriptor `index` goes on there.
+    /// Whether the next descriptor has something to say.
     #[inline]
-    fn continues(&self, index: usize) -> bool {
-        index.checked_sub(1).map_or(self.open, |before| !self.status(before).end_of_packet())
+    pub fn is_ready(&self) -> bool {
+        RxStatus::from(self.ring.slot(self.next).status()).done()
     }
 
-    /// What descriptor `index` says, counted as for [`RxQueue::frame`].
+    /// Bad descriptors since the last call.
     #[inline]
-    fn status(&self, index: usize) -> RxStatus {
-        self.ring.status(self.oldest + index).into()
+    pub fn take_bad(&mut self) -> u64 {
+        std::mem::take(&mut self.bad)
     }
-}
-
-/// The hash of a descriptor. Types that involve IPv6 extension headers count as
-/// none: cards are told not to look at those.
-#[inline]
-fn hash(info: RxInfo) -> Option<Hash> {
-    let kind = match info.rss_type() {
-        RssType::Ipv4 => HashKind::Ipv4,
-        RssType::TcpV4 => HashKind::Ipv4Tcp,
-        RssType::UdpV4 => HashKind::Ipv4Udp,
-        RssType::Ipv6 => HashKind::Ipv6,
-        RssType::TcpV6 => HashKind::Ipv6Tcp,
-        RssType::UdpV6 => HashKind::Ipv6Udp,
-        _ => return None,
-    };
-    Some(Hash { value: info.hash(), kind })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use lockgate_regs::descriptor::RssType;
+
     use super::super::fake::{Fake, ring};
     use super::*;
+
+    #[test]
+    fn hashes_of_the_kinds_that_a_policy_names_are_believed_and_no_others() {
+        for code in 0..16 {
+            let info = RxInfo::new().with_rss_type(RssType::from_bits(code)).with_hash(7);
+            let believed = HashKind::ALL.into_iter().any(|kind| kind.code() == code);
+            let frame = RxFrame { bytes: &[], info };
+            assert_eq!(frame.hash(), believed.then_some((7, code)));
+        }
+        let codes = HashKind::ALL.map(HashKind::code).map(RssType::from_bits);
+        use RssType::{Ipv4, Ipv6, TcpV4, TcpV6, UdpV4, UdpV6};
+        assert_eq!(codes, [Ipv4, TcpV4, UdpV4, Ipv6, TcpV6, UdpV6]);
+    }
 
     const SLOTS: u16 = 64;
     const RXE: u16 = 1 << 11;
@@ -193,34 +207,67 @@ mod tests {
         status.with_length(length)
     }
 
+    /// The frames in the next slots, up to `limit`, and how many of them are bad.
+    fn take(queue: &mut RxQueue, limit: usize) -> (Vec<Vec<u8>>, u64) {
+        let mut taken = Vec::new();
+        let count = queue.receive(limit, |frame| {
+            taken.push(frame.bytes.to_vec());
+            true
+        });
+        let bad = queue.take_bad();
+        assert_eq!(count, taken.len() + bad as usize);
+        (taken, bad)
+    }
+
     #[test]
-    fn frames_are_shown_in_order_and_rearmed_with_a_doorbell_for_many() {
+    fn frames_come_in_order_and_buffers_go_back_with_a_doorbell_for_many() {
         let fake = Arc::new(Fake::default());
         let mut queue = queue(&fake);
         queue.begin();
         assert_eq!(fake.doorbells(), [63]);
-        assert_eq!(queue.poll(64), 0);
+        assert_eq!(take(&mut queue, 64), (vec![], 0));
 
+        let (mut taken, mut told) = (0, 0);
         for round in 0..40_u8 {
             for frame in 0..5 {
                 let slot = (usize::from(round) * 5 + frame) % 64;
                 complete(&fake, slot, &[round, frame as u8, 7], good(3));
             }
-            assert_eq!(queue.poll(2), 2, "no more than asked for");
-            assert_eq!(queue.poll(64), 5);
-            for frame in 0..5 {
-                let shown = queue.frame(frame).unwrap();
-                assert_eq!(shown.bytes, [round, frame as u8, 7]);
-                let kind = HashKind::Ipv4Udp;
-                assert_eq!(shown.hash, Some(Hash { value: 0xabcd, kind }));
+            let mut frames = (0..5).map(|frame| [round, frame, 7]);
+            let mut expect = |frame: RxFrame<'_>| {
+                assert_eq!(Some(frame.bytes), frames.next().as_ref().map(<[u8; 3]>::as_slice));
+                assert_eq!(frame.hash(), Some((0xabcd, HashKind::Ipv4Udp.code())));
+                true
+            };
+            let mut due = Vec::new();
+            for (limit, count) in [(2, 2), (64, 3)] {
+                assert_eq!(queue.receive(limit, &mut expect), count, "up to {limit}");
+                taken += count;
+                if taken - told >= TOGETHER {
+                    told = taken;
+                    due.push((taken as u32 + 63) % 64);
+                }
             }
-            assert_eq!(queue.frame(5), Err(BadDescriptor::NotShown));
-            queue.rearm(5);
-            // Seven rounds make 35 frames.
-            let next = (u32::from(round) + 1) * 5;
-            let due = if next % 35 == 0 { vec![(next + 63) % 64] } else { Vec::new() };
             assert_eq!(fake.doorbells(), due);
         }
+        assert!(told > 150);
+    }
+
+    #[test]
+    fn a_frame_that_is_not_taken_stays_the_next_one() {
+        let fake = Arc::new(Fake::default());
+        let mut queue = queue(&fake);
+        (0..3).for_each(|slot| complete(&fake, slot, &[slot as u8], good(1)));
+        for number in 0..2 {
+            // This one is taken, the next one is looked at and left.
+            let mut seen = Vec::new();
+            let count = queue.receive(64, |frame| {
+                seen.push(frame.bytes[0]);
+                seen.len() == 1
+            });
+            assert_eq!((count, seen), (1, vec![number, number + 1]));
+        }
+        assert_eq!(take(&mut queue, 64), (vec![vec![2]], 0));
     }
 
     #[test]
@@ -230,29 +277,25 @@ mod tests {
         complete(&fake, 0, &[], good(0));
         complete(&fake, 1, &[], good(2049));
         complete(&fake, 2, &[1; 2048], good(2048));
-        assert_eq!(queue.poll(64), 3);
-        assert_eq!(queue.frame(0), Err(BadDescriptor::Length));
-        assert_eq!(queue.frame(1), Err(BadDescriptor::Length));
-        assert_eq!(queue.frame(2).unwrap().bytes, [1; 2048]);
+        assert_eq!(take(&mut queue, 64), (vec![vec![1; 2048]], 2));
     }
 
     #[test]
     fn no_piece_of_a_frame_that_spans_buffers_is_shown_as_a_frame() {
-        let fake = Arc::new(Fake::default());
-        let mut queue = queue(&fake);
-        let piece = good(2048).with_end_of_packet(false);
-        complete(&fake, 0, &[], piece);
-        complete(&fake, 1, &[], piece);
-        complete(&fake, 2, &[], good(100));
-        complete(&fake, 3, &[9; 100], good(100));
-        assert_eq!(queue.poll(64), 4);
-        for index in 0..3 {
-            assert_eq!(queue.frame(index), Err(BadDescriptor::Spanning));
+        for split in [1, 2, 3, 64] {
+            let fake = Arc::new(Fake::default());
+            let mut queue = queue(&fake);
+            let piece = good(2048).with_end_of_packet(false);
+            complete(&fake, 0, &[], piece);
+            complete(&fake, 1, &[], piece);
+            complete(&fake, 2, &[], good(100));
+            complete(&fake, 3, &[9; 100], good(100));
+            let (mut taken, mut bad) = take(&mut queue, split);
+            let rest = take(&mut queue, 64);
+            taken.extend(rest.0);
+            bad += rest.1;
+            assert_eq!((taken, bad), (vec![vec![9; 100]], 3), "split after {split}");
         }
-        assert!(queue.frame(3).is_ok());
-        queue.rearm(2);
-        assert_eq!(queue.frame(0), Err(BadDescriptor::Spanning), "also once split");
-        assert!(queue.frame(1).is_ok());
     }
 
     #[test]
@@ -261,9 +304,7 @@ mod tests {
         let mut queue = queue(&fake);
         complete(&fake, 0, &[1; 60], good(60).with_errors(RXE));
         complete(&fake, 1, &[1; 60], good(60).with_errors(0x600));
-        assert_eq!(queue.poll(64), 2);
-        assert_eq!(queue.frame(0), Err(BadDescriptor::Error));
-        assert!(queue.frame(1).is_ok());
+        assert_eq!(take(&mut queue, 64), (vec![vec![1; 60]], 1));
     }
 
     #[test]
@@ -273,8 +314,7 @@ mod tests {
         for slot in 0..64 {
             complete(&fake, slot, &[1; 60], good(60));
         }
-        assert_eq!(queue.poll(usize::MAX), 63);
-        queue.rearm(usize::MAX);
-        assert_eq!(queue.poll(usize::MAX), 1);
+        assert_eq!(take(&mut queue, usize::MAX).0.len(), 63);
+        assert_eq!(take(&mut queue, usize::MAX).0.len(), 1, "the one that was not the NIC's");
     }
 }

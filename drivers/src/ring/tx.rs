@@ -20,13 +20,15 @@ const SHORTEST: usize = 17;
 #[derive(Debug)]
 pub struct TxQueue {
     ring: Ring,
-    /// The descriptor that sends a frame of so many bytes.
-    send: fn(u16) -> TxData,
+    /// The descriptor that sends a frame of no bytes, and what each byte adds to it.
+    command: u64,
+    per_byte: u64,
     pool: u8,
     /// For each burst in flight the slot after its last, which reports.
     bursts: VecDeque<usize>,
-    /// The oldest slot in flight.
+    /// The oldest slot in flight, and the first that cannot be pushed.
     oldest: usize,
+    end: usize,
     /// The slot after the last in flight; those from there to `next` are pushed.
     announced: usize,
     /// The next slot to push.
@@ -38,7 +40,11 @@ impl TxQueue {
     pub(crate) fn new(ring: Ring, send: fn(u16) -> TxData, pool: u8) -> Self {
         // There are never more bursts than slots, so this allocates once.
         let bursts = VecDeque::with_capacity(ring.room());
-        Self { ring, send, pool, bursts, oldest: 0, announced: 0, next: 0 }
+        let command = u64::from(send(0));
+        // Lengths are the only fields that differ.
+        let per_byte = u64::from(send(1)) - command;
+        let end = ring.room();
+        Self { ring, command, per_byte, pool, bursts, oldest: 0, end, announced: 0, next: 0 }
     }
 
     /// Its pool: the index of its partition in the plan.
@@ -57,36 +63,43 @@ impl TxQueue {
     #[inline]
     pub fn free(&mut self) -> usize {
         while let Some(&end) = self.bursts.front()
-            && TxData::from(self.ring.status(end - 1)).done()
+            && TxData::from(self.ring.slot(end - 1).status()).done()
         {
             self.bursts.pop_front();
             self.oldest = end;
         }
+        self.end = self.oldest + self.ring.room();
         self.room()
     }
 
-    /// The buffer of the next frame, to be filled and then pushed; `None` while
-    /// the ring is full.
+    /// How many frames can be pushed, as far as [`TxQueue::free`] has looked.
     #[inline]
-    pub fn buffer(&mut self) -> Option<&mut [u8]> {
-        if self.room() == 0 && self.free() == 0 {
-            return None;
-        }
-        Some(self.ring.memory.buffer_mut(self.next))
+    pub fn room(&self) -> usize {
+        self.end - self.next
     }
 
-    /// Queues the first `len` bytes of the next buffer as a frame, to leave with
-    /// the next [`TxQueue::flush`]; false, with nothing queued, when the ring is
-    /// full or `len` is no length of a frame that the buffer can hold.
-    #[inline]
-    pub fn push(&mut self, len: usize) -> bool {
-        let fits = (SHORTEST..=self.ring.memory.buffer_bytes()).contains(&len);
-        let Some(len) = u16::try_from(len).ok().filter(|_| fits && self.room() > 0) else {
+    /// Whether everything that was announced has been sent, after a look.
+    pub fn is_quiet(&mut self) -> bool {
+        self.free();
+        self.pending() == 0
+    }
+
+    /// Queues a frame of `len` bytes that `fill` writes, to leave with the next
+    /// [`TxQueue::flush`], if it says true after that. False, with nothing queued, if not;
+    /// also, without asking it, where `len` is no length of a frame that a buffer holds, or
+    /// no free buffer is known of ([`TxQueue::free`] looks).
+    #[inline(always)]
+    pub fn push(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        if self.next == self.end || len < SHORTEST {
             return false;
-        };
-        self.ring.put(self.next, (self.send)(len).into());
-        self.next += 1;
-        true
+        }
+        let buffer = self.ring.memory.buffer_mut(self.next).get_mut(..len);
+        let filled = buffer.is_some_and(fill);
+        if filled {
+            self.ring.slot(self.next).put(self.command + self.per_byte * len as u64);
+            self.next += 1;
+        }
+        filled
     }
 
     /// Hands what was pushed to the NIC, with one doorbell.
@@ -95,16 +108,11 @@ impl TxQueue {
         if self.announced == self.next {
             return;
         }
-        let last = TxData::from(self.ring.status(self.next - 1));
-        self.ring.put(self.next - 1, last.with_report_status(true).into());
+        let last = self.ring.slot(self.next - 1);
+        last.put(TxData::from(last.status()).with_report_status(true).into());
         self.bursts.push_back(self.next);
         self.announced = self.next;
         self.ring.ring_doorbell(self.next);
-    }
-
-    #[inline]
-    fn room(&self) -> usize {
-        self.ring.room() - self.pending()
     }
 }
 
@@ -124,11 +132,10 @@ mod tests {
     }
 
     fn push(queue: &mut TxQueue, number: u32) -> bool {
-        let Some(buffer) = queue.buffer() else {
-            return false;
-        };
-        buffer[..4].copy_from_slice(&number.to_le_bytes());
-        queue.push(60)
+        queue.push(60, |buffer| {
+            buffer[..4].copy_from_slice(&number.to_le_bytes());
+            true
+        })
     }
 
     fn descriptor(fake: &Fake, slot: usize) -> TxData {
@@ -187,16 +194,17 @@ mod tests {
             }
         }
         queue.flush();
-        assert!(queue.buffer().is_none() && !queue.push(60));
+        assert!(queue.free() == 0 && !push(&mut queue, 63));
         for slot in 10..63 {
             send(&fake, slot);
         }
-        assert!(queue.buffer().is_none(), "the oldest burst is still out");
+        assert_eq!(queue.free(), 0, "the oldest burst is still out");
         for slot in 0..10 {
             send(&fake, slot);
         }
-        assert!(queue.buffer().is_some());
+        assert!(!push(&mut queue, 63), "nobody has looked yet");
         assert_eq!(queue.free(), 63);
+        assert!(push(&mut queue, 63));
     }
 
     #[test]
@@ -204,12 +212,14 @@ mod tests {
         let fake = Arc::new(Fake::default());
         let mut queue = queue(&fake);
         for len in [0, 16, 2049, 1 << 16, usize::MAX] {
-            assert!(!queue.push(len));
+            assert!(!queue.push(len, |_| true));
         }
         assert_eq!(queue.pending(), 0);
         queue.flush();
         assert_eq!(fake.doorbells(), []);
-        assert!(queue.push(17) && queue.push(2048));
+        assert!(queue.push(17, |_| true) && queue.push(2048, |_| true));
+        assert!(!queue.push(60, |_| false), "a frame that is not wanted");
+        assert_eq!(queue.pending(), 2);
     }
 
     #[test]

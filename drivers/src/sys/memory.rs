@@ -21,8 +21,11 @@ pub(crate) type Descriptor = [AtomicU64; 2];
 /// Where the parts of a ring lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
-    slots: usize,
+    /// One less than the number of slots.
+    mask: usize,
     buffer_bytes: usize,
+    /// Bits of the lengths that surely fit.
+    short: usize,
     /// Where buffers begin: on a page of their own, so that a descriptor is never in a
     /// cache line or page with a frame.
     buffers_at: usize,
@@ -30,16 +33,23 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// `slots` descriptors with a buffer of `buffer_bytes` each; `None` unless
-    /// `slots` is a power of two up to 65,536 and a buffer is 1 to 65,536 bytes.
+    /// `slots` is a power of two up to 32,768 and a buffer is 1 to 65,535 bytes.
     pub(crate) fn new(slots: usize, buffer_bytes: usize) -> Option<Self> {
-        let fits = slots.is_power_of_two() && slots.max(buffer_bytes) <= 1 << 16;
+        let fits = slots.is_power_of_two() && slots.max(buffer_bytes) < 1 << 16;
         let buffers_at = slots.checked_mul(size_of::<Descriptor>())?.next_multiple_of(4096);
-        (fits && buffer_bytes > 0).then_some(Self { slots, buffer_bytes, buffers_at })
+        (fits && buffer_bytes > 0).then(|| {
+            let short = (1 << buffer_bytes.ilog2()) - 1;
+            Self { mask: slots - 1, buffer_bytes, short, buffers_at }
+        })
+    }
+
+    fn slot_count(self) -> usize {
+        self.mask + 1
     }
 
     /// Bytes of the whole ring.
     pub(crate) fn bytes(self) -> usize {
-        self.buffers_at + self.slots * self.buffer_bytes
+        self.buffers_at + self.slot_count() * self.buffer_bytes
     }
 }
 
@@ -62,7 +72,7 @@ impl RingMemory {
     /// `InvalidInput` when `pages` are fewer than [`Layout::bytes`].
     pub(crate) fn new(pages: Pages, layout: Layout) -> io::Result<Self> {
         pages.at::<u8>(0, layout.bytes()).ok_or(io::ErrorKind::InvalidInput)?;
-        let descriptors = pages.at(0, layout.slots).ok_or(io::ErrorKind::InvalidInput)?;
+        let descriptors = pages.at(0, layout.slot_count()).ok_or(io::ErrorKind::InvalidInput)?;
         Ok(Self { pages: Arc::new(pages), descriptors, layout })
     }
 
@@ -73,7 +83,7 @@ impl RingMemory {
 
     /// Number of descriptors: a power of two.
     pub(crate) fn slots(&self) -> usize {
-        self.layout.slots
+        self.layout.slot_count()
     }
 
     /// Bytes of each buffer.
@@ -81,61 +91,109 @@ impl RingMemory {
         self.layout.buffer_bytes
     }
 
-    /// Where the NIC sees the buffer of `slot` if it sees the pages at `base`.
-    pub(crate) fn buffer_iova(&self, base: Iova, slot: usize) -> Iova {
-        Iova::new(base.get().wrapping_add(self.buffer_offset(slot) as u64))
+    /// Bits of the lengths that surely fit a buffer: all lengths that have no other.
+    pub(crate) fn short(&self) -> usize {
+        self.layout.short
     }
 
-    /// The descriptor of `slot`.
+    /// Slot number `slot`, if the NIC sees the pages at `base`.
     #[inline]
-    pub(crate) fn descriptor(&self, slot: usize) -> &Descriptor {
-        // SAFETY: the wrapped slot is one of the `slots` descriptors that `new`
-        // found inside the pages.
-        let descriptor = unsafe { self.descriptors.add(self.wrap(slot)) };
-        // SAFETY: inside the pages, aligned, and only ever reached as atomics.
-        unsafe { descriptor.as_ref() }
-    }
-
-    /// The first `bytes` bytes of the buffer of `slot`, or all of it if shorter.
-    #[inline]
-    pub(crate) fn buffer(&self, slot: usize, bytes: usize) -> &[u8] {
-        let bytes = bytes.min(self.layout.buffer_bytes);
-        // SAFETY: the whole buffer is inside the pages (`new`), initialized, and
-        // lent by this value alone: shared here, unique in `buffer_mut`.
-        unsafe { std::slice::from_raw_parts(self.buffer_at(slot), bytes) }
-    }
-
-    /// The buffer of `slot`, to be filled.
-    #[inline]
-    pub(crate) fn buffer_mut(&mut self, slot: usize) -> &mut [u8] {
-        // SAFETY: as in `buffer`; the borrow of this value makes it the only one.
-        unsafe { std::slice::from_raw_parts_mut(self.buffer_at(slot), self.layout.buffer_bytes) }
-    }
-
-    /// Asks the processor to bring in the first cache line of the buffer of `slot`.
-    #[inline]
-    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nobody to ask"))]
-    pub(crate) fn prefetch(&self, slot: usize) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a hint that reads nothing; the address is inside the pages.
-        unsafe {
-            use std::arch::x86_64 as cpu;
-            cpu::_mm_prefetch::<{ cpu::_MM_HINT_T0 }>(self.buffer_at(slot).cast());
+    pub(crate) fn slot(&self, base: Iova, slot: usize) -> Slot<'_> {
+        let slot = slot & self.layout.mask;
+        let offset = self.layout.buffers_at + slot * self.layout.buffer_bytes;
+        Slot {
+            // SAFETY: the wrapped slot is one of the descriptors that `new` found inside the
+            // pages.
+            descriptor: unsafe { self.descriptors.add(slot) },
+            // SAFETY: inside the `Layout::bytes` that `new` found inside the pages.
+            buffer: unsafe { self.descriptors.cast::<u8>().add(offset) },
+            layout: &self.layout,
+            iova: base.get().wrapping_add(offset as u64),
         }
     }
 
-    fn buffer_at(&self, slot: usize) -> *mut u8 {
-        let first = self.descriptors.cast::<u8>();
-        // SAFETY: inside the `Layout::bytes` that `new` found inside the pages.
-        unsafe { first.add(self.buffer_offset(slot)) }.as_ptr()
+    /// Slots from number `from` on, in a row: `count`, or as many as there are to the end of
+    /// the ring.
+    #[inline]
+    pub(crate) fn run(&self, base: Iova, from: usize, count: usize) -> Run<'_> {
+        let left = count.min(self.slots() - (from & self.layout.mask));
+        Run { next: self.slot(base, from), left }
     }
 
-    fn buffer_offset(&self, slot: usize) -> usize {
-        self.layout.buffers_at + self.wrap(slot) * self.layout.buffer_bytes
+    /// The buffer of slot number `slot`, to be filled.
+    #[inline]
+    pub(crate) fn buffer_mut(&mut self, slot: usize) -> &mut [u8] {
+        let buffer = self.slot(Iova::new(0), slot).buffer;
+        // SAFETY: as in `Slot::buffer`; the borrow of this value makes it the only one.
+        unsafe { std::slice::from_raw_parts_mut(buffer.as_ptr(), self.layout.buffer_bytes) }
+    }
+}
+
+/// One descriptor and its buffer.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<'m> {
+    descriptor: NonNull<Descriptor>,
+    buffer: NonNull<u8>,
+    layout: &'m Layout,
+    /// Where the NIC sees the buffer.
+    pub(crate) iova: u64,
+}
+
+impl<'m> Slot<'m> {
+    /// The descriptor.
+    #[inline]
+    pub(crate) fn descriptor(self) -> &'m Descriptor {
+        // SAFETY: inside the pages, aligned, and only ever reached as atomics.
+        unsafe { self.descriptor.as_ref() }
     }
 
-    fn wrap(&self, slot: usize) -> usize {
-        slot & (self.layout.slots - 1)
+    /// The first `bytes` bytes of the buffer, or all of it if shorter.
+    #[inline]
+    pub(crate) fn buffer(self, bytes: usize) -> &'m [u8] {
+        let bytes = bytes.min(self.layout.buffer_bytes);
+        // SAFETY: the whole buffer is inside the pages (`RingMemory::new`), initialized, and
+        // lent by their owner alone: shared here, unique in `buffer_mut`.
+        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), bytes) }
+    }
+
+    /// The same, of no more bytes than [`RingMemory::short`] can say, which needs no
+    /// comparison.
+    #[inline]
+    pub(crate) fn buffer_short(self, bytes: usize) -> &'m [u8] {
+        let bytes = bytes & self.layout.short;
+        // SAFETY: as in `buffer`; this is less than a buffer has.
+        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), bytes) }
+    }
+}
+
+/// Slots in a row.
+pub(crate) struct Run<'m> {
+    next: Slot<'m>,
+    left: usize,
+}
+
+impl<'m> Run<'m> {
+    /// The next of them.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<Slot<'m>> {
+        (self.left > 0).then_some(self.next)
+    }
+
+    /// Steps past it. A running address costs less than to find each by its number.
+    #[inline(always)]
+    pub(crate) fn step(&mut self) {
+        let Slot { descriptor, buffer, layout, iova } = &mut self.next;
+        // SAFETY: one past the last at most, since `left` counts those that there are.
+        *descriptor = unsafe { descriptor.add(1) };
+        // SAFETY: as above; there is a buffer for each descriptor.
+        *buffer = unsafe { buffer.add(layout.buffer_bytes) };
+        *iova = iova.wrapping_add(layout.buffer_bytes as u64);
+        self.left -= 1;
+    }
+
+    /// How many are left.
+    pub(crate) fn left(&self) -> usize {
+        self.left
     }
 }
 
@@ -153,11 +211,11 @@ mod tests {
     fn the_nic_sees_each_buffer_and_descriptor_where_software_does() {
         let mut memory = memory(8, 2048);
         for slot in 0..8 {
-            memory.descriptor(slot)[1].store(slot as u64 + 1, Relaxed);
+            memory.slot(Iova::new(0), slot).descriptor()[1].store(slot as u64 + 1, Relaxed);
             memory.buffer_mut(slot).fill(slot as u8 + 0x40);
         }
         for slot in 0..8 {
-            let at = memory.buffer_iova(Iova::new(0), slot).get() as usize;
+            let at = memory.slot(Iova::new(4096), slot).iova as usize - 4096;
             let mut bytes = [0; 2048];
             assert!(memory.pages().read(at, &mut bytes));
             assert_eq!(bytes, [slot as u8 + 0x40; 2048]);
@@ -170,8 +228,10 @@ mod tests {
     fn slot_numbers_wrap_and_lengths_are_clamped() {
         let mut memory = memory(8, 64);
         memory.buffer_mut(9)[0] = 7;
-        assert_eq!(memory.buffer(1, 1), [7]);
-        assert_eq!(memory.buffer(usize::MAX, usize::MAX).len(), 64);
+        let slot = |number| memory.slot(Iova::new(0), number);
+        assert_eq!(slot(1).buffer(1), [7]);
+        assert_eq!(slot(usize::MAX).buffer(usize::MAX).len(), 64);
+        assert_eq!(slot(usize::MAX).buffer_short(usize::MAX).len(), 63);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod mmio;
 mod pages;
 mod vfio;
 
-pub(crate) use memory::{Layout, RingMemory};
+pub(crate) use memory::{Layout, RingMemory, Slot};
 pub(crate) use mmio::Mmio;
 pub use pages::Pages;
 pub use vfio::Alarm;

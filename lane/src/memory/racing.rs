@@ -16,59 +16,88 @@ use std::sync::atomic::Ordering::Relaxed;
 /// `from` is valid for reading and `to` for writing `len` bytes, and they do not
 /// overlap. Another process may change the bytes meanwhile; the copy is then some
 /// mixture of old and new.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn racing_copy(from: *const u8, to: *mut u8, len: usize) {
+    if len < 32 {
+        // SAFETY: the caller vouches for the same.
+        return unsafe { copy_few(from, to, len) };
+    }
+    if len <= 64 {
+        // SAFETY: 32 to 64 bytes are the first 32 and the last 32.
+        return unsafe { move_four::<16>(from, to, len - 32) };
+    }
     let mut at = 0;
     while at + 64 < len {
         // SAFETY: the 64 bytes at `at` are among the `len`.
-        unsafe { move_four::<16>(from, to, at, at + 32) };
+        unsafe { move_64(from, to, at) };
         at += 64;
     }
+    // SAFETY: the last 64 bytes are all that is left, and some that are there already.
+    unsafe { move_64(from, to, len - 64) }
+}
+
+/// Copies the 64 bytes at `at`.
+///
+/// # Safety
+/// As for [`racing_copy`], for those bytes.
+#[inline(always)]
+unsafe fn move_64(from: *const u8, to: *mut u8, at: usize) {
+    // SAFETY: the bytes exist, says the caller.
+    let from = unsafe { from.add(at) };
+    // SAFETY: as above.
+    let to = unsafe { to.add(at) };
+    // SAFETY: as above.
+    unsafe { move_four::<16>(from, to, 32) }
+}
+
+/// [`racing_copy`] of less than 32 bytes.
+///
+/// # Safety
+/// As for [`racing_copy`].
+#[cold]
+unsafe fn copy_few(from: *const u8, to: *mut u8, len: usize) {
     match len {
         // SAFETY: every byte is.
         0..16 => (0..len).for_each(|at| unsafe { move_byte(from, to, at) }),
         // SAFETY: `len` bytes hold the first 16 and the last 16.
-        16..32 => unsafe { move_four::<0>(from, to, 0, len - 16) },
-        // SAFETY: `len` bytes hold the last 64 or, if less, the first 32 and the last 32.
-        _ => unsafe { move_four::<16>(from, to, len.saturating_sub(64), len - 32) },
+        _ => unsafe { move_four::<0>(from, to, len - 16) },
     }
 }
 
-/// Copies 16 bytes four times: at `first`, `first + GAP`, `second` and `second + GAP`.
+/// Copies 16 bytes four times: at 0, `GAP`, `second` and `second + GAP`.
 ///
 /// # Safety
 /// As for [`racing_copy`], for those bytes.
 #[cfg(target_arch = "x86_64")]
-#[inline]
-unsafe fn move_four<const GAP: usize>(from: *const u8, to: *mut u8, first: usize, second: usize) {
+#[inline(always)]
+unsafe fn move_four<const GAP: usize>(from: *const u8, to: *mut u8, second: usize) {
     // SAFETY: the caller vouches for the bytes. The compiler sees neither load nor
     // store, so a concurrent write is no data race to it; to the processor it is
     // moves that may see any mixture.
     unsafe {
         std::arch::asm!(
-            "movdqu {a}, [{from} + {first}]",
-            "movdqu {b}, [{from} + {first} + {gap}]",
+            "movdqu {a}, [{from}]",
+            "movdqu {b}, [{from} + {gap}]",
             "movdqu {c}, [{from} + {second}]",
             "movdqu {d}, [{from} + {second} + {gap}]",
-            "movdqu [{to} + {first}], {a}",
-            "movdqu [{to} + {first} + {gap}], {b}",
+            "movdqu [{to}], {a}",
+            "movdqu [{to} + {gap}], {b}",
             "movdqu [{to} + {second}], {c}",
             "movdqu [{to} + {second} + {gap}], {d}",
-            from = in(reg) from, to = in(reg) to,
-            first = in(reg) first, second = in(reg) second, gap = const GAP,
+            from = in(reg) from, to = in(reg) to, second = in(reg) second, gap = const GAP,
             a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
             options(nostack, preserves_flags),
         );
     }
 }
 
-/// Copies 16 bytes four times: at `first`, `first + GAP`, `second` and `second + GAP`.
+/// Copies 16 bytes four times: at 0, `GAP`, `second` and `second + GAP`.
 ///
 /// # Safety
 /// As for [`racing_copy`], for those bytes.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn move_four<const GAP: usize>(from: *const u8, to: *mut u8, first: usize, second: usize) {
-    let blocks = [first, first + GAP, second, second + GAP];
+unsafe fn move_four<const GAP: usize>(from: *const u8, to: *mut u8, second: usize) {
+    let blocks = [0, GAP, second, second + GAP];
     let bytes = blocks.into_iter().flat_map(|block| block..block + 16);
     // SAFETY: the caller vouches for each byte.
     bytes.for_each(|at| unsafe { move_byte(from, to, at) });

@@ -3,7 +3,7 @@
 //! An end that fills writes metadata and frames beside its own index, an end that
 //! empties reads them beside the other side's. Frames in `up` may change at any
 //! moment and are only copied. Frames in `down` have one writer, the core, which
-//! keeps to the protocol: both sides may borrow them.
+//! keeps to the protocol: the other side may borrow them.
 //!
 //! Not here: whose turn it is with a slot ([`End`](crate::End)).
 
@@ -16,14 +16,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use super::Memory;
 use super::racing::racing_copy;
 use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, LINE, META_BYTES, UP};
-use crate::meta::Meta;
+use crate::meta::{Meta, Words};
+
+/// [`Words`] that somebody else may write.
+#[repr(C)]
+struct AtomicMeta(AtomicU32, AtomicU32, AtomicU64);
 
 /// Both indices of a ring in the file `FILE`, and its slots.
 #[derive(Debug)]
 pub(crate) struct View<const END: bool, const FILE: bool> {
     ours: NonNull<AtomicU32>,
     theirs: NonNull<AtomicU32>,
-    metas: NonNull<[AtomicU64; 2]>,
+    metas: NonNull<AtomicMeta>,
     frames: NonNull<u8>,
     mask: u32,
     stride: usize,
@@ -54,16 +58,19 @@ impl<const END: bool, const FILE: bool> View<END, FILE> {
     }
 
     /// Slots of the ring.
+    #[inline]
     pub(crate) fn slots(&self) -> u32 {
         self.mask + 1
     }
 
     /// The longest frame that a slot holds, in bytes.
+    #[inline]
     pub(crate) fn frame_bytes(&self) -> usize {
         self.frame_bytes
     }
 
     /// The index that this side moves: where an earlier holder left it, at first.
+    #[inline]
     pub(crate) fn ours(&self) -> &AtomicU32 {
         // SAFETY: an aligned word of a mapping that `_memory` keeps; this process
         // touches it by atomics alone, and those may share it with any other.
@@ -71,51 +78,60 @@ impl<const END: bool, const FILE: bool> View<END, FILE> {
     }
 
     /// Reads the index that the other side moves; what it wrote before is visible then.
+    #[inline]
     pub(crate) fn theirs(&self) -> u32 {
         // SAFETY: as for `ours`.
         unsafe { self.theirs.as_ref() }.load(Acquire)
     }
 
-    /// The metadata of slot `index` (modulo the ring), each word read once.
-    pub(crate) fn meta(&self, index: u32) -> Meta {
-        Meta::unpack(self.words(index).each_ref().map(|word| word.load(Relaxed)))
+    /// The length that the metadata of slot `index` (modulo the ring) names.
+    #[inline(always)]
+    pub(crate) fn len(&self, index: u32) -> usize {
+        (self.words(index).0.load(Relaxed) & 0xffff) as usize
     }
 
-    fn words(&self, index: u32) -> &[AtomicU64; 2] {
+    /// The metadata of slot `index` (modulo the ring), each word read once.
+    #[inline]
+    pub(crate) fn meta(&self, index: u32) -> Meta {
+        let (first, hash, stamp_ns) = self.words(index);
+        Meta::unpack((first.load(Relaxed), hash.load(Relaxed), stamp_ns.load(Relaxed)))
+    }
+
+    #[inline]
+    fn words(&self, index: u32) -> (&AtomicU32, &AtomicU32, &AtomicU64) {
         // SAFETY: `new` checked that the metadata of all slots lies in the mapping.
         let words = unsafe { self.metas.add(self.slot(index)) };
         // SAFETY: mapped for as long as `_memory` lives and 16-byte aligned; atomics
         // may share memory with another process that writes it.
-        unsafe { words.as_ref() }
+        let AtomicMeta(first, hash, stamp_ns) = unsafe { words.as_ref() };
+        (first, hash, stamp_ns)
     }
 
+    #[inline]
     fn frame_at(&self, index: u32) -> *mut u8 {
         // SAFETY: `new` checked that the frames of all slots lie in the mapping.
         unsafe { self.frames.add(self.slot(index) * self.stride) }.as_ptr()
     }
 
+    #[inline]
     fn slot(&self, index: u32) -> usize {
         (index & self.mask) as usize
     }
 }
 
 impl<const FILE: bool> View<FILLS, FILE> {
-    /// Sets the metadata of slot `index` (modulo the ring).
-    pub(crate) fn set_meta(&mut self, index: u32, meta: Meta) {
-        for (word, value) in self.words(index).iter().zip(meta.pack()) {
-            word.store(value, Relaxed);
-        }
-    }
-}
-
-impl View<FILLS, DOWN> {
-    /// The frame area of slot `index` (modulo the ring).
-    #[inline]
-    pub(crate) fn frame_mut(&mut self, index: u32) -> &mut [u8] {
-        // SAFETY: `create` makes one such view of each ring, in a mapping that is
-        // writable and, since the file is sealed, the only such one; the area lies in
-        // it. The other process may read the bytes, which this one does not notice.
-        unsafe { slice::from_raw_parts_mut(self.frame_at(index), self.frame_bytes) }
+    /// Copies `frame`, which is no longer than the longest, and `meta` into slot `index`
+    /// (modulo the ring).
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, index: u32, frame: &[u8], meta: Words) {
+        assert!(frame.len() <= self.frame_bytes);
+        // SAFETY: as many bytes lie in `frame` and in the slot, which is mapped for
+        // writing as all that this side fills.
+        unsafe { racing_copy(frame.as_ptr(), self.frame_at(index), frame.len()) };
+        let (first, hash, stamp_ns) = self.words(index);
+        first.store(meta.0, Relaxed);
+        hash.store(meta.1, Relaxed);
+        stamp_ns.store(meta.2, Relaxed);
     }
 }
 
@@ -130,28 +146,13 @@ impl View<EMPTIES, DOWN> {
     }
 }
 
-impl View<FILLS, UP> {
-    /// Copies `frame`, cut to the slot's size, into slot `index` (modulo the ring).
-    #[inline]
-    pub(crate) fn copy_in(&mut self, index: u32, frame: &[u8]) {
-        let len = frame.len().min(self.frame_bytes);
-        // SAFETY: `len` bytes lie in `frame` and in the slot, which is mapped for
-        // writing as all that this side fills.
-        unsafe { racing_copy(frame.as_ptr(), self.frame_at(index), len) };
-    }
-}
-
 impl View<EMPTIES, UP> {
-    /// Copies from byte `from` of a frame, as much of `into` as lies in the slot;
-    /// returns that many bytes.
-    #[inline]
-    pub(crate) fn copy_out(&self, index: u32, from: usize, into: &mut [u8]) -> usize {
-        let from = from.min(self.frame_bytes);
-        let len = into.len().min(self.frame_bytes - from);
-        // SAFETY: `from` is within the slot.
-        let source = unsafe { self.frame_at(index).add(from) };
-        // SAFETY: `len` bytes are left in the slot and fit `into`, which is ours alone.
-        unsafe { racing_copy(source, into.as_mut_ptr(), len) };
+    /// Copies a frame, as much of `into` as lies in the slot; returns that many bytes.
+    #[inline(always)]
+    pub(crate) fn copy_out(&self, index: u32, into: &mut [u8]) -> usize {
+        let len = into.len().min(self.frame_bytes);
+        // SAFETY: `len` bytes are in the slot and fit `into`, which is ours alone.
+        unsafe { racing_copy(self.frame_at(index), into.as_mut_ptr(), len) };
         len
     }
 }
@@ -168,11 +169,11 @@ mod tests {
         let (files, (_, reader)) = create("clamped", SMALL).unwrap();
         let (_, mut filler) = attach(&files, SMALL).unwrap();
         for index in (0..4).rev() {
-            filler.copy_in(index, &[index as u8 + 1; 1000]);
+            filler.fill(index, &[index as u8 + 1; 128], (0, 0, 0));
         }
-        for (from, copied) in [(0, 128), (100, 28), (128, 0), (129, 0), (usize::MAX, 0)] {
+        for (asked, copied) in [(0, 0), (1, 1), (127, 127), (128, 128), (129, 128), (300, 128)] {
             let mut into = [0; 300];
-            assert_eq!(reader.copy_out(7, from, &mut into), copied);
+            assert_eq!(reader.copy_out(7, &mut into[..asked]), copied);
             assert!(into[..copied].iter().all(|&byte| byte == 4));
             assert!(into[copied..].iter().all(|&byte| byte == 0));
         }
@@ -184,9 +185,9 @@ mod tests {
         let number = |ring: usize, slot: u32| 1 + 4 * ring as u8 + slot as u8;
         for (ring, view) in down.iter_mut().enumerate() {
             for slot in 0..4 {
-                view.frame_mut(slot).fill(number(ring, slot));
                 let len = 1000 + u32::from(number(ring, slot));
-                view.set_meta(slot, Meta { len, ..Meta::default() });
+                let meta = Meta { len, ..Meta::default() };
+                view.fill(slot, &[number(ring, slot); 128], meta.pack());
             }
         }
         let (readers, _) = attach(&files, SMALL).unwrap();
@@ -195,7 +196,6 @@ mod tests {
                 let expected = number(ring, slot);
                 assert_eq!(view.frame(slot, usize::MAX), [expected; 128]);
                 assert_eq!(view.meta(slot).len, 1000 + u32::from(expected));
-                assert_eq!(down[ring].frame_mut(slot + 4), [expected; 128]);
             }
         }
     }

@@ -73,12 +73,7 @@ impl Expected {
         self.arrived += 1;
         match scene.from_wire(frame) {
             Fate::Dropped(reason) => *self.wire_drops.entry(reason).or_default() += 1,
-            Fate::Goes { to, .. } => {
-                self.deliver(scene, &to, frame);
-                for tenant in to.into_iter().filter(|&tenant| scene.tenants[tenant].reflects) {
-                    self.reflect(scene, tenant, frame);
-                }
-            }
+            Fate::Goes { to, .. } => self.deliver(scene, &to, frame),
         }
     }
 
@@ -111,6 +106,9 @@ impl Expected {
         for &tenant in to {
             let (queue, hash) = scene.tenants[tenant].queue(&bytes);
             self.deliveries[tenant].push(Delivery { queue, hash, bytes: bytes.clone() });
+            if scene.tenants[tenant].reflects {
+                self.reflect(scene, tenant, frame);
+            }
         }
     }
 }

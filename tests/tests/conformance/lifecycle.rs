@@ -2,7 +2,7 @@
 
 use lockgate_drivers::{Error, RingSizes};
 use lockgate_tests::cards;
-use lockgate_tests::subject::{Bench, Kind, frame, station};
+use lockgate_tests::subject::{Bench, Kind, copied, frame, station};
 
 use super::{Feature, everywhere, pools};
 
@@ -119,8 +119,7 @@ fn stopped_is_quiet(kind: Kind) {
     }
     let frames = [numbered(9, 1)];
     let queue = &mut bench.queues.tx[0];
-    queue.buffer().unwrap()[..frames[0].len()].copy_from_slice(&frames[0]);
-    assert!(queue.push(frames[0].len()));
+    assert!(queue.push(frames[0].len(), |buffer| copied(buffer, &frames[0])));
     queue.flush();
     assert_eq!(bench.subject.left(std::time::Duration::from_millis(200)), None);
     assert_eq!(bench.arrivals(), []);

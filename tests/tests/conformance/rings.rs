@@ -1,6 +1,7 @@
 //! Rings: round and round, at every fill level, in bursts of every size.
 
-use lockgate_tests::subject::{Bench, Kind, frame, station};
+use lockgate_drivers::RxFrame;
+use lockgate_tests::subject::{Bench, Kind, copied, frame, station};
 
 use super::lifecycle::TWO;
 use super::{Feature, everywhere, model_only};
@@ -70,22 +71,23 @@ fn batches(kind: Kind) {
         frames.iter().for_each(|frame| bench.subject.send(frame));
         bench.subject.settle();
         let queue = &mut bench.queues.rx[0];
-        // One at a time at first: no more is shown than is asked for.
-        assert_eq!(queue.poll(1), 1);
-        assert_eq!(queue.poll(batch), batch);
-        assert_eq!(queue.poll(usize::MAX), batch);
-        for (index, frame) in frames.iter().enumerate() {
-            assert_eq!(queue.frame(index).unwrap().bytes, frame);
-        }
-        assert!(queue.frame(batch).is_err(), "nothing behind the last");
-        queue.rearm(batch / 2);
-        assert_eq!(queue.poll(0), batch - batch / 2, "the rest stays");
-        queue.rearm(batch);
-        assert_eq!(queue.poll(64), 0);
+        // One at a time at first: no more comes than is asked for, and what is left stays.
+        let mut taken = Vec::new();
+        assert_eq!(queue.receive(1, |frame| keep(&mut taken, frame)), 1);
+        assert_eq!(queue.receive(batch, |_| false), 0);
+        queue.receive(batch / 2, |frame| keep(&mut taken, frame));
+        queue.receive(usize::MAX, |frame| keep(&mut taken, frame));
+        assert_eq!(taken, frames);
+        assert_eq!(queue.receive(64, |_| true), 0, "nothing behind the last");
         let frames: Vec<_> = (0..batch as u32).map(outgoing).collect();
         bench.transmit(0, &frames);
         assert_eq!(bench.leaving(batch), frames);
     }
+}
+
+fn keep(taken: &mut Vec<Vec<u8>>, frame: RxFrame<'_>) -> bool {
+    taken.push(frame.bytes.to_vec());
+    true
 }
 
 fn completion(kind: Kind) {
@@ -97,8 +99,7 @@ fn completion(kind: Kind) {
         let queue = &mut bench.queues.tx[0];
         assert_eq!(queue.free(), 63, "all buffers are back");
         for frame in &frames {
-            queue.buffer().unwrap()[..frame.len()].copy_from_slice(frame);
-            assert!(queue.push(frame.len()));
+            assert!(queue.push(frame.len(), |buffer| copied(buffer, frame)));
         }
         assert_eq!(queue.free(), 63 - burst as usize, "nothing is back that was not announced");
         queue.flush();
@@ -115,8 +116,7 @@ fn drop_enable(kind: Kind) {
         frames.iter().for_each(|frame| bench.subject.send(frame));
         bench.subject.settle();
         let blue = bench.queues.rx.iter_mut().find(|queue| queue.pool() == 1).unwrap();
-        assert_eq!(blue.poll(usize::MAX), 30, "round {round}");
-        blue.rearm(30);
+        assert_eq!(blue.receive(usize::MAX, |_| true), 30, "round {round}");
     }
     let lost = bench.nic.statistics().unwrap().rx_no_descriptor;
     assert_eq!(lost[..2], [20 * 30 - 63, 0], "counted by pool");
