@@ -54,10 +54,14 @@ fn main() {
 /// Our paths over inputs and the bytes in them.
 fn ours<const N: usize>(inputs: [Input; TUPLES], tuples: Tuples<N>) -> Vec<Path> {
     let prepared = Toeplitz::new(&Key::MICROSOFT);
-    let again = prepared.clone();
+    let portable = Toeplitz::portable(&Key::MICROSOFT);
+    let [again, bulk] = [prepared.clone(), prepared.clone()];
+    let bulk = move |out: &mut [u32; TUPLES]| bulk.hash_each(black_box(&tuples), out);
     vec![
         ("`toeplitz`", each(tuples, |tuple| toeplitz(&Key::MICROSOFT, tuple))),
+        ("`Toeplitz::portable`, `hash`", each(tuples, move |tuple| portable.hash(tuple))),
         ("`Toeplitz::hash`", each(tuples, move |tuple| prepared.hash(tuple))),
+        ("`Toeplitz::hash_each`", Some(Box::new(bulk))),
         ("`Toeplitz::hash_of`", each(inputs, move |input| again.hash_of(input).value)),
     ]
 }

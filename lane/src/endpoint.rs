@@ -53,6 +53,15 @@ impl Endpoint {
     }
 }
 
+impl Geometry {
+    /// Reads what [`Geometry::header`] made; `None` if it is anything else.
+    pub(crate) fn from_header(header: Header) -> Option<Self> {
+        let [.., rings, slots, frame_bytes] = header.map(u32::from_ne_bytes);
+        let geometry = Self { rings: rings.try_into().ok()?, slots, frame_bytes };
+        (geometry.header() == header && geometry.check().is_ok()).then_some(geometry)
+    }
+}
+
 /// Checks seals first, since size and header mean nothing while they can change.
 fn validate(files: &LaneFiles) -> Result<Geometry, AttachError> {
     let down = sealed_size("down", &files.down, DOWN_SEALS)?;

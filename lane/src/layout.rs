@@ -105,13 +105,6 @@ impl Geometry {
         let [version, rings, slots, frame_bytes] = words.map(u32::to_ne_bytes);
         [*b"lock", *b"gate", version, rings, slots, frame_bytes]
     }
-
-    /// Reads what [`Geometry::header`] made; `None` if it is anything else.
-    pub(crate) fn from_header(header: Header) -> Option<Self> {
-        let [.., rings, slots, frame_bytes] = header.map(u32::from_ne_bytes);
-        let geometry = Self { rings: rings.try_into().ok()?, slots, frame_bytes };
-        (geometry.header() == header && geometry.check().is_ok()).then_some(geometry)
-    }
 }
 
 #[cfg(test)]

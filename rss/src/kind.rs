@@ -23,9 +23,9 @@ pub enum HashKind {
     Ipv6Udp,
 }
 
-/// Name and code of each kind.
-const NAMES: [(&str, u8); 6] =
-    [("ipv4", 2), ("ipv4-tcp", 1), ("ipv4-udp", 7), ("ipv6", 5), ("ipv6-tcp", 3), ("ipv6-udp", 8)];
+/// In the order of the kinds.
+const NAMES: [&str; 6] = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+const CODES: [u8; 6] = [2, 1, 7, 5, 3, 8];
 
 impl HashKind {
     /// Every kind.
@@ -34,12 +34,12 @@ impl HashKind {
 
     /// The name in a policy file, such as `"ipv4-tcp"`.
     pub const fn name(self) -> &'static str {
-        NAMES[self as usize].0
+        NAMES[self as usize]
     }
 
     /// A number from 1 to 8, so that 0 is free to mean "no hash".
     pub const fn code(self) -> u8 {
-        NAMES[self as usize].1
+        CODES[self as usize]
     }
 }
 

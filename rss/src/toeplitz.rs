@@ -1,10 +1,16 @@
-//! The Toeplitz hash, in two implementations that agree.
+//! The Toeplitz hash, in three implementations that agree.
 //!
-//! [`toeplitz`] is the definition bit by bit, slow and obvious. [`Toeplitz`] looks
+//! [`toeplitz`] is the definition bit by bit, slow and obvious. [`Toeplitz`] multiplies
+//! bit matrices where the processor can ([`gfni`]), and elsewhere looks
 //! up the contribution of each half byte: the hash is linear over exclusive or, so
 //! a key's tables can be made once. Each row of 16 words is one cache line and a
 //! whole key takes 4.5 KiB; whole-byte tables would halve the look-ups but fill
 //! the first-level cache with one partition's key.
+
+mod bulk;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "instructions that not every processor has")]
+mod gfni;
 
 use core::array;
 
@@ -30,22 +36,43 @@ pub fn toeplitz(key: &Key, data: &[u8]) -> u32 {
 pub struct Toeplitz {
     /// For each input byte: the contribution of its upper, then its lower half.
     halves: [[[u32; 16]; 2]; MAX_BYTES],
+    /// The same for a processor that multiplies bit matrices.
+    #[cfg(target_arch = "x86_64")]
+    matrices: Option<gfni::Matrices>,
 }
 
 impl Toeplitz {
-    /// Prepares `key`.
+    /// Prepares `key` for this processor.
     pub fn new(key: &Key) -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            matrices: gfni::Matrices::new(key),
+            ..Self::portable(key)
+        }
+    }
+
+    /// Prepares `key` for any processor.
+    pub fn portable(key: &Key) -> Self {
         let contribution = |at: usize, value: usize| {
             let mut data = [0; MAX_BYTES];
             data[at] = value as u8;
             toeplitz(key, &data)
         };
         let row = |at, shift| array::from_fn(|half| contribution(at, half << shift));
-        Self { halves: array::from_fn(|at| [row(at, 4), row(at, 0)]) }
+        Self {
+            halves: array::from_fn(|at| [row(at, 4), row(at, 0)]),
+            #[cfg(target_arch = "x86_64")]
+            matrices: None,
+        }
     }
 
     /// Hashes `data`; only the first 36 bytes count.
+    #[inline]
     pub fn hash(&self, data: &[u8]) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(matrices) = &self.matrices {
+            return matrices.hash(data);
+        }
         self.halves.iter().zip(data).fold(0, |hash, (rows, byte)| {
             hash ^ rows[0][usize::from(byte >> 4)] ^ rows[1][usize::from(byte & 15)]
         })
@@ -92,19 +119,21 @@ mod tests {
         ),
     ];
 
-    fn assert_both_hash(input: &Input, expected: u32) {
+    fn assert_all_hash(input: &Input, expected: u32) {
         assert_eq!(toeplitz(&Key::MICROSOFT, input.bytes()), expected);
-        let hash = Toeplitz::new(&Key::MICROSOFT).hash_of(input);
-        assert_eq!((hash.value, hash.kind), (expected, input.kind()));
+        for prepared in [Toeplitz::new(&Key::MICROSOFT), Toeplitz::portable(&Key::MICROSOFT)] {
+            let hash = prepared.hash_of(input);
+            assert_eq!((hash.value, hash.kind), (expected, input.kind()));
+        }
     }
 
     #[test]
     fn ipv4_rows_of_the_verification_suite_hash_as_published() {
         for ((dst, dst_port), (src, src_port), addresses, with_ports) in IPV4 {
             let [src, dst] = [src, dst].map(|text| text.parse::<Ipv4Addr>().unwrap());
-            assert_both_hash(&Input::v4(src, dst, None, HashKind::Ipv4), addresses);
+            assert_all_hash(&Input::v4(src, dst, None, HashKind::Ipv4), addresses);
             let ports = Some((src_port, dst_port));
-            assert_both_hash(&Input::v4(src, dst, ports, HashKind::Ipv4Tcp), with_ports);
+            assert_all_hash(&Input::v4(src, dst, ports, HashKind::Ipv4Tcp), with_ports);
         }
     }
 
@@ -112,10 +141,21 @@ mod tests {
     fn ipv6_rows_of_the_verification_suite_hash_as_published() {
         for ((dst, dst_port), (src, src_port), addresses, with_ports) in IPV6 {
             let [src, dst] = [src, dst].map(|text| text.parse::<Ipv6Addr>().unwrap());
-            assert_both_hash(&Input::v6(src, dst, None, HashKind::Ipv6), addresses);
+            assert_all_hash(&Input::v6(src, dst, None, HashKind::Ipv6), addresses);
             let ports = Some((src_port, dst_port));
-            assert_both_hash(&Input::v6(src, dst, ports, HashKind::Ipv6Tcp), with_ports);
+            assert_all_hash(&Input::v6(src, dst, ports, HashKind::Ipv6Tcp), with_ports);
         }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn matrices_are_used_exactly_where_the_processor_has_what_they_need() {
+        extern crate std;
+        let has = std::is_x86_feature_detected!("gfni")
+            && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512vbmi");
+        assert_eq!(Toeplitz::new(&Key::MICROSOFT).matrices.is_some(), has);
+        assert!(Toeplitz::portable(&Key::MICROSOFT).matrices.is_none());
     }
 
     #[test]
@@ -139,11 +179,12 @@ mod tests {
         let expected = toeplitz(&Key::MICROSOFT, &data[..MAX_BYTES]);
         assert_eq!(toeplitz(&Key::MICROSOFT, &data), expected);
         assert_eq!(Toeplitz::new(&Key::MICROSOFT).hash(&data), expected);
+        assert_eq!(Toeplitz::portable(&Key::MICROSOFT).hash(&data), expected);
     }
 
     #[test]
     fn key_of_a_partition_fits_beside_others_in_the_first_level_cache() {
-        assert_eq!(size_of::<Toeplitz>(), 4608);
+        assert!(size_of::<Toeplitz>() <= 5120);
         assert_eq!(align_of::<Toeplitz>(), 64);
     }
 
@@ -154,7 +195,29 @@ mod tests {
             data in proptest::collection::vec(any::<u8>(), 0..=MAX_BYTES),
         ) {
             let key = Key::new(key);
+            prop_assert_eq!(Toeplitz::portable(&key).hash(&data), toeplitz(&key, &data));
             prop_assert_eq!(Toeplitz::new(&key).hash(&data), toeplitz(&key, &data));
+        }
+
+        #[test]
+        fn hashes_of_many_are_those_of_each(
+            key in uniform::<_, 40>(any::<u8>()),
+            data in proptest::collection::vec(uniform::<_, 12>(any::<u8>()), 0..9),
+            long in proptest::collection::vec(uniform::<_, 40>(any::<u8>()), 0..9),
+            room in 0..9_usize,
+        ) {
+            fn check<const N: usize>(key: &Key, data: &[[u8; N]], room: usize) {
+                for prepared in [Toeplitz::new(key), Toeplitz::portable(key)] {
+                    let mut hashes = [7; 9];
+                    prepared.hash_each(data, &mut hashes[..room]);
+                    for (at, hash) in hashes.into_iter().enumerate() {
+                        let input = data.get(at).filter(|_| at < room);
+                        assert_eq!(hash, input.map_or(7, |input| toeplitz(key, input)));
+                    }
+                }
+            }
+            check(&Key::new(key), &data, room);
+            check(&Key::new(key), &long, room);
         }
 
         #[test]

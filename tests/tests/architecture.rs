@@ -39,7 +39,7 @@ const DEVELOPMENT: [&str; 4] = ["lockgate-bench", "lockgate-fuzz", "lockgate-tes
 /// What the trusted core takes from others: no parser of any network protocol.
 const CORE_TAKES: [(&str, &[&str]); 5] = [
     ("lockgate-regs", &["bitfield-struct"]),
-    ("lockgate-rss", &["thiserror"]),
+    ("lockgate-rss", &["cpufeatures", "thiserror"]),
     ("lockgate-lane", &["rustix", "thiserror"]),
     ("lockgate-vmdq", &["serde", "thiserror", "toml"]),
     ("lockgate-drivers", &["rustix", "thiserror"]),
@@ -51,7 +51,7 @@ const UNSAFE: [&str; 5] = [
     "drivers/src/sys/",
     "lane/src/memory.rs",
     "lane/src/memory/",
-    "rss/src/simd",
+    "rss/src/toeplitz/gfni.rs",
 ];
 
 /// A package of the workspace.

@@ -13,16 +13,10 @@ type Start = [u8; HEADER + TAG];
 
 /// What a verdict depends on: both addresses, the EtherType, and of a tagged frame the VID
 /// and the EtherType behind the tag.
-const UNTAGGED: Start = {
-    let mut mask = [0; HEADER + TAG];
-    mask.split_at_mut(HEADER).0.copy_from_slice(&[0xff; HEADER]);
-    mask
-};
-const TAGGED: Start = {
-    let mut mask = UNTAGGED;
-    mask.split_at_mut(HEADER).1.copy_from_slice(&[0x0f, 0xff, 0xff, 0xff]);
-    mask
-};
+const UNTAGGED: Start =
+    [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0];
+const TAGGED: Start =
+    [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 15, 255, 255, 255];
 
 /// The last frame with the verdict that its keeper is interested in.
 #[derive(Debug, Clone, Copy)]

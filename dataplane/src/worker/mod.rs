@@ -9,6 +9,7 @@
 //! (`lockgate-drivers`), the shared memory (`lockgate-lane`), threads
 //! ([`crate::runtime`]).
 
+mod account;
 mod exit;
 mod receive;
 mod schedule;

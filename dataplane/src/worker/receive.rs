@@ -6,11 +6,10 @@
 
 use lockgate_drivers::{RxFrame, RxQueue};
 use lockgate_lane::Meta;
-use lockgate_vmdq::{FrameHeader, PartitionSet, Plan, WireVerdict};
+use lockgate_vmdq::{PartitionSet, WireVerdict};
 
 use super::exit::{Context, Door, must_wait};
-use super::stats::WireStats;
-use super::{BURST, MIN_FRAME, Worker};
+use super::{BURST, MIN_FRAME, Worker, account};
 
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
@@ -76,7 +75,7 @@ impl Door<'_> {
     fn admit(&mut self, cx: &Context<'_>, frame: &RxFrame<'_>, number: u16) -> bool {
         let (bytes, wire) = (frame.bytes, &cx.stats.wire);
         if !cx.plan.accepts(self.p, bytes, bytes.len()) {
-            surplus(cx.plan, wire, self.p, bytes);
+            account::surplus(cx.plan, wire, self.p, bytes);
             return true;
         }
         if !self.put(cx, bytes, frame.hash().map(|hash| (number, hash))) {
@@ -87,12 +86,7 @@ impl Door<'_> {
         if unicast {
             self.recent.keep(bytes, true);
         }
-        if unicast || first_taker(cx.plan, bytes) == Some(self.p) {
-            wire.rx.add(bytes.len());
-            wire.delivered.add(1);
-        } else {
-            wire.copies.add(1);
-        }
+        account::delivered(cx.plan, wire, self.p, bytes, unicast);
         true
     }
 }
@@ -117,44 +111,4 @@ fn distribute(cx: &Context<'_>, doors: &mut [Door<'_>], frame: &[u8]) -> bool {
     }
     wire.rx.add(frame.len());
     true
-}
-
-/// Accounts for a frame that the card gave to a pool whose partition does not
-/// take it: under the reason that it is for nobody, or as a surplus copy.
-#[cold]
-fn surplus(plan: &Plan, wire: &WireStats, pool: usize, bytes: &[u8]) {
-    match plan.from_wire(bytes, bytes.len()) {
-        WireVerdict::Drop(reason) if first_steered(plan, bytes) == Some(pool) => {
-            wire.rx.add(bytes.len());
-            wire.drops.add(reason);
-        }
-        WireVerdict::Drop(_) | WireVerdict::Deliver(_) => wire.surplus.add(1),
-    }
-}
-
-/// The lowest partition that takes the frame.
-fn first_taker(plan: &Plan, bytes: &[u8]) -> Option<usize> {
-    match plan.from_wire(bytes, bytes.len()) {
-        WireVerdict::Deliver(to) => to.first(),
-        WireVerdict::Drop(_) => None,
-    }
-}
-
-/// The lowest pool that the card's filters give a frame to which nobody takes: a
-/// group frame goes to every pool on its segment that listens to such frames, a
-/// unicast frame to one.
-fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<usize> {
-    let header = FrameHeader::parse(bytes)?;
-    let mut pools = plan.partitions().iter().zip(&plan.hardware().pools);
-    pools.position(|(partition, pool)| {
-        let listens = if header.dst.is_broadcast() {
-            pool.broadcast
-        } else if header.dst.is_multicast() {
-            pool.multicast
-        } else {
-            partition.macs.contains(&header.dst)
-        };
-        let there = partition.vlans.iter().any(|segment| segment.vid() == header.vid);
-        pool.receive && listens && there
-    })
 }

@@ -101,7 +101,6 @@ impl RxQueue {
         let end = first + limit.min(self.announced + self.ring.room() - first);
         let mask = SOUND | u64::from(RxStatus::new().with_errors(self.fatal_errors));
         let memory = &self.ring.memory;
-        let short = mask | u64::from(RxStatus::new().with_length(!memory.short() as u16));
         // What a whole frame says, without its length: none is the last piece of another.
         let mut sound = if self.open { u64::MAX } else { SOUND };
         let mut next = first;
@@ -111,11 +110,9 @@ impl RxQueue {
             let count = run.left();
             while let Some(slot) = run.get() {
                 let status = slot.status();
-                let length = (status >> 32) as usize;
-                let bytes = if status & short == sound {
-                    slot.buffer_short(length)
-                } else if status & mask == sound && length & 0xFFFF <= memory.buffer_bytes() {
-                    slot.buffer(length & 0xFFFF)
+                let length = usize::from(RxStatus::from(status).length());
+                let bytes = if status & mask == sound && length <= memory.buffer_bytes() {
+                    slot.buffer(length)
                 } else if RxStatus::from(status).done() {
                     self.open = !RxStatus::from(status).end_of_packet();
                     sound = if self.open { u64::MAX } else { SOUND };

@@ -24,8 +24,6 @@ pub(crate) struct Layout {
     /// One less than the number of slots.
     mask: usize,
     buffer_bytes: usize,
-    /// Bits of the lengths that surely fit.
-    short: usize,
     /// Where buffers begin: on a page of their own, so that a descriptor is never in a
     /// cache line or page with a frame.
     buffers_at: usize,
@@ -37,10 +35,7 @@ impl Layout {
     pub(crate) fn new(slots: usize, buffer_bytes: usize) -> Option<Self> {
         let fits = slots.is_power_of_two() && slots.max(buffer_bytes) < 1 << 16;
         let buffers_at = slots.checked_mul(size_of::<Descriptor>())?.next_multiple_of(4096);
-        (fits && buffer_bytes > 0).then(|| {
-            let short = (1 << buffer_bytes.ilog2()) - 1;
-            Self { mask: slots - 1, buffer_bytes, short, buffers_at }
-        })
+        (fits && buffer_bytes > 0).then_some(Self { mask: slots - 1, buffer_bytes, buffers_at })
     }
 
     fn slot_count(self) -> usize {
@@ -89,11 +84,6 @@ impl RingMemory {
     /// Bytes of each buffer.
     pub(crate) fn buffer_bytes(&self) -> usize {
         self.layout.buffer_bytes
-    }
-
-    /// Bits of the lengths that surely fit a buffer: all lengths that have no other.
-    pub(crate) fn short(&self) -> usize {
-        self.layout.short
     }
 
     /// Slot number `slot`, if the NIC sees the pages at `base`.
@@ -153,15 +143,6 @@ impl<'m> Slot<'m> {
         let bytes = bytes.min(self.layout.buffer_bytes);
         // SAFETY: the whole buffer is inside the pages (`RingMemory::new`), initialized, and
         // lent by their owner alone: shared here, unique in `buffer_mut`.
-        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), bytes) }
-    }
-
-    /// The same, of no more bytes than [`RingMemory::short`] can say, which needs no
-    /// comparison.
-    #[inline]
-    pub(crate) fn buffer_short(self, bytes: usize) -> &'m [u8] {
-        let bytes = bytes & self.layout.short;
-        // SAFETY: as in `buffer`; this is less than a buffer has.
         unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), bytes) }
     }
 }
@@ -231,7 +212,6 @@ mod tests {
         let slot = |number| memory.slot(Iova::new(0), number);
         assert_eq!(slot(1).buffer(1), [7]);
         assert_eq!(slot(usize::MAX).buffer(usize::MAX).len(), 64);
-        assert_eq!(slot(usize::MAX).buffer_short(usize::MAX).len(), 63);
     }
 
     #[test]

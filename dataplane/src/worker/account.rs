@@ -1,0 +1,58 @@
+//! How a frame from the wire is counted when several pools may hold it: once, by the lowest
+//! pool that gets it.
+//!
+//! Nothing here decides what becomes of a frame.
+
+use lockgate_vmdq::{FrameHeader, Plan, WireVerdict};
+
+use super::stats::WireStats;
+
+/// Accounts for a frame that partition `p` was given; `unicast` means that nobody else was.
+pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: usize, bytes: &[u8], unicast: bool) {
+    if unicast || first_taker(plan, bytes) == Some(p) {
+        wire.rx.add(bytes.len());
+        wire.delivered.add(1);
+    } else {
+        wire.copies.add(1);
+    }
+}
+
+/// Accounts for a frame that the card gave to a pool whose partition does not
+/// take it: under the reason that it is for nobody, or as a surplus copy.
+#[cold]
+pub(super) fn surplus(plan: &Plan, wire: &WireStats, pool: usize, bytes: &[u8]) {
+    match plan.from_wire(bytes, bytes.len()) {
+        WireVerdict::Drop(reason) if first_steered(plan, bytes) == Some(pool) => {
+            wire.rx.add(bytes.len());
+            wire.drops.add(reason);
+        }
+        WireVerdict::Drop(_) | WireVerdict::Deliver(_) => wire.surplus.add(1),
+    }
+}
+
+/// The lowest partition that takes the frame.
+fn first_taker(plan: &Plan, bytes: &[u8]) -> Option<usize> {
+    match plan.from_wire(bytes, bytes.len()) {
+        WireVerdict::Deliver(to) => to.first(),
+        WireVerdict::Drop(_) => None,
+    }
+}
+
+/// The lowest pool that the card's filters give a frame to which nobody takes: a
+/// group frame goes to every pool on its segment that listens to such frames, a
+/// unicast frame to one.
+fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<usize> {
+    let header = FrameHeader::parse(bytes)?;
+    let mut pools = plan.partitions().iter().zip(&plan.hardware().pools);
+    pools.position(|(partition, pool)| {
+        let listens = if header.dst.is_broadcast() {
+            pool.broadcast
+        } else if header.dst.is_multicast() {
+            pool.multicast
+        } else {
+            partition.macs.contains(&header.dst)
+        };
+        let there = partition.vlans.iter().any(|segment| segment.vid() == header.vid);
+        pool.receive && listens && there
+    })
+}
