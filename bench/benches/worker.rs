@@ -1,37 +1,188 @@
-//! The worker and the driver, from wire to lane and back: prints a section.
+//! The worker and the driver alone, on cards of plain memory: prints a section.
+//!
+//! Instructions are counted by callgrind, in this program run by itself: twice, the second
+//! time with twice the frames, and what is more is what the frames cost.
 
-use lockgate::worker::{Clock, Overflow, Worker};
-use lockgate_bench::path::{Scene, Stage, Way};
+use std::env;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use lockgate_bench::ffi::cycles;
+use lockgate_bench::machine::{pin, two_cores};
+use lockgate_bench::path::{Scene, Stage, Subject, Way};
+use lockgate_bench::samples::Spread;
 use lockgate_tests::subject::Kind;
 
+const TEXT: &str = "\
+Frames of 60 bytes unless the table says otherwise, in bursts of 32 by each queue and each \
+lane, one queue to a partition. The card is plain memory: a doorbell is a store, descriptors \
+are written back by the program itself (instructions) or by another core at full speed \
+(cycles), and frames are in the receive buffers from the beginning. Everything that a worker \
+does is included: polling, the policy, the copy, counters, the clock. *wire → lane* and *lane → wire* \
+are the worker; *receive* and *send* are the driver's share: descriptors, buffers, \
+doorbells, without a look at a frame. *each to another*: no frame goes to the station of the \
+frame before, so none takes the short way.
+";
+
+/// Whose frames are not counted, and how many are, for each queue or lane.
+const FRAMES: usize = 20_480;
+/// Frames of one measurement in cycles, and measurements.
+const TIMED: usize = 4_000_000;
+const TURNS: usize = 9;
+/// What tells this program to move some frames and end.
+const COUNT: &str = "--count";
+
+const CARDS: [(&str, Kind, &[usize]); 3] = [
+    ("82574", Kind::Model82574, &[1, 2, 8]),
+    ("82576", Kind::Model82576, &[1, 2, 8]),
+    ("82599", Kind::Model82599, &[1, 8, 64]),
+];
+const WAYS: [(&str, Way, bool); 6] = [
+    ("wire → lane", Way::WireToLane, false),
+    ("lane → wire", Way::LaneToWire, false),
+    ("lane → wire, each to another", Way::LaneToMany, false),
+    ("lane → lane", Way::LaneToLane, false),
+    ("receive", Way::WireToLane, true),
+    ("send", Way::LaneToWire, true),
+];
+const SIZES: [usize; 7] = [60, 64, 128, 256, 512, 1024, 1514];
+
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let n = |at: usize| args[at].parse::<usize>().expect("a number");
-    let kind = match args[0].as_str() {
-        "e1000e" => Kind::Model82574,
-        "igb" => Kind::Model82576,
-        _ => Kind::Model82599,
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [count, numbers @ ..] = &arguments[..]
+        && count == COUNT
+    {
+        move_frames(&numbers.iter().map(|n| n.parse().expect("a number")).collect::<Vec<_>>());
+        return;
+    }
+    println!("## Driver and worker\n\n{TEXT}");
+    let cores = two_cores();
+    println!("### Instructions per frame\n");
+    table(|scene| counted(scene).map(|count| format!("{count:.1}")));
+    println!("### Cycles of the time-stamp counter per frame, the card on another core\n");
+    table(|scene| timed(scene, cores?).map(|spread| spread.to_string()));
+    println!("### By size, 82576, one partition\n");
+    println!("| bytes | wire → lane, instructions | cycles | lane → wire, instructions | cycles |");
+    println!("|--:|--:|--:|--:|--:|");
+    for bytes in SIZES {
+        let cells = [Way::WireToLane, Way::LaneToWire].map(|way| {
+            let kind = Kind::Model82576;
+            let scene = Scene { kind, way, partitions: 1, queues: 1, bytes, bare: false };
+            let count = counted(scene).map(|count| format!("{count:.1}"));
+            let time = cores.and_then(|cores| timed(scene, cores)).map(|time| time.to_string());
+            format!("{} | {}", cell(count), cell(time))
+        });
+        println!("| {bytes} | {} |", cells.join(" | "));
+    }
+    println!();
+}
+
+fn cell(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "missing".into())
+}
+
+/// A row for each card and way, a column for each number of partitions.
+fn table(measure: impl Fn(Scene) -> Option<String>) {
+    for (name, kind, partitions) in CARDS {
+        let columns: Vec<String> = partitions.iter().map(usize::to_string).collect();
+        println!("| {name}, partitions: | {} |", columns.join(" | "));
+        println!("|---|{}", "--:|".repeat(partitions.len()));
+        for (what, way, bare) in WAYS {
+            let cells: Vec<String> = partitions
+                .iter()
+                .map(|&partitions| {
+                    let scene = Scene { kind, way, partitions, queues: 1, bytes: 60, bare };
+                    match way == Way::LaneToLane && partitions == 1 {
+                        true => "–".to_owned(),
+                        false => cell(measure(scene)),
+                    }
+                })
+                .collect();
+            println!("| {what} | {} |", cells.join(" | "));
+        }
+        println!();
+    }
+}
+
+/// Instructions per frame; `None` without valgrind.
+fn counted(scene: Scene) -> Option<f64> {
+    let frames = FRAMES * scene.partitions.min(8);
+    let [(once, first), (twice, second)] = [count(scene, frames)?, count(scene, 2 * frames)?];
+    Some((second - first) as f64 / (twice - once) as f64)
+}
+
+/// Frames that moved, and instructions that the measured function had executed by then.
+fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
+    let number = |of: &[(&str, Kind, &[usize])]| of.iter().position(|card| card.1 == scene.kind);
+    let way = WAYS.iter().position(|way| (way.1, way.2) == (scene.way, scene.bare));
+    let numbers = [number(&CARDS)?, way?, scene.partitions, scene.queues, scene.bytes, frames];
+    let program = env::current_exe().ok()?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*measured*"])
+        .arg(program)
+        .arg(COUNT)
+        .args(numbers.map(|number| number.to_string()))
+        .output()
+        .ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let collected = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
+    let moved = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
+    Some((moved, collected.trim().parse().ok()?))
+}
+
+/// What the process under callgrind does.
+fn move_frames(numbers: &[usize]) {
+    let &[card, way, partitions, queues, bytes, frames] = numbers else {
+        panic!("six numbers");
     };
-    let way = match args[1].as_str() {
-        "in" => Way::WireToLane,
-        "out" => Way::LaneToWire,
-        _ => Way::LaneToLane,
-    };
-    let scene = Scene { kind, way, partitions: n(2), queues: n(3), bytes: n(4) };
+    let (way, bare) = (WAYS[way].1, WAYS[way].2);
+    let scene = Scene { kind: CARDS[card].1, way, partitions, queues, bytes, bare };
     let (stage, share, mut far) = Stage::new(scene);
-    let mut worker = Worker::new(&stage.plan, &stage.stats, &stage.control, share, Overflow::Drop);
-    let clock = Clock::start();
-    let (mut moved, frames) = (0, n(5));
-    let begun = std::time::Instant::now();
+    let mut subject = stage.subject(scene, share);
+    let mut moved = 0;
     while moved < frames {
         far.step();
-        moved += counted(&mut worker, clock);
+        moved += measured(&mut subject);
     }
-    println!("{moved} frames, {:?}", begun.elapsed() / moved as u32);
+    println!("{moved}");
 }
 
 /// What callgrind counts.
 #[inline(never)]
-fn counted(worker: &mut Worker<'_>, clock: Clock) -> usize {
-    worker.pass(clock.now_ns())
+fn measured(subject: &mut Subject<'_>) -> usize {
+    subject.pass()
+}
+
+/// Cycles per frame over rounds that moved any; `None` without a counter of cycles.
+fn timed(scene: Scene, cores: [usize; 2]) -> Option<Spread> {
+    cycles()?;
+    let samples: Vec<f64> = (0..TURNS).map(|_| turn(scene, cores)).collect();
+    Spread::of(&samples)
+}
+
+fn turn(scene: Scene, [own, other]: [usize; 2]) -> f64 {
+    let (stage, share, mut far) = Stage::new(scene);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(other);
+            while !over.load(Relaxed) {
+                far.step();
+            }
+        });
+        pin(own);
+        let mut subject = stage.subject(scene, share);
+        let (mut moved, mut spent) = (0, 0);
+        while moved < TIMED {
+            let begun = cycles().unwrap_or(0);
+            let count = measured(&mut subject);
+            if count > 0 {
+                spent += cycles().unwrap_or(0) - begun;
+                moved += count;
+            }
+        }
+        over.store(true, Relaxed);
+        spent as f64 / moved as f64
+    })
 }

@@ -3,8 +3,8 @@
 //! Not here: what is counted and printed (`benches/worker.rs`).
 
 use lockgate::worker::stats::WorkerStats;
-use lockgate::worker::{Assignment, Control};
-use lockgate_drivers::{Nic, RingSizes};
+use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate_drivers::{Nic, RxQueue, TxQueue};
 use lockgate_lane::{Endpoint, Geometry, Lane};
 use lockgate_nicmodel::Model;
 use lockgate_tests::cards;
@@ -23,6 +23,8 @@ pub enum Way {
     WireToLane,
     /// From every partition to the card.
     LaneToWire,
+    /// From every partition to the card, no frame to the station of the one before.
+    LaneToMany,
     /// From every partition to the next.
     LaneToLane,
 }
@@ -40,6 +42,8 @@ pub struct Scene {
     pub queues: usize,
     /// Bytes of each frame.
     pub bytes: usize,
+    /// The driver without the worker.
+    pub bare: bool,
 }
 
 fn mac(partition: usize) -> [u8; 6] {
@@ -84,12 +88,15 @@ impl Scene {
         frame(mac(to), OUTSIDE, self.bytes)
     }
 
-    /// What partition `p` sends.
-    fn leaving(&self, p: usize) -> Option<Vec<u8>> {
+    /// What partition `p` sends, in turn.
+    fn leaving(&self, p: usize) -> Vec<Vec<u8>> {
+        let frame = |dst: [u8; 6]| frame(dst, mac(p), self.bytes);
+        let station = |n: u8| [0x02, 0x4c, 0x47, 0xff, n, 0xee];
         match self.way {
-            Way::WireToLane => None,
-            Way::LaneToWire => Some(frame(OUTSIDE, mac(p), self.bytes)),
-            Way::LaneToLane => Some(frame(mac((p + 1) % self.partitions), mac(p), self.bytes)),
+            Way::WireToLane => Vec::new(),
+            Way::LaneToWire => vec![frame(OUTSIDE)],
+            Way::LaneToMany => (0..64).map(|n| frame(station(n))).collect(),
+            Way::LaneToLane => vec![frame(mac((p + 1) % self.partitions))],
         }
     }
 }
@@ -99,7 +106,7 @@ pub struct Far {
     scene: Scene,
     rx: Vec<Ring>,
     tx: Vec<Ring>,
-    ends: Vec<(Endpoint, Option<Vec<u8>>)>,
+    ends: Vec<(Endpoint, Vec<Vec<u8>>)>,
 }
 
 impl Far {
@@ -108,21 +115,19 @@ impl Far {
         for ring in &mut self.tx {
             ring.transmit();
         }
-        for (end, frame) in &mut self.ends {
+        for (end, frames) in &mut self.ends {
             for ring in &mut end.rings {
                 while ring.next().is_some() {
                     ring.consume();
                 }
                 ring.release();
             }
-            if let Some(frame) = frame {
-                for _ in 0..BURST {
-                    if !end.up.push(frame) {
-                        break;
-                    }
+            for frame in frames.iter().cycle().take(BURST) {
+                if !end.up.push(frame) {
+                    break;
                 }
-                end.up.publish();
             }
+            end.up.publish();
         }
         if self.scene.way == Way::WireToLane {
             for ring in &mut self.rx {
@@ -134,14 +139,11 @@ impl Far {
 
 /// Everything that a worker needs, and the far side of it.
 pub struct Stage {
-    /// What the worker acts on.
-    pub plan: Plan,
-    /// What it counts.
-    pub stats: WorkerStats,
-    /// How it is told to stop.
-    pub control: Control,
+    plan: Plan,
+    stats: WorkerStats,
+    control: Control,
     /// Keeps the card.
-    pub nic: Nic,
+    _nic: Nic,
 }
 
 impl Stage {
@@ -157,9 +159,7 @@ impl Stage {
             _ => Model::i82576(),
         };
         let (plain, card) = Plain::new(&model);
-        let sizes = RingSizes { rx: 512, tx: 512 };
-        let mut nic = lockgate_drivers::open(card).expect("a driver");
-        let queues = nic.start(&plan, sizes).expect("it starts");
+        let (mut nic, queues) = cards::started(card, &plan, 512);
         cards::linked(&mut nic);
         let (rx, tx) = plain.go();
         assert_eq!((rx.len(), tx.len()), (queues.rx.len(), queues.tx.len()), "all rings");
@@ -180,6 +180,49 @@ impl Stage {
         let stats = WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into()));
         let control = Control::new(plan.partitions().len());
         let share = Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None };
-        (Self { plan, stats, control, nic }, share, Far { scene, rx, tx, ends })
+        (Self { plan, stats, control, _nic: nic }, share, Far { scene, rx, tx, ends })
     }
+
+    /// What is measured, with its share.
+    pub fn subject(&self, scene: Scene, share: Assignment) -> Subject<'_> {
+        let Self { plan, stats, control, .. } = self;
+        match scene.bare {
+            true => Subject::Bare(Box::new(share), scene),
+            false => {
+                let worker = Worker::new(plan, stats, control, share, Overflow::Drop);
+                Subject::Worker(Box::new(worker), Clock::start())
+            }
+        }
+    }
+}
+
+/// What is measured.
+pub enum Subject<'r> {
+    /// The worker.
+    Worker(Box<Worker<'r>>, Clock),
+    /// The driver alone: frames are taken and dropped, or sent as they are.
+    Bare(Box<Assignment>, Scene),
+}
+
+impl Subject<'_> {
+    /// One round; says how many frames moved.
+    pub fn pass(&mut self) -> usize {
+        match self {
+            Self::Worker(worker, clock) => worker.pass(clock.now_ns()),
+            Self::Bare(share, scene) => match scene.way {
+                Way::WireToLane => {
+                    let take = |queue: &mut RxQueue| queue.receive(BURST, |_| true);
+                    share.rx.iter_mut().map(take).sum()
+                }
+                _ => share.tx.iter_mut().map(|queue| send(queue, scene.bytes)).sum(),
+            },
+        }
+    }
+}
+
+fn send(queue: &mut TxQueue, bytes: usize) -> usize {
+    queue.free();
+    let sent = (0..BURST).take_while(|_| queue.push(bytes, |_| true)).count();
+    queue.flush();
+    sent
 }

@@ -18,17 +18,22 @@ use lockgate_tests::machine;
 use crate::checks::cargo;
 use crate::command::output;
 use crate::error::Error;
+use crate::guest_bench::{self, GuestBenchArgs};
 use crate::setup;
 
 /// The bench targets, in the order of the document. Whoever adds one adds its name.
-const SECTIONS: [&str; 2] = ["hash", "lane"];
+const SECTIONS: [&str; 4] = ["hash", "lane", "worker", GUEST];
+
+/// The one that is not a bench target: it needs a guest and not this processor.
+const GUEST: &str = "guest";
 
 /// What the document says above the sections.
 const HEAD: &str = "\
 # Benchmarks
 
 Made by `cargo xtask bench`, which installs the peers, runs every bench and writes this
-file. One section alone is `cargo xtask bench SECTION`, which prints it, or
+file. One section alone is `cargo xtask bench SECTION`, which prints it; the last is
+`cargo xtask guest-bench`, the others are also
 
 ```sh
 cargo bench --package lockgate-bench --features dpdk --bench SECTION
@@ -49,7 +54,9 @@ pub(crate) struct BenchArgs {
 
 /// Runs the benches, all of them unless some are named.
 pub(crate) fn bench(arguments: &BenchArgs) -> Result<(), Error> {
-    if let Err(error) = setup::tools() {
+    let needs_guest = arguments.sections.is_empty() || arguments.sections.contains(&GUEST.into());
+    let there = if needs_guest { setup::setup().map(drop) } else { setup::tools().map(drop) };
+    if let Err(error) = there {
         eprintln!("xtask: {error}\nxtask: what needs it will be missing from the tables");
     }
     // Before anything runs, since the benches themselves are a load.
@@ -57,7 +64,10 @@ pub(crate) fn bench(arguments: &BenchArgs) -> Result<(), Error> {
     let named: Vec<&str> = arguments.sections.iter().map(String::as_str).collect();
     let sections = if named.is_empty() { &SECTIONS[..] } else { &named };
     for section in sections {
-        let text = run_section(section)?;
+        let text = match *section {
+            GUEST => guest(),
+            section => run_section(section)?,
+        };
         println!("{text}");
         document += &format!("\n{}\n", text.trim_end());
     }
@@ -66,6 +76,12 @@ pub(crate) fn bench(arguments: &BenchArgs) -> Result<(), Error> {
     }
     let path = document_path();
     fs::write(&path, document).map_err(|source| Error::File { path, source })
+}
+
+/// What a guest comes to, or why there is none.
+fn guest() -> String {
+    std::panic::catch_unwind(|| guest_bench::section(&GuestBenchArgs::default()))
+        .unwrap_or_else(|_| "## In a guest, beside testpmd\n\nmissing\n".to_owned())
 }
 
 fn document_path() -> PathBuf {

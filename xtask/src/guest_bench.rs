@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use lockgate_tests::judges::{Device, Figures, Kind, Race, SIZES};
+use lockgate_tests::judges::{Device, Figures, Kind, Race, SIZES, WINDOW};
 
 use crate::error::Error;
 use crate::setup::setup;
@@ -34,26 +34,38 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a count".to_owned())
 }
 
+impl Default for GuestBenchArgs {
+    fn default() -> Self {
+        Self { card: None, rounds: 3, frames: 20_000, trips: 2_000 }
+    }
+}
+
 /// Runs every card and prints.
 pub(crate) fn guest_bench(args: &GuestBenchArgs) -> Result<(), Error> {
     setup()?;
-    println!("## In a guest, beside testpmd\n");
-    println!(
-        "Each sends every frame back with its addresses swapped, one core each, through VFIO on \
+    println!("{}", section(args));
+    Ok(())
+}
+
+/// What the cards come to, as a section of Markdown.
+pub(crate) fn section(args: &GuestBenchArgs) -> String {
+    let mut text = format!(
+        "## In a guest, beside testpmd\n\n\
+         Each sends every frame back with its addresses swapped, one core each, through VFIO on \
          an emulated card and emulated cores (QEMU, TCG): the figures compare costs, they are \
-         no speed of a card. 256 frames in flight for frames per second, one for round trips \
-         ({} a turn). Medians of {} alternating rounds; above 1 Lockgate is the better.",
+         no speed of a card. {WINDOW} frames in flight for frames per second, one for round \
+         trips ({} a turn). Medians of {} alternating rounds; above 1 Lockgate is the better.\n",
         args.trips, args.rounds
     );
     for (name, device) in [("82576", Device::QEMU_IGB), ("82574", Device::QEMU_E1000E)] {
         if args.card.as_ref().is_none_or(|card| card == name) {
-            card(device, args);
+            text += &card(device, args);
         }
     }
-    Ok(())
+    text
 }
 
-fn card(device: Device, args: &GuestBenchArgs) {
+fn card(device: Device, args: &GuestBenchArgs) -> String {
     let name = device.name;
     let race = Race::boot(device);
     let mut turns = [Vec::new(), Vec::new()];
@@ -64,20 +76,25 @@ fn card(device: Device, args: &GuestBenchArgs) {
             turns.push(figures);
         }
     }
-    println!("\n### {name}\n\n| | lockgate | testpmd | ratio |\n|---|--:|--:|--:|");
+    let mut text = format!("\n### {name}\n\n| | lockgate | testpmd | ratio |\n|---|--:|--:|--:|\n");
     for (at, size) in SIZES.into_iter().enumerate() {
         let [ours, theirs] = turns.each_ref().map(|turns| median(turns, |t| t.rates[at]));
         let ratio = ours / theirs;
-        println!("| {size} B, frames/s there and back | {ours:.0} | {theirs:.0} | {ratio:.2} |");
+        text += &format!(
+            "| {size} B, frames/s there and back | {ours:.0} | {theirs:.0} | {ratio:.2} |\n"
+        );
     }
     for (at, size) in SIZES.into_iter().enumerate() {
         for (what, share) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
             let trip = |figures: &Figures| micros(&figures.trips[at], share);
             let [ours, theirs] = turns.each_ref().map(|turns| median(turns, trip));
             let ratio = theirs / ours;
-            println!("| {size} B, round trip {what}, µs | {ours:.1} | {theirs:.1} | {ratio:.2} |");
+            text += &format!(
+                "| {size} B, round trip {what}, µs | {ours:.1} | {theirs:.1} | {ratio:.2} |\n"
+            );
         }
     }
+    text
 }
 
 /// The value below which `share` of sorted `times` lie, in microseconds.

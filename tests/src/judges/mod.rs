@@ -19,4 +19,4 @@ pub use device::{Counters, Device, Driver, Plug, Port};
 pub use dpdk::{Dpdk, Session};
 pub use linux::{GUEST, HOST, Linux};
 pub use network::{Job, Network};
-pub use race::{Figures, Kind, Race, SIZES};
+pub use race::{Figures, Kind, Race, SIZES, WINDOW};

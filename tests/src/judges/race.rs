@@ -21,7 +21,7 @@ use crate::machine;
 pub const SIZES: [usize; 2] = [60, 1514];
 
 /// Frames in flight when frames per second are counted: half of either's ring.
-const WINDOW: usize = 256;
+pub const WINDOW: usize = 256;
 
 /// Frames before anything is measured.
 const WARM_UP: usize = 2_000;
