@@ -51,7 +51,7 @@ pub type DownWriter = End<FILLS, DOWN>;
 /// Empties the transmit ring of a partition; one worker has it.
 pub type UpReader = End<EMPTIES, UP>;
 
-impl UpReader {
+impl<const FILE: bool> End<EMPTIES, FILE> {
     /// Length of the next frame in bytes, at most the lane's longest; `None` if none is
     /// known of ([`End::available`] looks). It stays the next one until [`End::consume`].
     #[inline(always)]
@@ -61,7 +61,7 @@ impl UpReader {
     }
 
     /// Copies the next frame until `into` is full or the slot ends; returns the number of
-    /// bytes. Whatever the partition writes there meanwhile may be in the copy, so look
+    /// bytes. Whatever the partition writes into `up` meanwhile may be in the copy, so look
     /// at the copy alone.
     #[inline(always)]
     pub fn copy(&self, into: &mut [u8]) -> usize {

@@ -105,6 +105,19 @@ impl DownReader {
     }
 }
 
+impl DownReader {
+    /// Copies the next frame until `into` is full, and steps past it; its length, at most the
+    /// lane's longest. `None` if none is known of ([`End::available`] looks).
+    #[inline]
+    pub fn take(&mut self, into: &mut [u8]) -> Option<usize> {
+        let len = self.head()?;
+        let fits = len.min(into.len());
+        self.copy(&mut into[..fits]);
+        self.consume();
+        Some(len)
+    }
+}
+
 /// Fills the transmit ring.
 pub type UpWriter = End<FILLS, UP>;
 

@@ -63,7 +63,7 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// Reads the start of a frame; bytes past its end count as the zeros of its
     /// padding. `None` under 14 bytes.
-    #[inline]
+    #[inline(always)]
     pub fn parse(frame: &[u8]) -> Option<Self> {
         if let Some(bytes) = frame.first_chunk() {
             return Some(Self::read(bytes));

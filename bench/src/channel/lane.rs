@@ -45,25 +45,6 @@ impl Sender for DownWriter {
     }
 }
 
-impl Receiver for DownReader {
-    fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
-        let mut received = 0;
-        while received < burst {
-            let Some((_, bytes)) = self.next() else {
-                break;
-            };
-            let len = bytes.len().min(into.len());
-            into[..len].copy_from_slice(&bytes[..len]);
-            // Each copy is wanted, not only the last.
-            black_box(&mut *into);
-            self.consume();
-            received += 1;
-        }
-        self.release();
-        received
-    }
-}
-
 impl Sender for UpWriter {
     fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
         let frame = &frame[..black_box(FRAME_BYTES)];
@@ -76,20 +57,35 @@ impl Sender for UpWriter {
     }
 }
 
-impl Receiver for UpReader {
+impl Receiver for DownReader {
     fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
-        let mut received = 0;
         if self.head().is_none() {
             let _ = self.available();
         }
-        while received < burst {
-            let Some(len) = self.head() else {
-                break;
-            };
-            let len = len.min(into.len());
-            self.copy(&mut into[..len]);
+        let mut received = 0;
+        while received < burst && self.take(into).is_some() {
+            // Each copy is wanted, not only the last.
             black_box(&mut *into);
+            received += 1;
+        }
+        self.release();
+        received
+    }
+}
+
+impl Receiver for UpReader {
+    fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
+        if self.head().is_none() {
+            let _ = self.available();
+        }
+        let mut received = 0;
+        while received < burst
+            && let Some(len) = self.head()
+            && let Some(room) = into.get_mut(..len)
+        {
+            self.copy(room);
             self.consume();
+            black_box(&mut *into);
             received += 1;
         }
         self.release();

@@ -136,7 +136,7 @@ impl<'r> Exit<'_, 'r> {
         let mut judge = |buffer: &mut [u8], ready: bool| {
             let (own, padding) = buffer.split_at_mut(len.min(buffer.len()));
             up.copy(own);
-            padding.fill(0);
+            padding.iter_mut().for_each(|byte| *byte = 0);
             let (to, wire) = match cx.plan.from_partition(sender.partition, own, len) {
                 SendVerdict::Send { to, wire } => (to, wire),
                 SendVerdict::Refuse(reason) => {
@@ -144,8 +144,9 @@ impl<'r> Exit<'_, 'r> {
                     return false;
                 }
             };
-            sender.follows = wire && to.is_empty();
-            if sender.follows {
+            // Twice the same, or a sender to many would pay for looking.
+            sender.follows = sender.recent.is_again(own);
+            if wire && to.is_empty() {
                 sender.recent.keep(own, false);
             }
             let lossless = cx.overflow == Overflow::Wait;

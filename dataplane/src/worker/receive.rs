@@ -14,7 +14,7 @@ use super::{BURST, MIN_FRAME, Worker, account};
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
     pub(super) fn receive(&mut self, port: usize) -> usize {
-        let Some(queue) = self.rx.get_mut(port) else {
+        let Some(queue) = self.rx.get_mut(port).filter(|queue| queue.is_ready()) else {
             return 0;
         };
         let (cx, doors, pool) = (&self.cx, &mut self.doors[..], usize::from(queue.pool()));

@@ -60,8 +60,8 @@ pub(super) struct Sender<'r> {
     pub(super) tx: Option<usize>,
     /// The rate it must keep, if it has one.
     pub(super) bucket: Option<Bucket>,
-    /// The last frame that left by the wire and went nowhere else, and whether it was the
-    /// last of all.
+    /// The last frame that left by the wire and went nowhere else, and whether the next
+    /// was like it.
     pub(super) recent: Recent,
     pub(super) follows: bool,
     /// Bytes it may still send this round.

@@ -18,13 +18,14 @@ use std::sync::atomic::Ordering::Relaxed;
 /// mixture of old and new.
 #[inline(always)]
 pub(super) unsafe fn racing_copy(from: *const u8, to: *mut u8, len: usize) {
+    // One question for most frames, which are as short as frames can be.
+    if len.wrapping_sub(32) <= 32 {
+        // SAFETY: 32 to 64 bytes are the first 32 and the last 32.
+        return unsafe { move_four::<16>(from, to, len - 32) };
+    }
     if len < 32 {
         // SAFETY: the caller vouches for the same.
         return unsafe { copy_few(from, to, len) };
-    }
-    if len <= 64 {
-        // SAFETY: 32 to 64 bytes are the first 32 and the last 32.
-        return unsafe { move_four::<16>(from, to, len - 32) };
     }
     let mut at = 0;
     while at + 64 < len {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::Memory;
 use super::racing::racing_copy;
-use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, LINE, META_BYTES, UP};
+use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, LINE, META_BYTES};
 use crate::meta::{Meta, Words};
 
 /// [`Words`] that somebody else may write.
@@ -146,7 +146,7 @@ impl View<EMPTIES, DOWN> {
     }
 }
 
-impl View<EMPTIES, UP> {
+impl<const FILE: bool> View<EMPTIES, FILE> {
     /// Copies a frame, as much of `into` as lies in the slot; returns that many bytes.
     #[inline(always)]
     pub(crate) fn copy_out(&self, index: u32, into: &mut [u8]) -> usize {
