@@ -68,7 +68,8 @@ fn main() {
     for bytes in SIZES {
         let cells = [Way::WireToLane, Way::LaneToWire].map(|way| {
             let kind = Kind::Model82576;
-            let scene = Scene { kind, way, partitions: 1, queues: 1, bytes, bare: false };
+            let scene =
+                Scene { kind, way, partitions: 1, queues: 1, bytes, bare: false, flood: false };
             let count = counted(scene).map(|count| format!("{count:.1}"));
             let time = cores.and_then(|cores| timed(scene, cores)).map(|time| time.to_string());
             format!("{} | {}", cell(count), cell(time))
@@ -76,6 +77,27 @@ fn main() {
         println!("| {bytes} | {} |", cells.join(" | "));
     }
     println!();
+    flooded();
+}
+
+/// What the others get beside a pool that is flooded.
+fn flooded() {
+    const ROUNDS: u64 = 10_000;
+    let (kind, way) = (Kind::Model82576, Way::WireToLane);
+    let scene = Scene { kind, way, partitions: 8, queues: 1, bytes: 60, bare: false, flood: true };
+    let (stage, share, mut far) = Stage::new(scene);
+    let mut subject = stage.subject(scene, share);
+    for _ in 0..ROUNDS {
+        far.step();
+        subject.pass();
+    }
+    let frames = stage.delivered();
+    let rate = |frames: &u64| format!("{:.1}", *frames as f64 / ROUNDS as f64);
+    println!("### One flooded pool of eight, 82576\n");
+    println!("Frames delivered in a round of the worker. Seven pools are offered 32 in each.\n");
+    println!("| the flooded one | each of the others |\n|--:|--:|");
+    let others: Vec<String> = frames[1..].iter().map(rate).collect();
+    println!("| {} | {} |\n", rate(&frames[0]), others.join(", "));
 }
 
 fn cell(text: Option<String>) -> String {
@@ -92,7 +114,8 @@ fn table(measure: impl Fn(Scene) -> Option<String>) {
             let cells: Vec<String> = partitions
                 .iter()
                 .map(|&partitions| {
-                    let scene = Scene { kind, way, partitions, queues: 1, bytes: 60, bare };
+                    let scene =
+                        Scene { kind, way, partitions, queues: 1, bytes: 60, bare, flood: false };
                     match way == Way::LaneToLane && partitions == 1 {
                         true => "–".to_owned(),
                         false => cell(measure(scene)),
@@ -137,7 +160,7 @@ fn move_frames(numbers: &[usize]) {
         panic!("six numbers");
     };
     let (way, bare) = (WAYS[way].1, WAYS[way].2);
-    let scene = Scene { kind: CARDS[card].1, way, partitions, queues, bytes, bare };
+    let scene = Scene { kind: CARDS[card].1, way, partitions, queues, bytes, bare, flood: false };
     let (stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     let mut moved = 0;

@@ -44,6 +44,8 @@ pub struct Scene {
     pub bytes: usize,
     /// The driver without the worker.
     pub bare: bool,
+    /// The card hands the first queue as much as its ring holds.
+    pub flood: bool,
 }
 
 fn mac(partition: usize) -> [u8; 6] {
@@ -130,8 +132,9 @@ impl Far {
             end.up.publish();
         }
         if self.scene.way == Way::WireToLane {
-            for ring in &mut self.rx {
-                ring.receive(BURST, self.scene.bytes as u16);
+            for (n, ring) in self.rx.iter_mut().enumerate() {
+                let count = if n == 0 && self.scene.flood { usize::MAX } else { BURST };
+                ring.receive(count, self.scene.bytes as u16);
             }
         }
     }
@@ -181,6 +184,11 @@ impl Stage {
         let control = Control::new(plan.partitions().len());
         let share = Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None };
         (Self { plan, stats, control, _nic: nic }, share, Far { scene, rx, tx, ends })
+    }
+
+    /// Frames that each partition was given.
+    pub fn delivered(&self) -> Vec<u64> {
+        self.stats.partitions.iter().map(|partition| partition.rx.frames.get()).collect()
     }
 
     /// What is measured, with its share.
