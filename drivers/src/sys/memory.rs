@@ -35,7 +35,7 @@ impl Layout {
     pub(crate) fn new(slots: usize, buffer_bytes: usize) -> Option<Self> {
         let fits = slots.is_power_of_two() && slots.max(buffer_bytes) < 1 << 16;
         let buffers_at = slots.checked_mul(size_of::<Descriptor>())?.next_multiple_of(4096);
-        (fits && buffer_bytes > 0).then_some(Self { mask: slots - 1, buffer_bytes, buffers_at })
+        (fits && buffer_bytes > 0).then(|| Self { mask: slots - 1, buffer_bytes, buffers_at })
     }
 
     fn slot_count(self) -> usize {
@@ -220,6 +220,6 @@ mod tests {
         let short = Pages::new(layout.bytes() - 4096).unwrap();
         assert!(RingMemory::new(short, layout).is_err());
         assert_eq!(Layout::new(12, 2048), None, "not a power of two");
-        assert_eq!(Layout::new(8, 0), None);
+        assert_eq!([Layout::new(8, 0), Layout::new(0, 8)], [None; 2]);
     }
 }
