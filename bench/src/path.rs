@@ -216,7 +216,7 @@ impl Subject<'_> {
     /// One round; says how many frames moved.
     pub fn pass(&mut self) -> usize {
         match self {
-            Self::Worker(worker, clock) => worker.pass(clock.now_ns()),
+            Self::Worker(worker, clock) => worker.pass(clock.now_ns(), || 0),
             Self::Bare(share, scene) => match scene.way {
                 Way::WireToLane => {
                     let take = |queue: &mut RxQueue| queue.receive(BURST, |_| true);

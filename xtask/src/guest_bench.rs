@@ -84,6 +84,8 @@ fn card(device: Device, args: &GuestBenchArgs) -> String {
             "| {size} B, frames/s there and back | {ours:.0} | {theirs:.0} | {ratio:.2} |\n"
         );
     }
+    let [ours, theirs] = turns.each_ref().map(|turns| turns.iter().map(|t| t.lost).sum::<usize>());
+    text += &format!("| frames lost in all rounds | {ours} | {theirs} | |\n");
     for (at, size) in SIZES.into_iter().enumerate() {
         for (what, share) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
             let trip = |figures: &Figures| micros(&figures.trips[at], share);
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn medians_and_percentiles_are_of_the_right_place() {
-        let turn = |rate| Figures { rates: vec![rate], trips: Vec::new() };
+        let turn = |rate| Figures { rates: vec![rate], ..Figures::default() };
         let rates = |turns: &[Figures]| median(turns, |turn| turn.rates[0]);
         assert_eq!(rates(&[turn(9.0), turn(1.0), turn(2.0)]), 2.0);
         assert_eq!(rates(&[turn(9.0), turn(1.0)]), 5.0);

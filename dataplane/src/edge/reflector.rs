@@ -34,8 +34,9 @@ impl Reflector {
                     && frame.len() >= 12
                     && frame[0] & 1 == 0
                 {
-                    copy.copy_from_slice(frame);
-                    copy[..12].rotate_left(6);
+                    copy[..6].copy_from_slice(&frame[6..12]);
+                    copy[6..12].copy_from_slice(&frame[..6]);
+                    copy[12..].copy_from_slice(&frame[12..]);
                     if !lane.up.push(copy) {
                         break;
                     }

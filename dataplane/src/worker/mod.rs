@@ -165,7 +165,7 @@ impl<'r> Worker<'r> {
             if now >= control.abort_ns.load(Ordering::Relaxed) {
                 break;
             }
-            if self.pass(now) + beside() > 0 {
+            if self.pass(now, &mut beside) > 0 {
                 idle = 0;
                 continue;
             }
@@ -180,21 +180,25 @@ impl<'r> Worker<'r> {
     }
 
     /// One round over everything this worker serves, which begins at `now_ns` of its
-    /// clock; returns how many frames moved.
-    pub fn pass(&mut self, now_ns: u64) -> usize {
+    /// clock; returns how much was done. `beside` has its turn in the middle, so that what
+    /// it sends back leaves in the same round.
+    pub fn pass(&mut self, now_ns: u64, mut beside: impl FnMut() -> usize) -> usize {
         self.cx.now_ns = now_ns;
         self.waiting = false;
         let mut moved = 0;
         for port in 0..self.rx.len() {
             moved += self.receive(port);
         }
-        // The more queues a pass has to look at, the more frames pay for it.
-        moved += self.transmit(BURST.max(4 * self.rx.len()));
-        // Partitions and card see now what this pass put out.
         self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
-        self.tx.iter_mut().for_each(TxQueue::flush);
-        self.mirror.iter_mut().for_each(DownWriter::publish);
-        moved
+        moved += beside();
+        // The more queues a pass has to look at, the more frames pay for it.
+        let sent = self.transmit(BURST.max(4 * self.rx.len()));
+        if sent > 0 {
+            self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
+            self.tx.iter_mut().for_each(TxQueue::flush);
+            self.mirror.iter_mut().for_each(DownWriter::publish);
+        }
+        moved + sent
     }
 }
 
