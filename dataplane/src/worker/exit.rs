@@ -170,7 +170,8 @@ impl<'r> Exit<'_, 'r> {
             sender.stats.tx.add(padded);
             wire
         };
-        match queue.as_mut().filter(|queue| queue.room() > 0) {
+        let ready = queue.as_mut().is_some_and(|queue| queue.free() > 0);
+        match queue.as_mut().filter(|_| ready) {
             Some(queue) => {
                 if queue.push(padded, |buffer| judge(buffer, true)) {
                     cx.stats.wire.tx.add(padded);
@@ -196,6 +197,7 @@ impl<'r> Exit<'_, 'r> {
         let Some(queue) = self.queue.as_mut().filter(|_| free) else {
             return 0;
         };
+        queue.free();
         let (recent, mut moved, mut share) = (sender.recent, 0, sender.deficit);
         while moved < limit
             && let Some(len) = up.head()

@@ -170,7 +170,7 @@ impl<'r> Worker<'r> {
                 continue;
             }
             let empty = !self.waiting && self.schedule.is_empty(control);
-            if finishing && empty && self.tx.iter_mut().all(|queue| queue.is_quiet()) {
+            if finishing && empty && self.tx.iter_mut().all(|queue| queue.pending() == 0) {
                 break;
             }
             idle = idle.saturating_add(1);
@@ -192,12 +192,10 @@ impl<'r> Worker<'r> {
         self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
         moved += beside();
         // The more queues a pass has to look at, the more frames pay for it.
-        let sent = self.transmit(BURST.max(4 * self.rx.len()));
-        if sent > 0 {
-            self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
-            self.tx.iter_mut().for_each(TxQueue::flush);
-            self.mirror.iter_mut().for_each(DownWriter::publish);
-        }
+        let sent = self.transmit(BURST.max(8 * self.rx.len()));
+        self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
+        self.tx.iter_mut().for_each(TxQueue::flush_due);
+        self.mirror.iter_mut().for_each(DownWriter::publish);
         moved + sent
     }
 }
@@ -205,9 +203,7 @@ impl<'r> Worker<'r> {
 /// Polls hard at first; later lets others have the core now and then. A system call each
 /// time would be what a frame that comes has to wait for.
 fn rest(idle: u32) {
-    if idle < 256 || !idle.is_multiple_of(64) {
-        std::hint::spin_loop();
-    } else {
+    if idle >= 256 && idle.is_multiple_of(64) {
         std::thread::yield_now();
     }
 }

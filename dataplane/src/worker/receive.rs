@@ -37,6 +37,9 @@ impl Door<'_> {
         while settled < BURST {
             settled += self.follow(cx, queue, BURST - settled);
             let number = queue.queue().into();
+            if !queue.is_ready() {
+                break;
+            }
             match queue.receive(1, |frame| self.admit(cx, &frame, number)) {
                 0 => break,
                 one => settled += one,

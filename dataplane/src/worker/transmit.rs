@@ -2,7 +2,6 @@
 //!
 //! A frame that cannot move yet stays in its lane; the turn passes on.
 
-use lockgate_drivers::TxQueue;
 use lockgate_lane::UpReader;
 
 use super::exit::Exit;
@@ -45,11 +44,7 @@ impl<'r> Exit<'_, 'r> {
             return 0;
         }
         // The only look at how far the partition has written.
-        let waiting = up.available();
-        control.note(p, waiting.err());
-        if let (Ok(1..), Some(queue)) = (waiting, &mut self.queue) {
-            TxQueue::free(queue);
-        }
+        control.note(p, up.available().err());
         let mut moved = 0;
         while moved < budget {
             // Most frames by the short way, and each that is not like them by the other.

@@ -12,11 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use lockgate_regs::descriptor::{RxInfo, RxStatus};
 use lockgate_rss::HashKind;
 
-use super::Ring;
-
-/// Buffers that are given back with one doorbell: half of the smallest ring. A doorbell is
-/// a write across the bus, and to a virtual card it costs more than all else of a frame.
-const TOGETHER: usize = 32;
+use super::{Ring, TOGETHER};
 
 /// Status of a descriptor that is done and holds a whole frame.
 const SOUND: u64 = RxStatus::new().with_done(true).with_end_of_packet(true).into_bits();
@@ -107,7 +103,7 @@ impl RxQueue {
         // At most twice: to the end of the ring and on from its beginning.
         loop {
             let mut run = memory.run(self.ring.region.iova(), next, end - next);
-            let count = run.left();
+            let count = run.left;
             while let Some(slot) = run.get() {
                 let status = slot.status();
                 let length = usize::from(RxStatus::from(status).length());
@@ -133,8 +129,8 @@ impl RxQueue {
                 slot.put(0);
                 run.step();
             }
-            next += count - run.left();
-            if run.left() > 0 || next == end {
+            next += count - run.left;
+            if run.left > 0 || next == end {
                 break;
             }
         }

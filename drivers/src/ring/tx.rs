@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
 
-use super::Ring;
+use super::{Ring, TOGETHER};
 
 /// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
 const SHORTEST: usize = 17;
@@ -31,8 +31,9 @@ pub struct TxQueue {
     end: usize,
     /// The slot after the last in flight; those from there to `next` are pushed.
     announced: usize,
-    /// The next slot to push.
+    /// The next slot to push, and what it was at the end of the last round.
     next: usize,
+    seen: usize,
 }
 
 impl TxQueue {
@@ -44,7 +45,18 @@ impl TxQueue {
         // Lengths are the only fields that differ.
         let per_byte = u64::from(send(1)) - command;
         let end = ring.room();
-        Self { ring, command, per_byte, pool, bursts, oldest: 0, end, announced: 0, next: 0 }
+        Self {
+            ring,
+            command,
+            per_byte,
+            pool,
+            bursts,
+            oldest: 0,
+            end,
+            announced: 0,
+            next: 0,
+            seen: 0,
+        }
     }
 
     /// Its pool: the index of its partition in the plan.
@@ -52,9 +64,9 @@ impl TxQueue {
         self.pool
     }
 
-    /// Frames pushed or in flight, as far as [`TxQueue::free`] has looked.
-    #[inline]
-    pub fn pending(&self) -> usize {
+    /// Frames pushed or in flight, after a look.
+    pub fn pending(&mut self) -> usize {
+        self.free();
         self.next - self.oldest
     }
 
@@ -69,19 +81,7 @@ impl TxQueue {
             self.oldest = end;
         }
         self.end = self.oldest + self.ring.room();
-        self.room()
-    }
-
-    /// How many frames can be pushed, as far as [`TxQueue::free`] has looked.
-    #[inline]
-    pub fn room(&self) -> usize {
         self.end - self.next
-    }
-
-    /// Whether everything that was announced has been sent, after a look.
-    pub fn is_quiet(&mut self) -> bool {
-        self.free();
-        self.pending() == 0
     }
 
     /// Queues a frame of `len` bytes that `fill` writes, to leave with the next
@@ -100,6 +100,16 @@ impl TxQueue {
             self.next += 1;
         }
         filled
+    }
+
+    /// At the end of a round: hands what was pushed to the NIC, unless more may come that
+    /// shares the doorbell. Then it waits for one that brings nothing, or for [`TOGETHER`].
+    #[inline]
+    pub fn flush_due(&mut self) {
+        let grows = self.next != std::mem::replace(&mut self.seen, self.next);
+        if !grows || self.next - self.announced >= TOGETHER {
+            self.flush();
+        }
     }
 
     /// Hands what was pushed to the NIC, with one doorbell.
@@ -181,6 +191,25 @@ mod tests {
             assert_eq!(queue.free(), 63);
             assert_eq!(queue.pending(), 0);
         }
+    }
+
+    #[test]
+    fn a_doorbell_waits_for_a_round_that_brings_nothing_or_for_a_burst() {
+        let fake = Arc::new(Fake::default());
+        let mut queue = queue(&fake);
+        queue.flush_due();
+        for number in 0..3 {
+            assert!(push(&mut queue, number));
+            queue.flush_due();
+            assert_eq!(fake.doorbells(), []);
+        }
+        queue.flush_due();
+        assert_eq!(fake.doorbells(), [3]);
+        queue.flush_due();
+        assert_eq!(fake.doorbells(), []);
+        (3..35).for_each(|number| assert!(push(&mut queue, number)));
+        queue.flush_due();
+        assert_eq!(fake.doorbells(), [35]);
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl<'m> Slot<'m> {
 /// Slots in a row.
 pub(crate) struct Run<'m> {
     next: Slot<'m>,
-    left: usize,
+    /// How many there are.
+    pub(crate) left: usize,
 }
 
 impl<'m> Run<'m> {
@@ -170,11 +171,6 @@ impl<'m> Run<'m> {
         *buffer = unsafe { buffer.add(layout.buffer_bytes) };
         *iova = iova.wrapping_add(layout.buffer_bytes as u64);
         self.left -= 1;
-    }
-
-    /// How many are left.
-    pub(crate) fn left(&self) -> usize {
-        self.left
     }
 }
 
