@@ -194,7 +194,7 @@ impl<'r> Worker<'r> {
         // The more queues a pass has to look at, the more frames pay for it.
         let sent = self.transmit(BURST.max(8 * self.rx.len()));
         self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
-        self.tx.iter_mut().for_each(TxQueue::flush_due);
+        self.tx.iter_mut().for_each(TxQueue::flush);
         self.mirror.iter_mut().for_each(DownWriter::publish);
         moved + sent
     }

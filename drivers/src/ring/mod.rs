@@ -37,8 +37,8 @@ use crate::sys::{Layout, RingMemory, Slot};
 /// datasheet, chapter 8, RDBAL: 128).
 const ALIGNMENT: u64 = 128;
 
-/// Frames that share a doorbell, half of the smallest ring: it is a write across the bus, and
-/// to a virtual card it costs more than all else of a frame.
+/// Receive buffers that go back with one doorbell, half of the smallest ring: it is a write
+/// across the bus, and to a virtual card it costs more than all else of a frame.
 const TOGETHER: usize = 32;
 
 /// How many descriptors each ring has: powers of two from 64 to 4096.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
 
-use super::{Ring, TOGETHER};
+use super::Ring;
 
 /// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
 const SHORTEST: usize = 17;
@@ -31,9 +31,8 @@ pub struct TxQueue {
     end: usize,
     /// The slot after the last in flight; those from there to `next` are pushed.
     announced: usize,
-    /// The next slot to push, and what it was at the end of the last round.
+    /// The next slot to push.
     next: usize,
-    seen: usize,
 }
 
 impl TxQueue {
@@ -100,16 +99,6 @@ impl TxQueue {
             self.next += 1;
         }
         filled
-    }
-
-    /// At the end of a round: hands what was pushed to the NIC, unless more may come that
-    /// shares the doorbell. Then it waits for one that brings nothing, or for [`TOGETHER`].
-    #[inline]
-    pub fn flush_due(&mut self) {
-        let grows = self.next != std::mem::replace(&mut self.seen, self.next);
-        if !grows || self.next - self.announced >= TOGETHER {
-            self.flush();
-        }
     }
 
     /// Hands what was pushed to the NIC, with one doorbell.
@@ -191,25 +180,6 @@ mod tests {
             assert_eq!(queue.free(), 63);
             assert_eq!(queue.pending(), 0);
         }
-    }
-
-    #[test]
-    fn a_doorbell_waits_for_a_round_that_brings_nothing_or_for_a_burst() {
-        let fake = Arc::new(Fake::default());
-        let mut queue = queue(&fake);
-        queue.flush_due();
-        for number in 0..3 {
-            assert!(push(&mut queue, number));
-            queue.flush_due();
-            assert_eq!(fake.doorbells(), []);
-        }
-        queue.flush_due();
-        assert_eq!(fake.doorbells(), [3]);
-        queue.flush_due();
-        assert_eq!(fake.doorbells(), []);
-        (3..35).for_each(|number| assert!(push(&mut queue, number)));
-        queue.flush_due();
-        assert_eq!(fake.doorbells(), [35]);
     }
 
     #[test]
