@@ -44,18 +44,7 @@ impl TxQueue {
         // Lengths are the only fields that differ.
         let per_byte = u64::from(send(1)) - command;
         let end = ring.room();
-        Self {
-            ring,
-            command,
-            per_byte,
-            pool,
-            bursts,
-            oldest: 0,
-            end,
-            announced: 0,
-            next: 0,
-            seen: 0,
-        }
+        Self { ring, command, per_byte, pool, bursts, oldest: 0, end, announced: 0, next: 0 }
     }
 
     /// Its pool: the index of its partition in the plan.
