@@ -63,7 +63,14 @@ impl Input {
         &self.bytes[..usize::from(self.len)]
     }
 
+    /// The bytes to hash with zeros up to 12 or 36, which add nothing to a hash.
+    #[inline]
+    pub(crate) fn padded(&self) -> &[u8] {
+        if self.len <= 12 { &self.bytes[..12] } else { &self.bytes }
+    }
+
     /// Which fields the bytes are.
+    #[inline]
     pub fn kind(&self) -> HashKind {
         self.kind
     }

@@ -1,13 +1,12 @@
 //! The Toeplitz hash, in three implementations that agree.
 //!
-//! [`toeplitz`] is the definition bit by bit, slow and obvious. [`Toeplitz`] multiplies
-//! bit matrices where the processor can ([`gfni`]), and elsewhere looks
-//! up the contribution of each half byte: the hash is linear over exclusive or, so
-//! a key's tables can be made once. Each row of 16 words is one cache line and a
-//! whole key takes 4.5 KiB; whole-byte tables would halve the look-ups but fill
-//! the first-level cache with one partition's key.
+//! [`toeplitz`] is the definition bit by bit, slow and obvious. [`Toeplitz`] uses that
+//! the hash is linear over exclusive or, so that what each part of the input contributes
+//! can be prepared for a key: as matrices where the processor multiplies by them
+//! (`gfni.rs`), else as tables of each half byte. A row of 16 words is one cache line and
+//! all tables take 4.5 KiB; whole-byte tables would halve the look-ups but fill the
+//! first-level cache with one partition's key.
 
-mod bulk;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "instructions that not every processor has")]
 mod gfni;
@@ -36,23 +35,22 @@ pub fn toeplitz(key: &Key, data: &[u8]) -> u32 {
 pub struct Toeplitz {
     /// For each input byte: the contribution of its upper, then its lower half.
     halves: [[[u32; 16]; 2]; MAX_BYTES],
-    /// The same for a processor that multiplies bit matrices.
     #[cfg(target_arch = "x86_64")]
     matrices: Option<gfni::Matrices>,
 }
 
 impl Toeplitz {
-    /// Prepares `key` for this processor.
+    /// Prepares `key` for the fastest way that this processor has.
     pub fn new(key: &Key) -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
             matrices: gfni::Matrices::new(key),
-            ..Self::portable(key)
+            ..Self::by_tables(key)
         }
     }
 
-    /// Prepares `key` for any processor.
-    pub fn portable(key: &Key) -> Self {
+    /// Prepares `key` for tables alone, the way of processors that have no other.
+    pub fn by_tables(key: &Key) -> Self {
         let contribution = |at: usize, value: usize| {
             let mut data = [0; MAX_BYTES];
             data[at] = value as u8;
@@ -66,27 +64,41 @@ impl Toeplitz {
         }
     }
 
-    /// Hashes `data`; only the first 36 bytes count.
+    /// Hashes `data`; only the first 36 bytes count. Those of an [`Input`] with ports, 12
+    /// or 36 bytes, are hashed fastest.
     #[inline]
     pub fn hash(&self, data: &[u8]) -> u32 {
         #[cfg(target_arch = "x86_64")]
-        if let Some(matrices) = &self.matrices {
-            return matrices.hash(data);
+        if let Some(matrices) = &self.matrices
+            && let Some(hash) = matrices.hash_12(data).or_else(|| matrices.hash_36(data))
+        {
+            return hash;
         }
         self.halves.iter().zip(data).fold(0, |hash, (rows, byte)| {
             hash ^ rows[0][usize::from(byte >> 4)] ^ rows[1][usize::from(byte & 15)]
         })
     }
 
+    /// Hashes each of `data` into its place in `out`, as far as both go.
+    pub fn hash_all<const N: usize>(&self, data: &[[u8; N]], out: &mut [u32]) {
+        data.iter().zip(out).for_each(|(data, out)| *out = self.hash(data));
+    }
+
     /// Hashes the bytes of `input` and says what they were.
+    #[inline]
     pub fn hash_of(&self, input: &Input) -> Hash {
-        Hash { value: self.hash(input.bytes()), kind: input.kind() }
+        Hash { value: self.hash(input.padded()), kind: input.kind() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use core::net::{Ipv4Addr, Ipv6Addr};
+
+    use std::vec;
+    use std::vec::Vec;
 
     use proptest::array::uniform;
     use proptest::prelude::*;
@@ -119,12 +131,32 @@ mod tests {
         ),
     ];
 
+    /// `key` prepared in every way that this processor has.
+    fn ways(key: &Key) -> [Toeplitz; 2] {
+        [Toeplitz::by_tables(key), Toeplitz::new(key)]
+    }
+
     fn assert_all_hash(input: &Input, expected: u32) {
         assert_eq!(toeplitz(&Key::MICROSOFT, input.bytes()), expected);
-        for prepared in [Toeplitz::new(&Key::MICROSOFT), Toeplitz::portable(&Key::MICROSOFT)] {
-            let hash = prepared.hash_of(input);
+        for way in ways(&Key::MICROSOFT) {
+            let hash = way.hash_of(input);
             assert_eq!((hash.value, hash.kind), (expected, input.kind()));
+            assert_eq!(way.hash(input.bytes()), expected);
         }
+    }
+
+    /// Whether the hashes of `data` all at once are what the definition says, one word
+    /// too few and one too many to put them into.
+    fn all_at_once_agree<const N: usize>(key: &Key, data: &[[u8; N]]) -> bool {
+        let expected: Vec<u32> = data.iter().map(|data| toeplitz(key, data)).collect();
+        ways(key).iter().all(|way| {
+            let (mut fewer, mut more) = (vec![0; data.len().saturating_sub(1)], expected.clone());
+            more.push(7);
+            more[..data.len()].fill(0);
+            way.hash_all(data, &mut fewer);
+            way.hash_all(data, &mut more);
+            expected.starts_with(&fewer) && more[..data.len()] == expected && more.ends_with(&[7])
+        })
     }
 
     #[test]
@@ -148,17 +180,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_arch = "x86_64")]
-    fn matrices_are_used_exactly_where_the_processor_has_what_they_need() {
-        extern crate std;
-        let has = std::is_x86_feature_detected!("gfni")
-            && std::is_x86_feature_detected!("avx512bw")
-            && std::is_x86_feature_detected!("avx512vbmi");
-        assert_eq!(Toeplitz::new(&Key::MICROSOFT).matrices.is_some(), has);
-        assert!(Toeplitz::portable(&Key::MICROSOFT).matrices.is_none());
-    }
-
-    #[test]
     fn bit_of_the_input_meets_the_32_bits_of_the_key_from_its_place_on() {
         for (bit, expected) in [
             (0, 0x6d5a_56da),
@@ -178,46 +199,59 @@ mod tests {
         let data = [0xa5; MAX_BYTES + 4];
         let expected = toeplitz(&Key::MICROSOFT, &data[..MAX_BYTES]);
         assert_eq!(toeplitz(&Key::MICROSOFT, &data), expected);
-        assert_eq!(Toeplitz::new(&Key::MICROSOFT).hash(&data), expected);
-        assert_eq!(Toeplitz::portable(&Key::MICROSOFT).hash(&data), expected);
+        for way in ways(&Key::MICROSOFT) {
+            assert_eq!(way.hash(&data), expected);
+        }
     }
 
     #[test]
     fn key_of_a_partition_fits_beside_others_in_the_first_level_cache() {
-        assert!(size_of::<Toeplitz>() <= 5120);
+        // Matrices take the place of the tables, for all but odd lengths.
+        let matrices = if cfg!(target_arch = "x86_64") { 320 + 64 } else { 0 };
+        assert_eq!(size_of::<Toeplitz>(), 4608 + matrices);
         assert_eq!(align_of::<Toeplitz>(), 64);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn processor_with_the_instructions_multiplies_and_any_other_looks_up() {
+        // The standard library asks the processor by code of its own.
+        let [f, bw] =
+            [std::is_x86_feature_detected!("avx512f"), std::is_x86_feature_detected!("avx512bw")];
+        let [dq, vl] =
+            [std::is_x86_feature_detected!("avx512dq"), std::is_x86_feature_detected!("avx512vl")];
+        let multiplies = f && bw && dq && vl && std::is_x86_feature_detected!("gfni");
+        std::println!("this processor multiplies: {multiplies}");
+        let [tables, best] = ways(&Key::MICROSOFT);
+        assert!(tables.matrices.is_none());
+        assert_eq!(best.matrices.is_some(), multiplies);
     }
 
     proptest! {
         #[test]
-        fn table_hashes_as_the_definition_does(
+        fn prepared_key_hashes_as_the_definition_does(
             key in uniform::<_, 40>(any::<u8>()),
-            data in proptest::collection::vec(any::<u8>(), 0..=MAX_BYTES),
+            data in uniform::<_, 80>(any::<u8>()),
         ) {
             let key = Key::new(key);
-            prop_assert_eq!(Toeplitz::portable(&key).hash(&data), toeplitz(&key, &data));
-            prop_assert_eq!(Toeplitz::new(&key).hash(&data), toeplitz(&key, &data));
+            let ways = ways(&key);
+            for len in 0..=data.len() {
+                for way in &ways {
+                    prop_assert_eq!(way.hash(&data[..len]), toeplitz(&key, &data[..len]), "{}", len);
+                }
+            }
         }
 
         #[test]
-        fn hashes_of_many_are_those_of_each(
+        fn all_at_once_hash_as_the_definition_does(
             key in uniform::<_, 40>(any::<u8>()),
-            data in proptest::collection::vec(uniform::<_, 12>(any::<u8>()), 0..9),
-            long in proptest::collection::vec(uniform::<_, 40>(any::<u8>()), 0..9),
-            room in 0..9_usize,
+            data in proptest::collection::vec(uniform::<_, 40>(any::<u8>()), 0..=33),
         ) {
-            fn check<const N: usize>(key: &Key, data: &[[u8; N]], room: usize) {
-                for prepared in [Toeplitz::new(key), Toeplitz::portable(key)] {
-                    let mut hashes = [7; 9];
-                    prepared.hash_each(data, &mut hashes[..room]);
-                    for (at, hash) in hashes.into_iter().enumerate() {
-                        let input = data.get(at).filter(|_| at < room);
-                        assert_eq!(hash, input.map_or(7, |input| toeplitz(key, input)));
-                    }
-                }
-            }
-            check(&Key::new(key), &data, room);
-            check(&Key::new(key), &long, room);
+            let (key, bytes) = (Key::new(key), data.as_flattened());
+            prop_assert!(all_at_once_agree::<12>(&key, bytes.as_chunks().0));
+            prop_assert!(all_at_once_agree::<36>(&key, bytes.as_chunks().0));
+            prop_assert!(all_at_once_agree::<8>(&key, bytes.as_chunks().0));
+            prop_assert!(all_at_once_agree::<40>(&key, &data));
         }
 
         #[test]

@@ -1,101 +1,95 @@
-//! Toeplitz by products of bit matrices: processors with GFNI and AVX-512.
+//! The hash by Galois-field instructions: every unsafe line of this crate.
 //!
-//! What byte `i` of the input adds to byte `j` of the hash depends on the key from its
-//! byte `i + j` on, so one matrix of 8 by 8 bits serves all pairs with the same sum `k`.
-//! Quadword `k` of a vector holds the bytes `k - j` of the input, `j` from 0 to 3, times
-//! matrix `k`; all quadwords together, exclusive or, are the hash. The upper four bytes
-//! do the same for a second input.
+//! What byte `i` of the input adds to byte `j` of the hash depends on nothing but the key
+//! from bit `8 * (i + j)` on: it is the byte times a matrix of 8 by 8 bits, one for each
+//! sum of `i` and `j`. One instruction multiplies eight bytes by each of eight matrices,
+//! so matrix `k` is given bytes `k - 3` to `k` of the input, for bytes 3 to 0 of the
+//! hash, and the products of all matrices are added at the end.
+//!
+//! The rule: there are [`Matrices`] only where processor and operating system have the
+//! instructions. These are assembly because that becomes part of any caller. A function
+//! of Rust that has them is always called, which takes half as long as the hash of IPv4.
 
-use core::arch::x86_64 as cpu;
+use core::arch::asm;
 use core::array;
 
-use super::bulk::matrices::multiply_each;
 use crate::Key;
-use crate::input::MAX_BYTES;
 
-cpufeatures::new!(features, "gfni", "avx512f", "avx512bw", "avx512vbmi");
+cpufeatures::new!(instructions, "avx512f", "avx512bw", "avx512dq", "avx512vl", "gfni");
 
-/// Where the input begins in its vector; zeros are in front.
-const FRONT: u8 = 4;
-
-/// A key's matrices.
-#[derive(Clone)]
+/// What goes into a register in each of five steps.
+#[derive(Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Matrices {
-    matrices: [u64; 40],
-    /// Which bytes quadwords 0 to 7 hold, those from 64 on of the second input.
-    places: [u8; 64],
+struct Steps(#[expect(dead_code, reason = "read in assembly")] [[u8; 64]; 5]);
+
+/// Eight matrices for each step: byte `r` of matrix `k` is the key's bits from `8 * k + r`.
+#[derive(Clone)]
+pub(super) struct Matrices(Steps);
+
+/// Which bytes the matrices are given, counted from where the step's part of the input
+/// begins and less than `width`, the bytes of a part. The top bit stands for a zero.
+const fn places(width: usize, parts: &[(usize, usize)]) -> Steps {
+    let mut places = [[0; 64]; 5];
+    let mut at = 0;
+    while at < 64 * parts.len() {
+        let (step, start) = parts[at / 64];
+        let place = (8 * step + at % 64 / 8 + at % 4).wrapping_sub(3 + start);
+        places[step][at % 64] = if place < width { place as u8 } else { 0x80 };
+        at += 1;
+    }
+    Steps(places)
 }
 
-/// An input as a vector.
-type Input = cpu::__m512i;
+/// A function that hashes so many bytes. `load` fills a register with copies of the
+/// `width` bytes of the input from `start` on, which serve these steps. Registers from 16
+/// on are used because they need no `vzeroupper` before a caller's older instructions.
+macro_rules! hash {
+    ($name:ident, $bytes:literal, $load:literal, $width:literal,
+     $($start:literal: $($step:literal),*);*) => {
+        /// Hashes that many bytes; `None` if `data` is of another length.
+        #[inline]
+        pub(super) fn $name(&self, data: &[u8]) -> Option<u32> {
+            $(const { assert!($start + $width <= $bytes) };)*
+            let data: &[u8; $bytes] = data.try_into().ok()?;
+            let places = const { &places($width, &[$($(($step, $start),)*)*]) };
+            let (upper, lower): (u32, u32);
+            // SAFETY: `new` found the instructions. They write to none but the named
+            // registers and read inside what the references lead to: of `data` parts
+            // that end in it, as asserted above, of the others steps that exist, or
+            // `places` would not compile.
+            unsafe { asm!(
+                "vpxord xmm16, xmm16, xmm16",
+                $(concat!($load, " zmm17, [{data} + ", $start, "]"),
+                $(concat!("vpshufb zmm18, zmm17, [{places} + 64 * ", $step, "]"),
+                concat!("vgf2p8affineqb zmm18, zmm18, [{key} + 64 * ", $step, "], 0"),
+                "vpxorq zmm16, zmm16, zmm18",)*)*
+                "vextracti64x4 ymm17, zmm16, 1",
+                "vpxorq ymm16, ymm16, ymm17",
+                "vextracti32x4 xmm17, ymm16, 1",
+                "vpxorq xmm16, xmm16, xmm17",
+                "vpextrd {upper:e}, xmm16, 2",
+                "vmovd {lower:e}, xmm16",
+                data = in(reg) data, places = in(reg) places, key = in(reg) &self.0,
+                upper = lateout(reg) upper, lower = lateout(reg) lower,
+                out("xmm16") _, out("xmm17") _, out("xmm18") _,
+                options(pure, readonly, nostack, preserves_flags),
+            ) };
+            Some(upper ^ lower)
+        }
+    };
+}
 
 impl Matrices {
-    /// Those of `key`; `None` if this processor, or its operating system, cannot use them.
+    /// The matrices of `key`; `None` where nothing could multiply by them.
     pub(super) fn new(key: &Key) -> Option<Self> {
-        features::get().then(|| {
-            let mut matrices = [0; 40];
-            for (matrix, pair) in matrices.iter_mut().zip(key.bytes().windows(2)) {
-                // Row by row: eight bits of the key, each row one bit further.
-                let bits = u64::from(pair[0]) << 8 | u64::from(pair[1]);
-                *matrix =
-                    (0..8).fold(0, |rows, row| rows | (bits >> (8 - row) & 0xff) << (8 * row));
-            }
-            let place = |at: u8| (at & 4) << 4 | (FRONT + at / 8 - at % 4);
-            Self { matrices, places: array::from_fn(|at| place(at as u8)) }
-        })
+        let row = |at: usize| match key.bytes()[at / 8..] {
+            [this, next, ..] => (u16::from_be_bytes([this, next]) >> (8 - at % 8)) as u8,
+            _ => 0,
+        };
+        let step = |step| array::from_fn(|at| row(64 * step + at));
+        instructions::get().then(|| Self(Steps(array::from_fn(step))))
     }
 
-    /// Hashes `input`; only the first 36 bytes count.
-    #[inline]
-    pub(super) fn hash(&self, input: &[u8]) -> u32 {
-        // SAFETY: `new` has found every feature that it needs.
-        unsafe { self.multiply_one(input) }
-    }
-
-    /// Hashes each of `inputs`, as far as both go.
-    pub(super) fn hash_each<const N: usize>(&self, inputs: &[[u8; N]], hashes: &mut [u32]) {
-        // SAFETY: as in `hash`.
-        unsafe { multiply_each(self, inputs, hashes) }
-    }
-
-    #[target_feature(enable = "gfni,avx512f,avx512bw,avx512vbmi")]
-    fn multiply_one(&self, input: &[u8]) -> u32 {
-        let [hash, _] = self.multiply(load(input), cpu::_mm512_setzero_si512(), input.len());
-        hash
-    }
-
-    /// Hashes two inputs, the longer of which has `bytes` bytes.
-    #[target_feature(enable = "gfni,avx512f,avx512bw,avx512vbmi")]
-    #[inline]
-    pub(super) fn multiply(&self, first: Input, second: Input, bytes: usize) -> [u32; 2] {
-        // SAFETY: the array is as long as the vector.
-        let mut places = unsafe { cpu::_mm512_loadu_epi8(self.places.as_ptr().cast()) };
-        let mut sum = cpu::_mm512_setzero_si512();
-        for matrices in self.matrices.chunks_exact(8).take((bytes + 10) / 8) {
-            // SAFETY: eight quadwords are as long as the vector.
-            let matrices = unsafe { cpu::_mm512_loadu_epi64(matrices.as_ptr().cast()) };
-            let bytes = cpu::_mm512_permutex2var_epi8(first, places, second);
-            let products = cpu::_mm512_gf2p8affine_epi64_epi8::<0>(bytes, matrices);
-            sum = cpu::_mm512_xor_si512(sum, products);
-            places = cpu::_mm512_add_epi8(places, cpu::_mm512_set1_epi8(8));
-        }
-        let upper = cpu::_mm512_extracti64x4_epi64::<1>(sum);
-        let half = cpu::_mm256_xor_si256(cpu::_mm512_castsi512_si256(sum), upper);
-        let upper = cpu::_mm256_extracti128_si256::<1>(half);
-        let quarter = cpu::_mm_xor_si128(cpu::_mm256_castsi256_si128(half), upper);
-        let both = cpu::_mm_xor_si128(quarter, cpu::_mm_unpackhi_epi64(quarter, quarter));
-        let both = cpu::_mm_cvtsi128_si64(both);
-        [both as u32, (both >> 32) as u32].map(u32::from_be)
-    }
-}
-
-/// The first 36 bytes of `input` behind zeros, and zeros behind them.
-#[target_feature(enable = "avx512f,avx512bw")]
-#[inline]
-pub(super) fn load(input: &[u8]) -> Input {
-    let mask = ((1 << input.len().min(MAX_BYTES)) - 1) << FRONT;
-    let front = input.as_ptr().wrapping_sub(FRONT.into());
-    // SAFETY: only bytes of the mask are read, and those are in the input.
-    unsafe { cpu::_mm512_maskz_loadu_epi8(mask, front.cast()) }
+    hash!(hash_12, 12, "vpbroadcastq", 8, 0: 0; 4: 1);
+    hash!(hash_36, 36, "vbroadcasti32x4", 16, 0: 0, 1; 13: 2; 20: 3, 4);
 }
