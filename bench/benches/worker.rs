@@ -68,8 +68,7 @@ fn main() {
     for bytes in SIZES {
         let cells = [Way::WireToLane, Way::LaneToWire].map(|way| {
             let kind = Kind::Model82576;
-            let scene =
-                Scene { kind, way, partitions: 1, queues: 1, bytes, bare: false, flood: false };
+            let scene = Scene { kind, way, partitions: 1, bytes, bare: false, flood: false };
             let count = counted(scene).map(|count| format!("{count:.1}"));
             let time = cores.and_then(|cores| timed(scene, cores)).map(|time| time.to_string());
             format!("{} | {}", cell(count), cell(time))
@@ -84,7 +83,7 @@ fn main() {
 fn flooded() {
     const ROUNDS: u64 = 10_000;
     let (kind, way) = (Kind::Model82576, Way::WireToLane);
-    let scene = Scene { kind, way, partitions: 8, queues: 1, bytes: 60, bare: false, flood: true };
+    let scene = Scene { kind, way, partitions: 8, bytes: 60, bare: false, flood: true };
     let (stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     for _ in 0..ROUNDS {
@@ -114,8 +113,7 @@ fn table(measure: impl Fn(Scene) -> Option<String>) {
             let cells: Vec<String> = partitions
                 .iter()
                 .map(|&partitions| {
-                    let scene =
-                        Scene { kind, way, partitions, queues: 1, bytes: 60, bare, flood: false };
+                    let scene = Scene { kind, way, partitions, bytes: 60, bare, flood: false };
                     match way == Way::LaneToLane && partitions == 1 {
                         true => "–".to_owned(),
                         false => cell(measure(scene)),
@@ -139,7 +137,7 @@ fn counted(scene: Scene) -> Option<f64> {
 fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
     let number = |of: &[(&str, Kind, &[usize])]| of.iter().position(|card| card.1 == scene.kind);
     let way = WAYS.iter().position(|way| (way.1, way.2) == (scene.way, scene.bare));
-    let numbers = [number(&CARDS)?, way?, scene.partitions, scene.queues, scene.bytes, frames];
+    let numbers = [number(&CARDS)?, way?, scene.partitions, scene.bytes, frames];
     let program = env::current_exe().ok()?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*measured*"])
@@ -156,11 +154,11 @@ fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
 
 /// What the process under callgrind does.
 fn move_frames(numbers: &[usize]) {
-    let &[card, way, partitions, queues, bytes, frames] = numbers else {
-        panic!("six numbers");
+    let &[card, way, partitions, bytes, frames] = numbers else {
+        panic!("five numbers");
     };
     let (way, bare) = (WAYS[way].1, WAYS[way].2);
-    let scene = Scene { kind: CARDS[card].1, way, partitions, queues, bytes, bare, flood: false };
+    let scene = Scene { kind: CARDS[card].1, way, partitions, bytes, bare, flood: false };
     let (stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     let mut moved = 0;

@@ -18,14 +18,6 @@ use lockgate_regs::descriptor::{RssType, RxInfo, RxStatus, TxData, ring};
 /// Bytes of a descriptor.
 const DESCRIPTOR: usize = 16;
 
-/// Registers of one ring from its base on, as far as the tail.
-#[derive(Debug, Clone, Copy)]
-struct Registers {
-    base: u32,
-    iova: u64,
-    slots: usize,
-}
-
 /// The registers, and what the driver has mapped.
 pub struct Plain {
     model: Arc<dyn Bar>,
@@ -62,15 +54,12 @@ impl Plain {
         let regions = std::mem::take(&mut *self.regions.lock().expect("no panic"));
         let mut tails = Vec::new();
         let (mut rx, mut tx) = (Vec::new(), Vec::new());
-        for registers in rings(&writes, &regions) {
-            let found = regions.iter().find(|(iova, _)| *iova == registers.iova);
-            let pages = Arc::clone(&found.expect("it was found before").1);
-            let at = registers.base + ring::TAIL;
+        for (base, ring) in rings(&writes, &regions) {
+            let at = base + ring::TAIL;
             let last = writes.iter().rev().find(|(offset, _)| *offset == at);
             let value = last.map_or(0, |(_, value)| *value);
-            let tail = Arc::new(AtomicU32::new(value));
-            tails.push((at, tail.clone()));
-            let ring = Ring { pages, slots: registers.slots, iova: registers.iova, tail, head: 0 };
+            ring.tail.store(value, Ordering::Relaxed);
+            tails.push((at, ring.tail.clone()));
             // A receive ring is full of buffers when it begins, one to send is empty.
             if value > 0 { rx.push(ring) } else { tx.push(ring) }
         }
@@ -84,14 +73,18 @@ impl Plain {
     }
 }
 
-/// Where a base register was given the address of something mapped.
-fn rings(writes: &[(u32, u32)], regions: &[(u64, Arc<Pages>)]) -> Vec<Registers> {
+/// Where a base register was given the address of something mapped: the register, and the
+/// ring, whose tail is not read yet.
+fn rings(writes: &[(u32, u32)], regions: &[(u64, Arc<Pages>)]) -> Vec<(u32, Ring)> {
     let ring = |window: &[(u32, u32)]| {
         let [(base, low), (high_at, high), (length_at, length)] = window.try_into().ok()?;
+        if [high_at, length_at] != [ring::BASE_HIGH, ring::LENGTH].map(|at| base + at) {
+            return None;
+        }
         let iova = u64::from(high) << 32 | u64::from(low);
-        let places = [high_at, length_at] == [ring::BASE_HIGH, ring::LENGTH].map(|at| base + at);
-        let is_ring = places && regions.iter().any(|(at, _)| *at == iova);
-        is_ring.then_some(Registers { base, iova, slots: length as usize / DESCRIPTOR })
+        let (_, pages) = regions.iter().find(|(at, _)| *at == iova)?;
+        let (pages, slots) = (Arc::clone(pages), length as usize / DESCRIPTOR);
+        Some((base, Ring { pages, iova, slots, tail: Arc::default(), head: 0 }))
     };
     writes.windows(3).filter_map(ring).collect()
 }

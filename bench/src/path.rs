@@ -38,8 +38,6 @@ pub struct Scene {
     pub way: Way,
     /// How many partitions.
     pub partitions: usize,
-    /// Receive queues of each.
-    pub queues: usize,
     /// Bytes of each frame.
     pub bytes: usize,
     /// The driver without the worker.
@@ -69,10 +67,7 @@ impl Scene {
         let mut text = format!("[nic]\ndevice = \"model:82576\"\nworkers = [0]\nmtu = {mtu}\n");
         for p in 0..self.partitions {
             let mac = mac(p).map(|octet| format!("{octet:02x}")).join(":");
-            text += &format!(
-                "[[partition]]\nname = \"p{p}\"\nmacs = [\"{mac}\"]\nqueues = {}\n",
-                self.queues
-            );
+            text += &format!("[[partition]]\nname = \"p{p}\"\nmacs = [\"{mac}\"]\n");
         }
         for p in 0..self.partitions {
             let next = (p + 1) % self.partitions;

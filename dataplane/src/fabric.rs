@@ -57,12 +57,14 @@ impl Fabric {
             let (lane, far) = create(&partition.name, geometry)?;
             fabric.down.push(lane.down);
             fabric.up.push(lane.up);
-            let mut far = Some(far);
-            if partition.reflects {
-                let beside = fabric.ends.reflectors.get_mut(partition.worker);
-                beside.into_iter().for_each(|all| all.extend(far.take().map(Reflector::new)));
+            let ends = &mut fabric.ends;
+            match ends.reflectors.get_mut(partition.worker).filter(|_| partition.reflects) {
+                Some(beside) => {
+                    beside.push(Reflector::new(far));
+                    ends.lanes.push(None);
+                }
+                None => ends.lanes.push(Some(far)),
             }
-            fabric.ends.lanes.push(far);
         }
         if mirrored {
             let (lane, far) = create("wire", geometry)?;

@@ -20,13 +20,13 @@ pub(crate) struct GuestBenchArgs {
     #[arg(long, value_name = "CARD", value_parser = ["82574", "82576"])]
     card: Option<String>,
     /// How often each of the two has the card
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = Self::default().rounds, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Frames of each size that a turn counts
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = Self::default().frames)]
     frames: usize,
     /// Single frames of each size that a turn times
-    #[arg(long, default_value_t = 2_000, value_parser = at_least_one)]
+    #[arg(long, default_value_t = Self::default().trips, value_parser = at_least_one)]
     trips: usize,
 }
 

@@ -1,7 +1,8 @@
 //! The two ways out of the core: into a lane, and onto the wire.
 //!
-//! Nothing else writes into a lane or a transmit buffer. Callers come here with the
-//! plan's verdict in hand.
+//! Frames from partitions go out here; frames from the wire come with the plan's verdict
+//! in hand, but for those that take the short way in (`receive.rs`), which writes into
+//! the door's ring itself. Nothing else writes into a lane or a transmit buffer.
 
 use lockgate_drivers::TxQueue;
 use lockgate_lane::{DownWriter, Meta, UpReader};

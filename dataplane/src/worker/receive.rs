@@ -6,7 +6,7 @@
 
 use lockgate_drivers::{RxFrame, RxQueue};
 use lockgate_lane::Meta;
-use lockgate_vmdq::{PartitionSet, WireVerdict};
+use lockgate_vmdq::WireVerdict;
 
 use super::exit::{Context, Door, must_wait};
 use super::{BURST, MIN_FRAME, Worker, account};
@@ -103,9 +103,8 @@ fn distribute(cx: &Context<'_>, doors: &mut [Door<'_>], frame: &[u8]) -> bool {
             if must_wait(doors, cx, to) {
                 return false;
             }
-            let copies = |to: PartitionSet| to.len().saturating_sub(1) as u64;
             wire.delivered.add(1);
-            wire.copies.add(copies(to));
+            wire.copies.add(to.len().saturating_sub(1) as u64);
             for p in to.iter() {
                 let door = doors.get_mut(p);
                 door.map(|door| door.put(cx, frame, None));
