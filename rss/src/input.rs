@@ -64,13 +64,11 @@ impl Input {
     }
 
     /// The bytes to hash with zeros up to 12 or 36, which add nothing to a hash.
-    #[inline]
     pub(crate) fn padded(&self) -> &[u8] {
         if self.len <= 12 { &self.bytes[..12] } else { &self.bytes }
     }
 
     /// Which fields the bytes are.
-    #[inline]
     pub fn kind(&self) -> HashKind {
         self.kind
     }

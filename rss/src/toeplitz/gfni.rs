@@ -47,7 +47,6 @@ macro_rules! hash {
     ($name:ident, $bytes:literal, $load:literal, $width:literal,
      $($start:literal: $($step:literal),*);*) => {
         /// Hashes that many bytes; `None` if `data` is of another length.
-        #[inline]
         pub(super) fn $name(&self, data: &[u8]) -> Option<u32> {
             $(const { assert!($start + $width <= $bytes) };)*
             let data: &[u8; $bytes] = data.try_into().ok()?;
