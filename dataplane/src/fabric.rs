@@ -11,6 +11,10 @@ use crate::worker::Assignment;
 /// Slots per ring: what a partition may fall behind before it loses frames.
 const SLOTS: u32 = 1024;
 
+/// The same for each queue of a partition that reflects: it is emptied in every round, and
+/// few slots stay in the cache.
+const REFLECTOR_SLOTS: u32 = 256;
+
 /// The far ends of the lanes.
 pub struct FarEnds {
     /// One for each partition, in the policy's order; none for one that reflects.
@@ -54,7 +58,9 @@ impl Fabric {
             },
         };
         for partition in plan.partitions() {
-            let (lane, far) = create(&partition.name, geometry)?;
+            let few = REFLECTOR_SLOTS * u32::from(partition.queues).next_power_of_two();
+            let slots = if partition.reflects { few } else { SLOTS };
+            let (lane, far) = create(&partition.name, Geometry { slots, ..geometry })?;
             fabric.down.push(lane.down);
             fabric.up.push(lane.up);
             let ends = &mut fabric.ends;

@@ -24,10 +24,10 @@ mod paper;
 mod ring;
 pub mod sys;
 
-pub use error::Error;
+pub use error::{Error, OpenError};
 pub use nic::{Link, Nic, Statistics, capabilities, open};
-pub use open::{OpenError, open_pci};
-pub use ring::{Queues, RingSizes, RxFrame, RxQueue, TxQueue};
+pub use open::open_pci;
+pub use ring::{Queues, RingSizes, RxQueue, Train, TxQueue, TxSlots};
 pub use sys::Alarm;
 
 // Descriptors are kept in host order, and cards know only one; a `usize` holds any

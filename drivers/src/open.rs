@@ -7,27 +7,13 @@
 //! group has found out.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use lockgate_vmdq::PciAddress;
 
 use crate::device::{Card, DeviceId};
+use crate::error::{OpenError, remedy};
 use crate::sys::{Alarm, Vfio};
-
-/// Why a card could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each message documents its variant")]
-pub enum OpenError {
-    #[error("cannot open {path}: {remedy}")]
-    File { path: String, remedy: &'static str, source: io::Error },
-    #[error("IOMMU group {group} of {pci} is not viable: bind all its devices to vfio-pci")]
-    GroupNotViable { pci: PciAddress, group: u32 },
-    #[error("cannot put {pci} behind the IOMMU: the kernel log may say why (`dmesg`)")]
-    Iommu { pci: PciAddress, source: io::Error },
-    #[error("cannot open {pci} through VFIO: the kernel log may say why (`dmesg`)")]
-    Device { pci: PciAddress, source: io::Error },
-}
 
 /// Opens the card at `pci`, which is `id` and in IOMMU group `group`; it can do nothing
 /// yet. The second value tells when the card is in trouble.
@@ -49,17 +35,10 @@ pub(crate) fn open_file(path: &str) -> Result<File, OpenError> {
     })
 }
 
-fn remedy(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::NotFound => "load the kernel module vfio-pci (`modprobe vfio-pci`)",
-        ErrorKind::PermissionDenied => "run as root or be given the file",
-        ErrorKind::ResourceBusy => "another process has the card, so stop that one first",
-        _ => "the kernel log may say why (`dmesg`)",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[test]

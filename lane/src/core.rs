@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, UP};
-use crate::memory;
+use crate::memory::{self, Slots};
 use crate::ring::End;
 
 /// The two files of a lane, for the partition's process.
@@ -51,20 +51,5 @@ pub type DownWriter = End<FILLS, DOWN>;
 /// Empties the transmit ring of a partition; one worker has it.
 pub type UpReader = End<EMPTIES, UP>;
 
-impl<const FILE: bool> End<EMPTIES, FILE> {
-    /// Length of the next frame in bytes, at most the lane's longest; `None` if none is
-    /// known of ([`End::available`] looks). It stays the next one until [`End::consume`].
-    #[inline(always)]
-    pub fn head(&self) -> Option<usize> {
-        let slot = self.next_slot()?;
-        Some(self.view.len(slot).min(self.view.frame_bytes()))
-    }
-
-    /// Copies the next frame until `into` is full or the slot ends; returns the number of
-    /// bytes. Whatever the partition writes into `up` meanwhile may be in the copy, so look
-    /// at the copy alone.
-    #[inline(always)]
-    pub fn copy(&self, into: &mut [u8]) -> usize {
-        self.next_slot().map_or(0, |slot| self.view.copy_out(slot, into))
-    }
-}
+/// Frames that a partition has written and nobody has judged.
+pub type Waiting<'v> = Slots<'v, EMPTIES, UP>;

@@ -85,30 +85,47 @@ fn sealed_size(file: &'static str, fd: &OwnedFd, seals: SealFlags) -> Result<usi
     }
 }
 
+/// Frame by frame; the core uses [`End::slots`].
+impl<const FILE: bool> End<EMPTIES, FILE> {
+    /// Length of the next frame in bytes, at most the lane's longest; `None` if none is
+    /// known of ([`End::available`] looks). It stays the next one until [`End::consume`].
+    #[inline(always)]
+    pub fn head(&self) -> Option<usize> {
+        self.ahead().len(0).map(|len| len.min(self.ahead().frame_bytes()))
+    }
+
+    /// Copies the next frame: [`Slots::copy`](crate::Slots::copy).
+    #[inline(always)]
+    pub fn copy(&self, into: &mut [u8]) -> usize {
+        self.ahead().copy(0, into)
+    }
+
+    /// Steps past the next frame, if there is one. Its slot is kept until [`End::release`].
+    pub fn consume(&mut self) {
+        self.slots(|slots| slots.advance(slots.left().min(1)));
+    }
+}
+
 /// Empties one receive ring.
 pub type DownReader = End<EMPTIES, DOWN>;
 
 impl DownReader {
     /// The next frame, which stays the next one until [`End::consume`].
-    #[inline]
     #[expect(
         clippy::should_implement_trait,
         reason = "the frame is lent, which an iterator cannot do"
     )]
     pub fn next(&mut self) -> Option<(Meta, &[u8])> {
-        if self.next_slot().is_none() {
+        if self.head().is_none() {
             self.available().ok()?;
         }
-        let slot = self.next_slot()?;
-        let meta = self.view.meta(slot);
-        Some((meta, self.view.frame(slot, meta.len as usize)))
+        self.ahead().lend()
     }
 }
 
 impl DownReader {
     /// Copies the next frame until `into` is full, and steps past it; its length, at most the
     /// lane's longest. `None` if none is known of ([`End::available`] looks).
-    #[inline]
     pub fn take(&mut self, into: &mut [u8]) -> Option<usize> {
         let len = self.head()?;
         let fits = len.min(into.len());
@@ -124,12 +141,11 @@ pub type UpWriter = End<FILLS, UP>;
 impl UpWriter {
     /// The longest frame that can be sent, in bytes.
     pub fn frame_bytes(&self) -> usize {
-        self.view.frame_bytes()
+        self.ahead().frame_bytes()
     }
 
     /// Puts `frame` into the next slot; false, and nothing done, if the ring is full
     /// or the frame is longer than [`UpWriter::frame_bytes`].
-    #[inline]
     pub fn push(&mut self, frame: &[u8]) -> bool {
         let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
         self.put(frame, meta) || self.free().is_ok_and(|free| free > 0) && self.put(frame, meta)

@@ -19,8 +19,9 @@ mod memory;
 mod meta;
 mod ring;
 
-pub use crate::core::{DownWriter, Lane, LaneFiles, UpReader};
+pub use crate::core::{DownWriter, Lane, LaneFiles, UpReader, Waiting};
 pub use crate::endpoint::{AttachError, DownReader, Endpoint, UpWriter};
 pub use crate::layout::Geometry;
+pub use crate::memory::Slots;
 pub use crate::meta::{Meta, Words};
 pub use crate::ring::{Closed, End};

@@ -10,6 +10,7 @@
 //! Not here: what the bytes mean.
 
 mod racing;
+mod slots;
 mod view;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,6 +24,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use crate::core::LaneFiles;
 use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, LINE, UP};
 
+pub use slots::Slots;
 pub(crate) use view::View;
 
 /// Seals of `up`: neither its size nor its seals change any more.

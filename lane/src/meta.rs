@@ -22,7 +22,6 @@ pub struct Meta {
 impl Meta {
     /// Bits 15:0 length, 27:16 queue, 31:28 kind of hash (0 = none), 63:32 hash; then
     /// the time.
-    #[inline]
     pub fn pack(self) -> Words {
         let (hash, kind) = self.hash.unwrap_or_default();
         let queue = u32::from(self.queue & 0xfff);
@@ -30,7 +29,6 @@ impl Meta {
         (first, hash, self.stamp_ns)
     }
 
-    #[inline]
     pub(crate) fn unpack((first, hash, stamp_ns): Words) -> Self {
         let kind = (first >> 28) as u8;
         Self {

@@ -11,7 +11,7 @@
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::layout::{DOWN, EMPTIES, FILLS};
-use crate::memory::View;
+use crate::memory::{Slots, View};
 use crate::meta::Words;
 
 /// The other side moved an index where no frame could have taken it: nothing more
@@ -80,10 +80,22 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
         Ok(self.known())
     }
 
-    /// The next slot, if one is known of.
+    /// The next slots that are known of, as far as they lie in a row.
     #[inline(always)]
-    pub(crate) fn next_slot(&self) -> Option<u32> {
-        (self.bound != self.next).then_some(self.next)
+    pub(crate) fn ahead(&self) -> Slots<'_, END, FILE> {
+        self.view.slots_from(self.next, self.known())
+    }
+
+    /// Lends the next slots that are known of to `with`, as far as they lie in a row; this end
+    /// goes on behind those that it advances past, and says how many.
+    #[inline(always)]
+    pub fn slots(&mut self, with: impl FnOnce(&mut Slots<'_, END, FILE>)) -> usize {
+        let mut slots = self.ahead();
+        let known = slots.left();
+        with(&mut slots);
+        let passed = known - slots.left();
+        self.next = self.next.wrapping_add(passed as u32);
+        passed
     }
 
     /// Closes this ring too, since another of its lane has closed for `reason`.
@@ -100,6 +112,7 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
         }
     }
 
+    #[inline(always)]
     fn known(&self) -> u32 {
         self.bound.wrapping_sub(self.next)
     }
@@ -119,12 +132,7 @@ impl<const FILE: bool> End<FILLS, FILE> {
     /// frame is longer than the lane's longest.
     #[inline(always)]
     pub fn put(&mut self, frame: &[u8], meta: Words) -> bool {
-        let slot = self.next_slot().filter(|_| frame.len() <= self.view.frame_bytes());
-        if let Some(slot) = slot {
-            self.view.fill(slot, frame, meta);
-            self.next = slot.wrapping_add(1);
-        }
-        slot.is_some()
+        self.slots(|slots| slots.advance(slots.put(0, frame, meta).into())) > 0
     }
 
     /// Shows the other side every frame put in so far, with one store.
@@ -140,12 +148,6 @@ impl<const FILE: bool> End<EMPTIES, FILE> {
     /// It claims more frames than there are slots; from then on always.
     pub fn available(&mut self) -> Result<u32, Closed> {
         self.refresh()
-    }
-
-    /// Steps past the next frame, if there is one. Its slot is kept until [`End::release`].
-    #[inline]
-    pub fn consume(&mut self) {
-        self.next = self.next_slot().map_or(self.next, |slot| slot.wrapping_add(1));
     }
 
     /// Gives the slots of all consumed frames back, with one store.
@@ -186,7 +188,7 @@ mod tests {
         if end.known() == 0 {
             end.refresh().ok()?;
         }
-        end.next_slot()
+        (end.ahead().left() > 0).then_some(end.next)
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod captures;
 pub mod cards;
 pub mod differential;
 pub mod emulator;
+pub mod frames;
 pub mod guest;
 pub mod judges;
 pub mod machine;

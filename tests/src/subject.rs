@@ -16,6 +16,7 @@ use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
 
 use crate::cards;
+use crate::frames::Frames;
 use crate::qemu::Qemu;
 
 /// How long whatever is waited for may take on a loaded machine.
@@ -254,8 +255,8 @@ impl Bench {
         let mut arrivals = Vec::new();
         for queue in &mut self.queues.rx {
             let (pool, number) = (queue.pool(), queue.queue());
-            queue.receive(usize::MAX, |frame| {
-                let (bytes, hash) = (frame.bytes.to_vec(), frame.hash().map(|(value, _)| value));
+            queue.frames(usize::MAX, |frame, hash| {
+                let (bytes, hash) = (frame.to_vec(), hash.map(|(value, _)| value));
                 arrivals.push(Arrival { pool, queue: number, bytes, hash });
                 true
             });

@@ -5,6 +5,7 @@ use lockgate_drivers::{Error, Nic, Queues, RingSizes, open};
 use lockgate_nicmodel::{Model, Receive};
 use lockgate_rss::{HashKinds, Table, Toeplitz, input};
 use lockgate_tests::cards;
+use lockgate_tests::frames::Frames;
 use lockgate_vmdq::Plan;
 
 const POLICY: &str = r#"
@@ -91,9 +92,9 @@ fn flows_spread_over_both_queues_of_a_pool_as_their_hash_says() {
         let mut got = Vec::new();
         for queue in &mut queues.rx {
             let (pool, number) = (queue.pool(), queue.queue());
-            queue.receive(64, |frame| {
-                assert_eq!(frame.hash().map(|(value, _)| value), Some(hash));
-                got.push((pool, number, frame.bytes.to_vec()));
+            queue.frames(64, |frame, found| {
+                assert_eq!(found.map(|(value, _)| value), Some(hash));
+                got.push((pool, number, frame.to_vec()));
                 true
             });
         }
@@ -111,7 +112,7 @@ fn a_stopped_card_reaches_no_memory_and_its_queues_are_harmless() {
     nic.stop().unwrap();
     nic.stop().unwrap();
     assert_eq!(model.receive(&packet(BLUE, 20, 1)), Receive::NotReady);
-    assert_eq!(queues.rx[2].receive(64, |_| true), 0);
+    assert_eq!(queues.rx[2].frames(64, |_, _| true), 0);
     assert!(queues.tx[0].push(60, |_| true));
     queues.tx[0].flush();
     assert!(model.transmitted().is_empty());
@@ -144,7 +145,7 @@ fn a_card_that_is_pulled_out_is_gone_and_stopping_it_ends() {
     assert!(matches!(nic.read_back(), Err(Error::Gone)));
     assert!(matches!(nic.statistics(), Err(Error::Gone)));
     assert!(matches!(nic.stop(), Err(Error::Gone)));
-    assert_eq!(queues.rx[0].receive(64, |_| true), 0);
+    assert_eq!(queues.rx[0].frames(64, |_, _| true), 0);
 }
 
 #[test]

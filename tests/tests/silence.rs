@@ -4,6 +4,7 @@
 
 use lockgate_drivers::{Error, open};
 use lockgate_tests::cards;
+use lockgate_tests::frames::Frames;
 use lockgate_tests::qemu::Qemu;
 use lockgate_tests::subject::Kind;
 
@@ -81,7 +82,7 @@ fn a_card_that_dies_is_reported_as_gone_and_its_queues_are_harmless() {
         assert!(matches!(nic.link(), Err(Error::Gone)));
         assert!(matches!(nic.read_back(), Err(Error::Gone)));
         assert!(matches!(nic.stop(), Err(Error::Gone)));
-        assert_eq!(queues.rx[0].receive(64, |_| true), 0);
+        assert_eq!(queues.rx[0].frames(64, |_, _| true), 0);
         assert!(queues.tx[0].push(60, |_| true));
         queues.tx[0].flush();
     }

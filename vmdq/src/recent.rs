@@ -11,61 +11,76 @@ use crate::frame::{HEADER, TAG, TPID};
 /// The start of a frame.
 type Start = [u8; HEADER + TAG];
 
-/// What a verdict depends on: both addresses, the EtherType, and of a tagged frame the VID
-/// and the EtherType behind the tag.
-const UNTAGGED: Start =
-    [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0];
-const TAGGED: Start =
-    [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 15, 255, 255, 255];
+/// What a verdict depends on behind the addresses, in the last eight bytes of the start: the
+/// EtherType, and of a tagged frame the VID and the EtherType behind the tag.
+const UNTAGGED: u64 = u64::from_ne_bytes([0, 0, 255, 255, 0, 0, 0, 0]);
+const TAGGED: u64 = u64::from_ne_bytes([0, 0, 255, 255, 15, 255, 255, 255]);
 
-/// The last frame with the verdict that its keeper is interested in.
+/// The last frame with the verdict that its keeper is interested in. From the wire the
+/// source does not count, and only frames to one station are kept: on a segment that has
+/// one owner.
 #[derive(Debug, Clone, Copy)]
-pub struct Recent {
-    start: (u64, u64, u16),
-    mask: (u64, u64, u16),
+pub struct Recent<const FROM_WIRE: bool> {
+    addresses: (u64, u64),
+    kind: u64,
+    mask: u64,
     longest: usize,
 }
 
-impl Recent {
+impl<const FROM_WIRE: bool> Recent<FROM_WIRE> {
     /// No frame yet, on the card of `plan`.
     pub fn new(plan: &Plan) -> Self {
         let longest = usize::from(plan.mtu()) + HEADER;
-        Self { start: (1, 1, 1), mask: (0, 0, 0), longest }
+        Self { addresses: (0, 0), kind: 1, mask: 0, longest }
     }
 
-    /// Remembers a frame. Of one from the wire the source does not count.
-    pub fn keep(&mut self, frame: &[u8], from_wire: bool) {
-        let Some(start) = frame.first_chunk().filter(|_| frame.len() <= self.longest) else {
+    /// Remembers a frame.
+    pub fn keep(&mut self, frame: &[u8]) {
+        let kept = |start: &&Start| self.covers(frame.len()) && !(FROM_WIRE && start[0] & 1 == 1);
+        let Some(start) = frame.first_chunk().filter(kept) else {
             return;
         };
-        let tagged = start[12..14] == TPID.to_be_bytes();
-        let mut mask = if tagged { TAGGED } else { UNTAGGED };
-        if from_wire {
-            mask[6..12].fill(0);
-        }
-        self.mask = words(&mask);
-        self.start = self.masked(start);
+        self.mask = if start[12..14] == TPID.to_be_bytes() { TAGGED } else { UNTAGGED };
+        self.addresses = addresses::<FROM_WIRE>(start);
+        self.kind = word::<10>(start) & self.mask;
+    }
+
+    /// Whether frames of `len` bytes can be like it.
+    #[inline(always)]
+    pub fn covers(&self, len: usize) -> bool {
+        (HEADER + TAG..=self.longest).contains(&len)
     }
 
     /// Whether `frame` surely has the verdict of the one that was kept last.
     #[inline(always)]
     pub fn is_again(&self, frame: &[u8]) -> bool {
-        let start = frame.first_chunk().filter(|_| frame.len() <= self.longest);
-        start.is_some_and(|start| self.masked(start) == self.start)
+        self.covers(frame.len()) && self.is_like(frame)
     }
 
+    /// [`Recent::is_again`] of a frame of a length that [`Recent::covers`].
     #[inline(always)]
-    fn masked(&self, start: &Start) -> (u64, u64, u16) {
-        let (a, b, c) = words(start);
-        (a & self.mask.0, b & self.mask.1, c & self.mask.2)
+    pub fn is_like(&self, frame: &[u8]) -> bool {
+        frame.first_chunk().is_some_and(|start| {
+            let (first, second) = addresses::<FROM_WIRE>(start);
+            first == self.addresses.0
+                && (FROM_WIRE || second == self.addresses.1)
+                && word::<10>(start) & self.mask == self.kind
+        })
     }
 }
 
+/// The eight bytes at `AT`.
 #[inline(always)]
-const fn words(start: &Start) -> (u64, u64, u16) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = *start;
-    let first = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
-    (first, u64::from_ne_bytes([i, j, k, l, m, n, o, p]), u16::from_ne_bytes([q, r]))
+fn word<const AT: usize>(start: &Start) -> u64 {
+    start[AT..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+}
+
+/// The addresses that count.
+#[inline(always)]
+fn addresses<const FROM_WIRE: bool>(start: &Start) -> (u64, u64) {
+    let first = word::<0>(start);
+    // Of the first eight bytes six are the destination's.
+    if FROM_WIRE { (u64::from_le(first) << 16, 0) } else { (first, word::<4>(start)) }
 }
 
 #[cfg(test)]
@@ -116,24 +131,28 @@ mod tests {
             change(&mut frame);
             frame
         };
-        for from_wire in [false, true] {
-            let mut recent = Recent::new(&plan());
+        fn check<const FROM_WIRE: bool>(frame: impl Fn(&dyn Fn(&mut [u8])) -> [u8; 60]) {
+            let mut recent = Recent::<FROM_WIRE>::new(&plan());
             assert!(!recent.is_again(&frame(&|_| {})) && !recent.is_again(&[0; 60]));
-            recent.keep(&frame(&|_| {}), from_wire);
+            recent.keep(&frame(&|_| {}));
             assert!(recent.is_again(&frame(&|f| f[14] = 0xe0)), "priority");
             assert!(recent.is_again(&frame(&|f| f[18] = 1)), "payload");
-            assert_eq!(recent.is_again(&frame(&|f| f[11] = 1)), from_wire, "source");
-            for at in [0, 5, 12, 13, 15, 16, 17] {
+            for at in 6..12 {
+                assert_eq!(recent.is_again(&frame(&|f| f[at] ^= 2)), FROM_WIRE, "source");
+            }
+            for at in (0..6).chain([12, 13, 15, 16, 17]) {
                 assert!(!recent.is_again(&frame(&|f| f[at] ^= 2)), "byte {at}");
             }
             assert!(!recent.is_again(&frame(&|_| {})[..17]));
             let long = [&frame(&|_| {})[..], &[0; 1455]].concat();
             assert!(recent.is_again(&long[..1514]) && !recent.is_again(&long));
         }
+        check::<false>(frame);
+        check::<true>(frame);
         // Behind an EtherType there is payload only.
-        let mut recent = Recent::new(&plan());
+        let mut recent = Recent::<false>::new(&plan());
         let plain = frame(&|f| f[12] = 8);
-        recent.keep(&plain, false);
+        recent.keep(&plain);
         assert!(recent.is_again(&frame(&|f| (f[12], f[14], f[17]) = (8, 7, 7))));
     }
 
@@ -142,23 +161,27 @@ mod tests {
         fn what_is_like_the_last_frame_has_its_verdict(frames in prop::collection::vec(frame(), 1..60)) {
             let plan = plan();
             for from in 0..3 {
-                let mut recent = [Recent::new(&plan); 2];
-                let mut verdicts = None;
+                let mut sending = Recent::<false>::new(&plan);
+                let mut arriving = Recent::<true>::new(&plan);
+                // What was kept, and its verdict.
+                let (mut sent_last, mut arrived_last) = (None, None);
                 for (frame, len) in &frames {
                     let frame = &[&frame[..], &[0; 1500]].concat()[..*len];
                     let verdict = (
                         plan.from_partition(from, frame, *len),
                         plan.from_wire(frame, *len),
                     );
-                    if let Some((sent, arrived)) = verdicts {
-                        prop_assert!(!recent[0].is_again(frame) || verdict.0 == sent);
-                        prop_assert!(!recent[1].is_again(frame) || verdict.1 == arrived);
-                    }
+                    prop_assert!(!sending.is_again(frame) || Some(verdict.0) == sent_last);
+                    prop_assert!(!arriving.is_again(frame) || Some(verdict.1) == arrived_last);
                     if len > &17 && len < &1515 {
-                        recent[0].keep(frame, false);
-                        recent[1].keep(frame, true);
-                        prop_assert!(recent.iter().all(|recent| recent.is_again(frame)));
-                        verdicts = Some(verdict);
+                        sending.keep(frame);
+                        arriving.keep(frame);
+                        prop_assert!(sending.is_again(frame));
+                        prop_assert_eq!(arriving.is_again(frame), frame[0] & 1 == 0);
+                        sent_last = Some(verdict.0);
+                        if frame[0] & 1 == 0 {
+                            arrived_last = Some(verdict.1);
+                        }
                     }
                 }
             }

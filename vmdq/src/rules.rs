@@ -118,7 +118,6 @@ impl Rules {
         Ok(frame)
     }
 
-    #[inline]
     fn members_of(&self, frame: &FrameHeader) -> u64 {
         self.members[usize::from(frame.vid & 0xfff)]
     }
@@ -178,7 +177,6 @@ impl AddressTable {
     }
 
     /// The slot that the address hashes to.
-    #[inline]
     fn start(&self, mac: Mac) -> usize {
         // 2^64 over the golden ratio: spreads addresses that count up in any octet.
         (mac.as_u64().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize

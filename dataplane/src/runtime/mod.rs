@@ -17,7 +17,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
-use lockgate_drivers::{Alarm, Link, Nic, RingSizes, RxQueue, TxQueue};
+use lockgate_drivers::{Alarm, Link, Nic, Queues, RingSizes};
 use lockgate_lane::Closed;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
@@ -108,9 +108,6 @@ pub trait Observer {
 impl Observer for () {
     fn ready(&mut self, _device: &str, _link: bool) {}
 }
-
-/// What a worker holds and gives back.
-type Held = (Vec<RxQueue>, Vec<TxQueue>);
 
 impl Run<'_> {
     /// Runs to the end and says what happened.
@@ -279,7 +276,7 @@ fn endpoint_cores(plan: &Plan) -> Vec<u16> {
 }
 
 /// Collects the queues of workers that have ended.
-fn join(workers: Vec<ScopedJoinHandle<'_, Held>>) -> Vec<Held> {
+fn join(workers: Vec<ScopedJoinHandle<'_, Queues>>) -> Vec<Queues> {
     workers
         .into_iter()
         .map(|worker| match worker.join() {

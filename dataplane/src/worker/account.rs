@@ -7,8 +7,10 @@ use lockgate_vmdq::{FrameHeader, Plan, WireVerdict};
 
 use super::stats::WireStats;
 
-/// Accounts for a frame that partition `p` was given; `unicast` means that nobody else was.
-pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: usize, bytes: &[u8], unicast: bool) {
+/// Accounts for a frame that partition `p` was given.
+pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: usize, bytes: &[u8]) {
+    // An address of one station has one owner on a segment, and nobody else was given it.
+    let unicast = bytes.first().is_some_and(|first| first & 1 == 0);
     if unicast || first_taker(plan, bytes) == Some(p) {
         wire.rx.add(bytes.len());
         wire.delivered.add(1);

@@ -1,17 +1,15 @@
-//! The two ways out of the core: into a lane, and onto the wire.
+//! Where frames leave the core: lanes and transmit queues.
 //!
-//! Frames from partitions go out here; frames from the wire come with the plan's verdict
-//! in hand, but for those that take the short way in (`receive.rs`), which writes into
-//! the door's ring itself. Nothing else writes into a lane or a transmit buffer.
+//! Who puts a frame in has the plan's verdict in hand: `receive.rs` for frames from the
+//! wire, `transmit.rs` for those of partitions.
 
 use lockgate_drivers::TxQueue;
-use lockgate_lane::{DownWriter, Meta, UpReader};
+use lockgate_lane::{DownWriter, Meta};
 use lockgate_rss::{Hash, Toeplitz};
-use lockgate_vmdq::{PartitionPlan, PartitionSet, Plan, Reason, Recent, SendVerdict};
+use lockgate_vmdq::{PartitionPlan, PartitionSet, Plan, Reason, Recent};
 
-use super::schedule::Sender;
 use super::stats::{PartitionStats, WorkerStats};
-use super::{Control, MIN_FRAME, Overflow};
+use super::{Control, Overflow};
 
 /// What all parts of a worker look at.
 #[derive(Clone, Copy)]
@@ -27,15 +25,18 @@ pub(super) struct Context<'r> {
 /// A hash and the code of its kind.
 pub(super) type RxHash = (u32, u8);
 
+/// The receive queue and the hash that the card chose, if it chose.
+pub(super) type Steered = Option<(u16, RxHash)>;
+
 /// This worker's ring in one partition's lane.
 pub(super) struct Door<'r> {
     pub(super) p: usize,
-    partition: &'r PartitionPlan,
+    pub(super) partition: &'r PartitionPlan,
     stats: &'r PartitionStats,
     pub(super) ring: DownWriter,
     toeplitz: Toeplitz,
     /// The last frame to one address that came for it from the wire.
-    pub(super) recent: Recent,
+    pub(super) recent: Recent<true>,
 }
 
 impl<'r> Door<'r> {
@@ -46,36 +47,31 @@ impl<'r> Door<'r> {
     }
 
     /// Copies a frame into the lane, or counts it as `ring-full`; `false` if it must
-    /// wait. `steered` is the receive queue and hash that the card chose, if it chose.
-    pub(super) fn put(
-        &mut self,
-        cx: &Context<'_>,
-        frame: &[u8],
-        steered: Option<(u16, RxHash)>,
-    ) -> bool {
+    /// wait.
+    pub(super) fn put(&mut self, cx: &Context<'_>, frame: &[u8], steered: Steered) -> bool {
         let (queue, hash) = match steered {
             Some((queue, hash)) => (queue, Some(hash)),
             None if self.partition.queues == 1 => (0, None),
             None => self.spread(frame),
         };
         let meta = Meta { len: frame.len() as u32, queue, hash, stamp_ns: cx.now_ns };
-        if !self.ring.put(frame, meta.pack()) {
+        let mut put = self.ring.put(frame, meta.pack());
+        if !put {
             if self.must_wait(cx) {
                 return false;
             }
-            if !self.ring.put(frame, meta.pack()) {
-                self.stats.drops.add(Reason::RingFull);
-                return true;
-            }
+            put = self.ring.put(frame, meta.pack());
         }
-        self.count(queue, 1, frame.len() as u64);
+        match put {
+            true => self.count(queue, 1, frame.len() as u64),
+            false => self.stats.drops.add(Reason::RingFull),
+        }
         true
     }
 
     /// Counts frames that receive queue `queue` was given.
     pub(super) fn count(&self, queue: u16, frames: u64, bytes: u64) {
-        self.stats.rx.frames.add(frames);
-        self.stats.rx.bytes.add(bytes);
+        self.stats.rx.add_all(frames, bytes);
         if let Some(counter) = self.stats.queues.get(usize::from(queue)) {
             counter.add(frames);
         }
@@ -107,117 +103,25 @@ impl<'r> Door<'r> {
 }
 
 /// Whether a frame to `to` must wait for room.
-#[inline]
 pub(super) fn must_wait(doors: &mut [Door<'_>], cx: &Context<'_>, to: PartitionSet) -> bool {
     cx.overflow == Overflow::Wait
         && to.iter().any(|p| doors.get_mut(p).is_some_and(|door| door.must_wait(cx)))
 }
 
-/// Where a partition's frames go: its transmit queue, the lanes of others, and the mirror.
-pub(super) struct Exit<'w, 'r> {
-    pub(super) cx: &'w Context<'r>,
-    pub(super) doors: &'w mut [Door<'r>],
-    pub(super) queue: Option<&'w mut TxQueue>,
-    pub(super) mirror: Option<&'w mut DownWriter>,
-    /// As long as the longest frame that a lane holds.
-    pub(super) scratch: &'w mut [u8],
+/// Where frames go: into lanes, transmit queues, and the mirror.
+pub(super) struct Exit<'r> {
+    pub(super) cx: Context<'r>,
+    /// By partition.
+    pub(super) doors: Vec<Door<'r>>,
+    pub(super) tx: Vec<TxQueue>,
+    pub(super) mirror: Option<DownWriter>,
+    /// Core memory for a frame that is judged, as long as a lane's longest.
+    pub(super) scratch: Vec<u8>,
 }
 
-impl<'r> Exit<'_, 'r> {
-    /// Judges the next frame of a lane, of `len` bytes, and moves it if it may and can;
-    /// `false` leaves it where it is.
-    ///
-    /// The partition may rewrite its slot at any moment, so the frame is copied into core
-    /// memory first, judged there, and it is that copy which travels on: from the transmit
-    /// buffer that it is in already, if it can.
-    pub(super) fn depart(&mut self, sender: &mut Sender<'r>, up: &UpReader, len: usize) -> bool {
-        let Self { cx, doors, queue, mirror, scratch } = self;
-        let padded = len.max(MIN_FRAME);
-        let mut moved = true;
-        let mut judge = |buffer: &mut [u8], ready: bool| {
-            let (own, padding) = buffer.split_at_mut(len.min(buffer.len()));
-            up.copy(own);
-            padding.iter_mut().for_each(|byte| *byte = 0);
-            let (to, wire) = match cx.plan.from_partition(sender.partition, own, len) {
-                SendVerdict::Send { to, wire } => (to, wire),
-                SendVerdict::Refuse(reason) => {
-                    sender.stats.drops.add(reason);
-                    return false;
-                }
-            };
-            // Twice the same, or a sender to many would pay for looking.
-            sender.follows = sender.recent.is_again(own);
-            if wire && to.is_empty() {
-                sender.recent.keep(own, false);
-            }
-            let lossless = cx.overflow == Overflow::Wait;
-            let mirrored = |mirror: &mut &mut DownWriter| !lossless || mirror.free() != Ok(0);
-            // Room first, then the rate, so that nothing is paid for a frame that stays.
-            moved = !must_wait(doors, cx, to)
-                && (!wire || ready && mirror.as_mut().is_none_or(mirrored))
-                && sender.bucket.as_mut().is_none_or(|b| b.take(cx.now_ns, padded));
-            if !moved {
-                return false;
-            }
-            for p in to.iter() {
-                let door = doors.get_mut(p);
-                door.map(|door| door.put(cx, buffer, None));
-            }
-            if let Some(mirror) = mirror.as_mut().filter(|_| wire) {
-                let meta = Meta { len: padded as u32, stamp_ns: cx.now_ns, ..Meta::default() };
-                let room = mirror.free() != Ok(0) && mirror.put(buffer, meta.pack());
-                cx.stats.wire.uncaptured.add(u64::from(!room));
-            }
-            sender.stats.tx.add(padded);
-            wire
-        };
-        let ready = queue.as_mut().is_some_and(|queue| queue.free() > 0);
-        match queue.as_mut().filter(|_| ready) {
-            Some(queue) => {
-                if queue.push(padded, |buffer| judge(buffer, true)) {
-                    cx.stats.wire.tx.add(padded);
-                }
-            }
-            None => {
-                let room = padded.min(scratch.len());
-                judge(&mut scratch[..room], false);
-            }
-        }
-        moved
-    }
-
-    /// Sends to the wire what is like the last frame that went there and nowhere else, as
-    /// long as it comes and there surely is room for it; says how many frames those were.
-    pub(super) fn follow(
-        &mut self,
-        sender: &mut Sender<'r>,
-        up: &mut UpReader,
-        limit: usize,
-    ) -> usize {
-        let free = sender.follows && sender.bucket.is_none() && self.mirror.is_none();
-        let Some(queue) = self.queue.as_mut().filter(|_| free) else {
-            return 0;
-        };
-        queue.free();
-        let (recent, mut moved, mut share) = (sender.recent, 0, sender.deficit);
-        while moved < limit
-            && let Some(len) = up.head()
-            && (MIN_FRAME..=share).contains(&len)
-            && queue.push(len, |buffer| {
-                up.copy(buffer);
-                recent.is_again(buffer)
-            })
-        {
-            share -= len;
-            moved += 1;
-            up.consume();
-        }
-        let bytes = (sender.deficit - share) as u64;
-        sender.deficit = share;
-        for count in [&sender.stats.tx, &self.cx.stats.wire.tx] {
-            count.frames.add(moved as u64);
-            count.bytes.add(bytes);
-        }
-        moved
+impl<'r> Exit<'r> {
+    /// Shows partitions what was put into their lanes.
+    pub(super) fn publish(&mut self) {
+        self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
     }
 }

@@ -18,13 +18,13 @@ mod transmit;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
 
-use lockgate_drivers::{RxQueue, TxQueue};
+use lockgate_drivers::{Queues, RxQueue, TxQueue};
 use lockgate_lane::{Closed, DownWriter, UpReader};
 use lockgate_vmdq::{Plan, SteeringMode};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use exit::{Context, Door};
+use exit::{Context, Door, Exit};
 use schedule::Schedule;
 use stats::WorkerStats;
 
@@ -85,17 +85,21 @@ impl Control {
 
 /// Nanoseconds since one origin that all threads of a run share.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(Instant);
+pub struct Clock {
+    origin_ns: u64,
+}
 
 impl Clock {
     /// A clock that starts at zero.
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self { origin_ns: Self { origin_ns: 0 }.now_ns() }
     }
 
-    /// Nanoseconds since the start.
+    /// Nanoseconds since the start. Cheaper than [`std::time::Instant`], which costs as much
+    /// as a frame.
     pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+        (tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(tv_nsec as u64) - self.origin_ns
     }
 }
 
@@ -116,15 +120,9 @@ pub struct Assignment {
 
 /// One worker's state.
 pub struct Worker<'r> {
-    cx: Context<'r>,
     rx: Vec<RxQueue>,
-    tx: Vec<TxQueue>,
-    /// By partition.
-    doors: Vec<Door<'r>>,
+    exit: Exit<'r>,
     schedule: Schedule<'r>,
-    mirror: Option<DownWriter>,
-    /// For a frame that no transmit buffer is free for; as long as a lane's longest.
-    scratch: Vec<u8>,
     software: bool,
     /// A received frame could not move in this pass and waits in its queue.
     waiting: bool,
@@ -144,19 +142,16 @@ impl<'r> Worker<'r> {
         let doors = down.into_iter().enumerate().filter_map(|(p, ring)| Door::new(&cx, p, ring));
         let (doors, schedule) = (doors.collect(), Schedule::new(&cx, up));
         let scratch = vec![0; usize::from(plan.mtu()) + 128];
+        let exit = Exit { cx, doors, tx, mirror, scratch };
         let software = plan.steering() == SteeringMode::Software;
-        Self { cx, rx, tx, doors, schedule, mirror, scratch, software, waiting: false }
+        Self { rx, exit, schedule, software, waiting: false }
     }
 
     /// Works until `control` says to finish and nothing is left to do; gives back the
     /// queues, for the supervisor to stop the card before their memory goes. Calls `beside`
     /// in each round, for what else this core serves; that says how much it did.
-    pub fn run(
-        mut self,
-        clock: Clock,
-        mut beside: impl FnMut() -> usize,
-    ) -> (Vec<RxQueue>, Vec<TxQueue>) {
-        let control = self.cx.control;
+    pub fn run(mut self, clock: Clock, mut beside: impl FnMut() -> usize) -> Queues {
+        let control = self.exit.cx.control;
         let mut idle = 0_u32;
         loop {
             // Read before the pass: what was there when finishing began is seen by it.
@@ -170,40 +165,37 @@ impl<'r> Worker<'r> {
                 continue;
             }
             let empty = !self.waiting && self.schedule.is_empty(control);
-            if finishing && empty && self.tx.iter_mut().all(|queue| queue.pending() == 0) {
+            if finishing && empty && self.exit.tx.iter_mut().all(|queue| queue.pending() == 0) {
                 break;
             }
             idle = idle.saturating_add(1);
-            rest(idle);
+            // Polls hard at first; later lets others have the core now and then. A system call
+            // each time would be what a frame that comes has to wait for.
+            if idle >= 256 && idle.is_multiple_of(64) {
+                std::thread::yield_now();
+            }
         }
-        (self.rx, self.tx)
+        Queues { rx: self.rx, tx: self.exit.tx }
     }
 
     /// One round over everything this worker serves, which begins at `now_ns` of its
     /// clock; returns how much was done. `beside` has its turn in the middle, so that what
     /// it sends back leaves in the same round.
     pub fn pass(&mut self, now_ns: u64, mut beside: impl FnMut() -> usize) -> usize {
-        self.cx.now_ns = now_ns;
+        self.exit.cx.now_ns = now_ns;
         self.waiting = false;
-        let mut moved = 0;
-        for port in 0..self.rx.len() {
-            moved += self.receive(port);
+        let mut moved = (0..self.rx.len()).map(|port| self.receive(port)).sum::<usize>();
+        if moved > 0 {
+            self.exit.publish();
         }
-        self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
         moved += beside();
         // The more queues a pass has to look at, the more frames pay for it.
         let sent = self.transmit(BURST.max(8 * self.rx.len()));
-        self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
-        self.tx.iter_mut().for_each(TxQueue::flush);
-        self.mirror.iter_mut().for_each(DownWriter::publish);
+        if sent > 0 {
+            self.exit.publish();
+            self.exit.tx.iter_mut().for_each(TxQueue::flush);
+            self.exit.mirror.iter_mut().for_each(DownWriter::publish);
+        }
         moved + sent
-    }
-}
-
-/// Polls hard at first; later lets others have the core now and then. A system call each
-/// time would be what a frame that comes has to wait for.
-fn rest(idle: u32) {
-    if idle >= 256 && idle.is_multiple_of(64) {
-        std::thread::yield_now();
     }
 }

@@ -4,92 +4,96 @@
 //! agrees. A frame is counted once however many pools the card copied it to:
 //! by the lowest pool that gets it.
 
-use lockgate_drivers::{RxFrame, RxQueue};
+use lockgate_drivers::Train;
 use lockgate_lane::Meta;
 use lockgate_vmdq::WireVerdict;
 
-use super::exit::{Context, Door, must_wait};
-use super::{BURST, MIN_FRAME, Worker, account};
+use super::exit::{Context, Door, Exit, RxHash, must_wait};
+use super::{BURST, Overflow, Worker, account};
 
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
     pub(super) fn receive(&mut self, port: usize) -> usize {
+        let Exit { cx, doors, .. } = &mut self.exit;
         let Some(queue) = self.rx.get_mut(port).filter(|queue| queue.is_ready()) else {
             return 0;
         };
-        let (cx, doors, pool) = (&self.cx, &mut self.doors[..], usize::from(queue.pool()));
+        let (pool, number) = (usize::from(queue.pool()), queue.queue().into());
         let settled = match doors.get_mut(pool) {
-            Some(door) if !self.software => door.admit_all(cx, queue),
-            _ => queue.receive(BURST, |frame| distribute(cx, doors, frame.bytes)),
+            Some(door) if !self.software => {
+                // Most frames by the short way, and each that is not like them by the other.
+                queue.receive(BURST, |train| {
+                    door.follow(cx, train, number) || {
+                        let code = train.hash_code;
+                        let admit = |_, frame: &[u8], hash| {
+                            door.admit(cx, frame, number, code.map(|code| (hash, code)))
+                        };
+                        train.each(1, admit) > 0
+                    }
+                })
+            }
+            _ => queue.receive(BURST, |train| {
+                train.each(usize::MAX, |_, frame, _| distribute(cx, doors, frame)) > 0
+            }),
         };
         cx.stats.wire.bad_descriptors.add(queue.take_bad());
         // What was left there waits for room.
-        self.waiting |= settled < BURST && queue.is_ready();
+        self.waiting |= cx.overflow == Overflow::Wait && settled < BURST && queue.is_ready();
         settled
     }
 }
 
 impl Door<'_> {
-    /// Takes a burst from a queue of the partition's pool.
-    fn admit_all(&mut self, cx: &Context<'_>, queue: &mut RxQueue) -> usize {
-        let mut settled = 0;
-        // Most frames by the short way, and each that is not like them by the other.
-        while settled < BURST {
-            settled += self.follow(cx, queue, BURST - settled);
-            let number = queue.queue().into();
-            if !queue.is_ready() {
-                break;
-            }
-            match queue.receive(1, |frame| self.admit(cx, &frame, number)) {
-                0 => break,
-                one => settled += one,
-            }
-        }
-        settled
+    /// Takes frames like the last one, as long as they come and there surely is room for
+    /// them; false if there was none. All are in receive queue `queue`.
+    #[inline(always)]
+    fn follow(&mut self, cx: &Context<'_>, train: &mut Train<'_>, queue: u16) -> bool {
+        let (frames, bytes) = self.copy(train, queue, cx.now_ns);
+        cx.stats.wire.rx.add_all(frames, bytes);
+        cx.stats.wire.delivered.add(frames);
+        self.count(queue, frames, bytes);
+        frames > 0
     }
 
-    /// Takes frames like the last one, as long as they come and there surely is room for
-    /// them.
-    fn follow(&mut self, cx: &Context<'_>, queue: &mut RxQueue, limit: usize) -> usize {
-        let (number, recent, stamp_ns) = (queue.queue().into(), self.recent, cx.now_ns);
-        let (mut frames, mut bytes) = (0, 0);
-        let settled = queue.receive(limit, |frame| {
-            let (len, hash) = (frame.bytes.len(), frame.hash());
-            let meta = Meta { len: len as u32, queue: number, hash, stamp_ns };
-            let taken = hash.is_some()
-                && len >= MIN_FRAME
-                && recent.is_again(frame.bytes)
-                && self.ring.put(frame.bytes, meta.pack());
-            if taken {
-                frames += 1;
-                bytes += len as u64;
+    /// The loop of [`Door::follow`]; says how many frames and bytes. A function of its own, so
+    /// that it has all registers.
+    #[inline(never)]
+    fn copy(&mut self, train: &mut Train<'_>, queue: u16, stamp_ns: u64) -> (u64, u64) {
+        // Whoever has one queue needs no hash.
+        let (recent, one, mut bytes) = (self.recent, self.partition.queues == 1, 0);
+        let frames = self.ring.slots(|slots| {
+            loop {
+                let (len, hash) = (train.length, train.hash_code.map(|code| (0, code)));
+                let known = one || hash.is_some();
+                if !known || !recent.covers(len) || len > slots.frame_bytes() {
+                    break;
+                }
+                let meta = Meta { len: len as u32, queue, hash, stamp_ns }.pack();
+                let count = train.each(slots.left(), |i, frame, hash| {
+                    recent.is_again(frame) && slots.put(i, frame, (meta.0, hash, meta.2))
+                });
+                slots.advance(count);
+                bytes += count * len;
+                if count == 0 || !train.renew() {
+                    break;
+                }
             }
-            taken
         });
-        let wire = &cx.stats.wire;
-        wire.rx.frames.add(frames);
-        wire.rx.bytes.add(bytes);
-        wire.delivered.add(frames);
-        self.count(number, frames, bytes);
-        settled
+        (frames as u64, bytes as u64)
     }
 
     /// Settles a frame in queue `number` of the partition's pool; `false` leaves it there.
-    fn admit(&mut self, cx: &Context<'_>, frame: &RxFrame<'_>, number: u16) -> bool {
-        let (bytes, wire) = (frame.bytes, &cx.stats.wire);
+    fn admit(&mut self, cx: &Context<'_>, bytes: &[u8], number: u16, hash: Option<RxHash>) -> bool {
+        let wire = &cx.stats.wire;
         if !cx.plan.accepts(self.p, bytes, bytes.len()) {
             account::surplus(cx.plan, wire, self.p, bytes);
             return true;
         }
-        if !self.put(cx, bytes, frame.hash().map(|hash| (number, hash))) {
+        if !self.put(cx, bytes, hash.map(|hash| (number, hash))) {
             return false;
         }
-        // A unicast address on a segment has one owner.
-        let unicast = bytes.first().is_some_and(|first| first & 1 == 0);
-        if unicast {
-            self.recent.keep(bytes, true);
-        }
-        account::delivered(cx.plan, wire, self.p, bytes, unicast);
+        self.recent.keep(bytes);
+        account::delivered(cx.plan, wire, self.p, bytes);
         true
     }
 }

@@ -62,11 +62,24 @@ pub(super) struct Sender<'r> {
     pub(super) bucket: Option<Bucket>,
     /// The last frame that left by the wire and went nowhere else, and whether the next
     /// was like it.
-    pub(super) recent: Recent,
+    pub(super) recent: Recent<false>,
     pub(super) follows: bool,
     /// Bytes it may still send this round.
     pub(super) deficit: usize,
     quantum: usize,
+}
+
+impl Sender<'_> {
+    /// Whether a frame waits in its lane, which is open: the only look at how far the
+    /// partition has written.
+    pub(super) fn waits(&mut self, up: &mut UpReader, control: &Control) -> bool {
+        match up.available() {
+            Ok(0) => self.deficit = 0,
+            Ok(_) => return control.shut(self.partition).is_none(),
+            Err(reason) => control.note(self.partition, Some(reason)),
+        }
+        false
+    }
 }
 
 /// The round.
@@ -83,23 +96,18 @@ impl<'r> Schedule<'r> {
         let longest = usize::from(cx.plan.mtu()) + 18;
         let sender = |(partition, up, tx): (usize, UpReader, Option<usize>)| {
             let wanted = cx.plan.partitions().get(partition)?;
-            let stats = cx.stats.partitions.get(partition)?;
             let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
-            let quantum = longest.max(BURST * MIN_FRAME) * usize::from(wanted.weight);
-            let recent = Recent::new(cx.plan);
-            Some((
-                Sender {
-                    partition,
-                    stats,
-                    tx,
-                    bucket,
-                    recent,
-                    follows: false,
-                    deficit: 0,
-                    quantum,
-                },
-                up,
-            ))
+            let sender = Sender {
+                partition,
+                stats: cx.stats.partitions.get(partition)?,
+                tx,
+                bucket,
+                recent: Recent::new(cx.plan),
+                follows: false,
+                deficit: 0,
+                quantum: longest.max(BURST * MIN_FRAME) * usize::from(wanted.weight),
+            };
+            Some((sender, up))
         };
         Self { senders: lanes.into_iter().filter_map(sender).collect(), turn: 0 }
     }
@@ -115,7 +123,7 @@ impl<'r> Schedule<'r> {
 
     /// Ends the current lane's turn and begins the next one's.
     pub(super) fn advance(&mut self) {
-        self.turn = (self.turn + 1) % self.senders.len().max(1);
+        self.turn = if self.turn + 1 < self.senders.len() { self.turn + 1 } else { 0 };
         if let Some((next, _)) = self.senders.get_mut(self.turn) {
             next.deficit = next.deficit.saturating_add(next.quantum).min(2 * next.quantum);
         }
@@ -123,9 +131,7 @@ impl<'r> Schedule<'r> {
 
     /// No open lane has a frame waiting.
     pub(super) fn is_empty(&mut self, control: &Control) -> bool {
-        self.senders.iter_mut().all(|(sender, up)| {
-            control.shut(sender.partition).is_some() || matches!(up.available(), Ok(0) | Err(_))
-        })
+        !self.senders.iter_mut().any(|(sender, up)| sender.waits(up, control))
     }
 }
 

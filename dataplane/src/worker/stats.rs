@@ -13,7 +13,6 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// Adds `n`; only the owning worker may call this.
-    #[inline]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
@@ -35,10 +34,14 @@ pub struct Traffic {
 
 impl Traffic {
     /// Counts one frame of `len` bytes.
-    #[inline]
     pub fn add(&self, len: usize) {
-        self.frames.add(1);
-        self.bytes.add(len as u64);
+        self.add_all(1, len as u64);
+    }
+
+    /// Counts `frames` of `bytes` in all.
+    pub fn add_all(&self, frames: u64, bytes: u64) {
+        self.frames.add(frames);
+        self.bytes.add(bytes);
     }
 }
 
@@ -48,7 +51,6 @@ pub struct Drops([Counter; Reason::COUNT]);
 
 impl Drops {
     /// Counts one frame dropped for `reason`.
-    #[inline]
     pub fn add(&self, reason: Reason) {
         self.0[reason as usize].add(1);
     }

@@ -1,31 +1,27 @@
-//! From the lanes to the wire and to other lanes: whose turn it is.
+//! From the lanes to the wire and to other lanes.
 //!
 //! A frame that cannot move yet stays in its lane; the turn passes on.
 
-use lockgate_lane::UpReader;
+use lockgate_lane::{DownWriter, Meta, UpReader, Waiting};
+use lockgate_vmdq::SendVerdict;
 
-use super::exit::Exit;
+use super::exit::{Exit, must_wait};
 use super::schedule::Sender;
-use super::{MIN_FRAME, Worker};
+use super::{MIN_FRAME, Overflow, Worker};
 
 impl Worker<'_> {
     /// Sends up to `budget` frames in all, in the order of the schedule.
     pub(super) fn transmit(&mut self, budget: usize) -> usize {
         let (mut moved, mut barren) = (0, 0);
-        while barren < self.schedule.len() {
+        while moved < budget && barren < self.schedule.len() {
             let Some((sender, up)) = self.schedule.current() else {
                 break;
             };
-            let exit = Exit {
-                cx: &self.cx,
-                doors: &mut self.doors,
-                queue: sender.tx.and_then(|tx| self.tx.get_mut(tx)),
-                mirror: self.mirror.as_mut(),
-                scratch: &mut self.scratch,
-            };
-            let sent = exit.turn(sender, up, budget - moved);
+            let waits = sender.waits(up, self.exit.cx.control);
+            let sent = if waits { self.exit.turn(sender, up, budget - moved) } else { 0 };
             moved += sent;
-            if moved >= budget {
+            // What is left of its share it may send in the next round.
+            if moved >= budget && sender.deficit > 0 {
                 break;
             }
             barren = if sent == 0 { barren + 1 } else { 0 };
@@ -35,34 +31,136 @@ impl Worker<'_> {
     }
 }
 
-impl<'r> Exit<'_, 'r> {
+impl<'r> Exit<'r> {
     /// Sends from one lane until `budget` is used up, which leaves it its turn, or it is
     /// empty, out of its share, or must wait; says how many frames moved.
-    fn turn(mut self, sender: &mut Sender<'r>, up: &mut UpReader, budget: usize) -> usize {
-        let (p, control) = (sender.partition, self.cx.control);
-        if control.shut(p).is_some() {
-            return 0;
-        }
-        // The only look at how far the partition has written.
-        control.note(p, up.available().err());
+    fn turn(&mut self, sender: &mut Sender<'r>, up: &mut UpReader, budget: usize) -> usize {
         let mut moved = 0;
         while moved < budget {
             // Most frames by the short way, and each that is not like them by the other.
-            moved += self.follow(sender, up, budget - moved);
-            let Some(len) = up.head() else {
-                sender.deficit = 0;
-                break;
-            };
-            // Refused frames use up the share too, or a flood of them would hold the turn.
-            let price = len.max(MIN_FRAME);
-            if moved == budget || sender.deficit < price || !self.depart(sender, up, len) {
+            if sender.follows {
+                moved += self.follow(sender, up, budget - moved);
+            }
+            let other = up.slots(|lane| {
+                let Some(len) = lane.len(0).map(|len| len.min(lane.frame_bytes())) else {
+                    sender.deficit = 0;
+                    return;
+                };
+                // Refused frames use up the share too, or a flood of them would hold the turn.
+                let price = len.max(MIN_FRAME);
+                let may =
+                    moved < budget && sender.deficit >= price && self.depart(sender, lane, len);
+                sender.deficit -= if may { price } else { 0 };
+                lane.advance(may.into());
+            });
+            if other == 0 {
                 break;
             }
-            sender.deficit -= price;
-            up.consume();
-            moved += 1;
+            moved += other;
         }
         up.release();
+        moved
+    }
+
+    /// Judges the first frame of a lane, of `len` bytes, and moves it if it may and can;
+    /// `false` leaves it where it is.
+    ///
+    /// The partition may rewrite its slot at any moment, so the frame is copied into core
+    /// memory first, judged there, and it is that copy which travels on.
+    fn depart(&mut self, sender: &mut Sender<'r>, lane: &Waiting<'_>, len: usize) -> bool {
+        let Self { cx, doors, tx, mirror, scratch } = self;
+        let mut queue = sender.tx.and_then(|at| tx.get_mut(at));
+        let (padded, room) = (len.max(MIN_FRAME), scratch.len());
+        let frame = &mut scratch[..padded.min(room)];
+        let copied = lane.copy(0, &mut frame[..len.min(room)]);
+        frame[copied..].fill(0);
+        let own = &frame[..copied];
+        let (to, wire) = match cx.plan.from_partition(sender.partition, own, len) {
+            SendVerdict::Send { to, wire } => (to, wire),
+            SendVerdict::Refuse(reason) => {
+                sender.stats.drops.add(reason);
+                return true;
+            }
+        };
+        // Twice the same, or a sender to many would pay for looking.
+        sender.follows = sender.recent.is_again(own);
+        if wire && to.is_empty() {
+            sender.recent.keep(own);
+        }
+        // Room first, then the rate, so that nothing is paid for a frame that stays.
+        let lossless = cx.overflow == Overflow::Wait;
+        let mirrored = |mirror: &mut DownWriter| !lossless || mirror.free() != Ok(0);
+        let mut ready = || {
+            queue.as_mut().is_some_and(|queue| queue.free() > 0)
+                && mirror.as_mut().is_none_or(mirrored)
+        };
+        let moved = !must_wait(doors, cx, to)
+            && (!wire || ready())
+            && sender.bucket.as_mut().is_none_or(|b| b.take(cx.now_ns, padded));
+        if !moved {
+            return false;
+        }
+        for p in to.iter() {
+            let door = doors.get_mut(p);
+            door.map(|door| door.put(cx, frame, None));
+        }
+        if let Some(queue) = queue.filter(|_| wire)
+            && queue.push(padded, |buffer| {
+                buffer.copy_from_slice(frame);
+                true
+            })
+        {
+            cx.stats.wire.tx.add(padded);
+        }
+        if let Some(mirror) = mirror.as_mut().filter(|_| wire) {
+            let meta = Meta { len: padded as u32, stamp_ns: cx.now_ns, ..Meta::default() };
+            let room = mirror.free() != Ok(0) && mirror.put(frame, meta.pack());
+            cx.stats.wire.uncaptured.add(u64::from(!room));
+        }
+        sender.stats.tx.add(padded);
+        true
+    }
+
+    /// Sends to the wire what is like the last frame that went there and nowhere else, as
+    /// long as it comes and there surely is room for it; says how many frames those were. A
+    /// function of its own, so that its loop has all registers.
+    #[inline(never)]
+    fn follow(&mut self, sender: &mut Sender<'r>, up: &mut UpReader, limit: usize) -> usize {
+        let free = sender.bucket.is_none() && self.mirror.is_none();
+        let Some(queue) = sender.tx.filter(|_| free).and_then(|tx| self.tx.get_mut(tx)) else {
+            return 0;
+        };
+        queue.free();
+        let (recent, mut share) = (sender.recent, sender.deficit);
+        let moved = queue.slots(|out| {
+            up.slots(|lane| {
+                let (room, mut i, mut open) = (limit.min(lane.left()), 0, true);
+                // Frames of one length in a row: what is asked of that is asked once.
+                while open
+                    && let Some(len) = lane.len(i)
+                    && len >= MIN_FRAME
+                    && recent.covers(len)
+                {
+                    let (first, end) = (i, room.min(i + share / len));
+                    while i < end
+                        && lane.len(i) == Some(len)
+                        && out.push(i, len, |buffer| {
+                            lane.copy(i, buffer);
+                            recent.is_again(buffer)
+                        })
+                    {
+                        i += 1;
+                    }
+                    share -= (i - first) * len;
+                    open = i > first;
+                }
+                lane.advance(i);
+            })
+        });
+        let bytes = (sender.deficit - share) as u64;
+        sender.deficit = share;
+        sender.stats.tx.add_all(moved as u64, bytes);
+        self.cx.stats.wire.tx.add_all(moved as u64, bytes);
         moved
     }
 }

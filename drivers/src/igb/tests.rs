@@ -105,7 +105,7 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     let card = paper.card(DEVICE);
     let mut nic = driver(Card { bar: Arc::new(Stuck(paper)), ..card });
     let started = nic.start(&plan(), RingSizes::default());
-    let error = started.unwrap_err();
+    let error = started.err().unwrap();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
 }
 

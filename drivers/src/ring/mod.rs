@@ -18,12 +18,11 @@ mod rx;
 mod tests;
 mod tx;
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-pub use rx::{RxFrame, RxQueue};
-pub use tx::TxQueue;
+pub use rx::{RxQueue, Train};
+pub use tx::{TxQueue, TxSlots};
 
 use lockgate_regs::descriptor::{self, TxData, ring};
 
@@ -31,7 +30,7 @@ use crate::device::Bar;
 use crate::dma::DmaRegion;
 use crate::error::Error;
 use crate::nic::Port;
-use crate::sys::{Layout, RingMemory, Slot};
+use crate::sys::{Layout, RingMemory, Run, Slot};
 
 /// Alignment that every supported card accepts for a ring, in bytes (82576
 /// datasheet, chapter 8, RDBAL: 128).
@@ -58,7 +57,6 @@ impl Default for RingSizes {
 
 /// The queues of a started card. They hold the memory that the card reaches and
 /// stay safe to use, though silent, when the card is stopped before they go.
-#[derive(Debug)]
 pub struct Queues {
     /// Receive queues, by pool, then by number within the pool.
     pub rx: Vec<RxQueue>,
@@ -110,42 +108,39 @@ impl Ring {
 
     /// How many slots may be the NIC's at a time. One stays back: equal head and
     /// tail would mean an empty ring.
-    #[inline]
     fn room(&self) -> usize {
         self.memory.slots() - 1
     }
 
     /// Slot number `slot`, on and on.
-    #[inline]
     fn slot(&self, slot: usize) -> Slot<'_> {
         self.memory.slot(self.region.iova(), slot)
     }
 
+    /// Slots from number `from` on, as far as they lie in a row.
+    #[inline(always)]
+    fn run(&mut self, from: usize, count: usize) -> Run<'_> {
+        self.memory.run(self.region.iova(), from, count)
+    }
+
     /// Tells the NIC that everything before `slot` is its own.
-    #[inline]
     fn ring_doorbell(&self, slot: usize) {
         self.bar.write(self.tail, (slot & (self.memory.slots() - 1)) as u32);
     }
 }
 
 impl Slot<'_> {
-    /// The second half of the descriptor, which the NIC writes last.
-    #[inline]
-    fn status(self) -> u64 {
-        self.descriptor()[1].load(Acquire)
+    /// What the descriptor says; its second half, which the NIC writes last, is read first.
+    #[inline(always)]
+    fn words(self) -> [u64; 2] {
+        let status = self.descriptor()[1].load(Acquire);
+        [self.descriptor()[0].load(Relaxed), status]
     }
 
     /// Writes the descriptor: its own buffer, and what to do with it.
-    #[inline]
     fn put(self, command: u64) {
-        self.descriptor()[0].store(self.iova, Relaxed);
+        self.descriptor()[0].store(self.iova(), Relaxed);
         self.descriptor()[1].store(command, Relaxed);
-    }
-}
-
-impl fmt::Debug for Ring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ring({:?})", self.memory)
     }
 }
 

@@ -7,50 +7,75 @@
 //!
 //! Not here: whose frame it is (`lockgate-vmdq`).
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use lockgate_regs::descriptor::{RxInfo, RxStatus};
-use lockgate_rss::HashKind;
 
-use super::{Ring, TOGETHER};
+use super::{Ring, Run, Slot, TOGETHER};
 
 /// Status of a descriptor that is done and holds a whole frame.
 const SOUND: u64 = RxStatus::new().with_done(true).with_end_of_packet(true).into_bits();
 
-/// A received frame, in the buffer that the NIC wrote it to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RxFrame<'q> {
-    /// The bytes from the destination address on, without FCS.
-    pub bytes: &'q [u8],
-    info: RxInfo,
+/// Received frames in a row of which the card says the same, but for the hash: all are of
+/// one length and hashed alike. What is asked of that is asked once.
+pub struct Train<'q> {
+    /// From the first of them to the end of the ring.
+    run: Run<'q>,
+    /// As in [`RxQueue`].
+    mask: u64,
+    /// The second half of all their descriptors, and half of the first.
+    status: u64,
+    kind: u32,
+    /// Bytes of each frame.
+    pub length: usize,
+    /// The code of the kind of their hashes, if they have any. Kinds that involve IPv6
+    /// extension headers count as none: cards are told not to look at those.
+    pub hash_code: Option<u8>,
 }
 
-impl RxFrame<'_> {
-    /// The hash that the card computed, if it did, and the code of its kind. Kinds that
-    /// involve IPv6 extension headers count as none: cards are told not to look at those.
-    #[inline]
-    pub fn hash(&self) -> Option<(u32, u8)> {
-        let code = self.info.into_bits() as u8 & 0xF;
-        (KINDS & 1 << code != 0).then_some((self.info.hash(), code))
+impl Train<'_> {
+    /// Goes on with the train that begins with the next frame, if one comes next.
+    pub fn renew(&mut self) -> bool {
+        let [info, status] = self.run.get(0).map_or([0; 2], Slot::words);
+        let length = RxStatus::from(status).length().into();
+        let whole = status & self.mask == SOUND && (1..=self.run.buffer_bytes).contains(&length);
+        if whole {
+            let code = info as u8 & 0xF;
+            self.hash_code = (KINDS & 1 << code != 0).then_some(code);
+            (self.status, self.kind, self.length) = (status, info as u32, length);
+        }
+        whole
+    }
+
+    /// Hands up to `limit` frames to `take`, oldest first, each with its number in the train
+    /// and its hash, which means something if there is a code, and gives the buffer of each
+    /// back to the NIC; says how many. Where `take` says false the frame stays the next one.
+    #[inline(always)]
+    pub fn each(&mut self, limit: usize, mut take: impl FnMut(usize, &[u8], u32) -> bool) -> usize {
+        let (status, kind, length) = (self.status, self.kind, self.length);
+        let run = self.run.reborrow();
+        let mut i = 0;
+        while i < limit.min(run.left)
+            && let Some(slot) = run.get(i)
+            && let [info, found] = slot.words()
+            && found == status
+            && info as u32 == kind
+            && take(i, run.buffer(i, length), RxInfo::from(info).hash())
+        {
+            slot.put(0);
+            i += 1;
+        }
+        self.run.advance(i);
+        i
     }
 }
 
-/// A bit for the code of each kind of hash.
-const KINDS: u32 = {
-    let (mut kinds, mut at) = (0, 0);
-    while at < HashKind::ALL.len() {
-        kinds |= 1 << HashKind::ALL[at].code();
-        at += 1;
-    }
-    kinds
-};
+/// A bit for the code of each kind of hash ([`HashKind`](lockgate_rss::HashKind)).
+const KINDS: u32 = 0b1_1010_1110;
 
 /// One receive queue.
-#[derive(Debug)]
 pub struct RxQueue {
     ring: Ring,
-    /// Error bits ([`RxStatus::errors`]) of frames that must not be used.
-    fatal_errors: u16,
+    /// The bits of a status that are as in [`SOUND`] where it tells of a frame to be used.
+    mask: u64,
     pool: u8,
     queue: u8,
     /// The next slot to be written by the NIC, or to be looked at.
@@ -68,7 +93,8 @@ impl RxQueue {
     /// [`RxQueue::begin`]. Frames with one of `fatal_errors` are refused.
     pub(crate) fn new(ring: Ring, fatal_errors: u16, (pool, queue): (u8, u8)) -> Self {
         (0..=ring.room()).for_each(|slot| ring.slot(slot).put(0));
-        Self { ring, fatal_errors, pool, queue, next: 0, announced: 0, open: false, bad: 0 }
+        let mask = SOUND | u64::from(RxStatus::new().with_errors(fatal_errors));
+        Self { ring, mask, pool, queue, next: 0, announced: 0, open: false, bad: 0 }
     }
 
     /// Rings the first doorbell; the card's queue must be enabled by then.
@@ -86,51 +112,41 @@ impl RxQueue {
         self.queue
     }
 
-    /// Hands up to `limit` received frames to `take`, oldest first, and gives the buffer
-    /// of each back to the NIC, which hears of them [`TOGETHER`] at a time. Where `take`
-    /// says false the frame stays the next one. Says how many descriptors were settled,
-    /// the bad ones among them.
-    #[inline]
-    pub fn receive(&mut self, limit: usize, mut take: impl FnMut(RxFrame<'_>) -> bool) -> usize {
+    /// Hands up to `limit` received frames to `take`, oldest first and those together that are
+    /// alike in a row, until it says false. Says how many descriptors were settled, the bad
+    /// ones among them. The NIC hears of [`TOGETHER`] free buffers at a time.
+    #[inline(always)]
+    pub fn receive(&mut self, limit: usize, mut take: impl FnMut(&mut Train<'_>) -> bool) -> usize {
         let first = self.next;
         // The slot that the NIC does not have is not looked at, whatever it says.
         let end = first + limit.min(self.announced + self.ring.room() - first);
-        let mask = SOUND | u64::from(RxStatus::new().with_errors(self.fatal_errors));
-        let memory = &self.ring.memory;
-        // What a whole frame says, without its length: none is the last piece of another.
-        let mut sound = if self.open { u64::MAX } else { SOUND };
-        let mut next = first;
+        let mask = self.mask;
+        let (mut next, mut goes_on) = (first, true);
         // At most twice: to the end of the ring and on from its beginning.
-        loop {
-            let mut run = memory.run(self.ring.region.iova(), next, end - next);
-            let count = run.left;
-            while let Some(slot) = run.get() {
-                let status = slot.status();
-                let length = usize::from(RxStatus::from(status).length());
-                let bytes = if status & mask == sound && length <= memory.buffer_bytes() {
-                    slot.buffer(length)
-                } else if RxStatus::from(status).done() {
-                    self.open = !RxStatus::from(status).end_of_packet();
-                    sound = if self.open { u64::MAX } else { SOUND };
-                    &[]
+        while goes_on && next < end {
+            let run = self.ring.run(next, end - next);
+            let mut train = Train { run, mask, status: 0, kind: 0, length: 0, hash_code: None };
+            while goes_on
+                && let Some(slot) = train.run.get(0)
+                && let status = RxStatus::from(slot.words()[1])
+                && status.done()
+            {
+                let left = train.run.left;
+                // None is the last piece of another.
+                if !self.open && train.renew() {
+                    goes_on = take(&mut train);
                 } else {
-                    break;
-                };
-                if bytes.is_empty() {
+                    self.open = !status.end_of_packet();
                     self.bad += 1;
                     slot.put(0);
-                    run.step();
-                    continue;
+                    train.run.advance(1);
                 }
-                let info = slot.descriptor()[0].load(Relaxed).into();
-                if !take(RxFrame { bytes, info }) {
-                    break;
-                }
-                slot.put(0);
-                run.step();
+                let settled = left - train.run.left;
+                next += settled;
+                // A card that takes its word back must not keep us here.
+                goes_on &= settled > 0;
             }
-            next += count - run.left;
-            if run.left > 0 || next == end {
+            if train.run.left > 0 {
                 break;
             }
         }
@@ -143,15 +159,28 @@ impl RxQueue {
     }
 
     /// Whether the next descriptor has something to say.
-    #[inline]
     pub fn is_ready(&self) -> bool {
-        RxStatus::from(self.ring.slot(self.next).status()).done()
+        RxStatus::from(self.ring.slot(self.next).words()[1]).done()
     }
 
     /// Bad descriptors since the last call.
-    #[inline]
     pub fn take_bad(&mut self) -> u64 {
         std::mem::take(&mut self.bad)
+    }
+}
+
+#[cfg(test)]
+impl RxQueue {
+    /// [`RxQueue::receive`], frame by frame.
+    pub(super) fn frames(&mut self, limit: usize, mut take: impl FnMut(&[u8]) -> bool) -> usize {
+        self.receive(limit, |train| {
+            let mut goes_on = true;
+            train.each(usize::MAX, |_, frame, _| {
+                goes_on = take(frame);
+                goes_on
+            });
+            goes_on
+        })
     }
 }
 
@@ -163,15 +192,12 @@ mod tests {
 
     use super::super::fake::{Fake, ring};
     use super::*;
+    use lockgate_rss::HashKind;
 
     #[test]
     fn hashes_of_the_kinds_that_a_policy_names_are_believed_and_no_others() {
-        for code in 0..16 {
-            let info = RxInfo::new().with_rss_type(RssType::from_bits(code)).with_hash(7);
-            let believed = HashKind::ALL.into_iter().any(|kind| kind.code() == code);
-            let frame = RxFrame { bytes: &[], info };
-            assert_eq!(frame.hash(), believed.then_some((7, code)));
-        }
+        let bits = HashKind::ALL.into_iter().fold(0, |bits, kind| bits | 1 << kind.code());
+        assert_eq!(KINDS, bits);
         let codes = HashKind::ALL.map(HashKind::code).map(RssType::from_bits);
         use RssType::{Ipv4, Ipv6, TcpV4, TcpV6, UdpV4, UdpV6};
         assert_eq!(codes, [Ipv4, TcpV4, UdpV4, Ipv6, TcpV6, UdpV6]);
@@ -203,8 +229,8 @@ mod tests {
     /// The frames in the next slots, up to `limit`, and how many of them are bad.
     fn take(queue: &mut RxQueue, limit: usize) -> (Vec<Vec<u8>>, u64) {
         let mut taken = Vec::new();
-        let count = queue.receive(limit, |frame| {
-            taken.push(frame.bytes.to_vec());
+        let count = queue.frames(limit, |frame| {
+            taken.push(frame.to_vec());
             true
         });
         let bad = queue.take_bad();
@@ -227,10 +253,13 @@ mod tests {
                 complete(&fake, slot, &[round, frame as u8, 7], good(3));
             }
             let mut frames = (0..5).map(|frame| [round, frame, 7]);
-            let mut expect = |frame: RxFrame<'_>| {
-                assert_eq!(Some(frame.bytes), frames.next().as_ref().map(<[u8; 3]>::as_slice));
-                assert_eq!(frame.hash(), Some((0xabcd, HashKind::Ipv4Udp.code())));
-                true
+            let mut expect = |train: &mut Train<'_>| {
+                assert_eq!(train.hash_code, Some(HashKind::Ipv4Udp.code()));
+                assert_eq!(train.length, 3);
+                train.each(usize::MAX, |_, frame, hash| {
+                    assert_eq!(Some(frame), frames.next().as_ref().map(<[u8; 3]>::as_slice));
+                    hash == 0xabcd
+                }) > 0
             };
             let mut due = Vec::new();
             for (limit, count) in [(2, 2), (64, 3)] {
@@ -254,8 +283,8 @@ mod tests {
         for number in 0..2 {
             // This one is taken, the next one is looked at and left.
             let mut seen = Vec::new();
-            let count = queue.receive(64, |frame| {
-                seen.push(frame.bytes[0]);
+            let count = queue.frames(64, |frame| {
+                seen.push(frame[0]);
                 seen.len() == 1
             });
             assert_eq!((count, seen), (1, vec![number, number + 1]));

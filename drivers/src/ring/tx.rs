@@ -11,13 +11,12 @@ use std::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
 
-use super::Ring;
+use super::{Ring, Run};
 
 /// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
 const SHORTEST: usize = 17;
 
 /// One transmit queue.
-#[derive(Debug)]
 pub struct TxQueue {
     ring: Ring,
     /// The descriptor that sends a frame of no bytes, and what each byte adds to it.
@@ -60,10 +59,9 @@ impl TxQueue {
 
     /// Takes back the buffers of completed bursts; says how many frames can be
     /// pushed now.
-    #[inline]
     pub fn free(&mut self) -> usize {
         while let Some(&end) = self.bursts.front()
-            && TxData::from(self.ring.slot(end - 1).status()).done()
+            && TxData::from(self.ring.slot(end - 1).words()[1]).done()
         {
             self.bursts.pop_front();
             self.oldest = end;
@@ -72,35 +70,58 @@ impl TxQueue {
         self.end - self.next
     }
 
-    /// Queues a frame of `len` bytes that `fill` writes, to leave with the next
-    /// [`TxQueue::flush`], if it says true after that. False, with nothing queued, if not;
-    /// also, without asking it, where `len` is no length of a frame that a buffer holds, or
-    /// no free buffer is known of ([`TxQueue::free`] looks).
-    #[inline(always)]
+    /// Queues one frame: [`TxSlots::push`].
     pub fn push(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        if self.next == self.end || len < SHORTEST {
-            return false;
-        }
-        let buffer = self.ring.memory.buffer_mut(self.next).get_mut(..len);
-        let filled = buffer.is_some_and(fill);
-        if filled {
-            self.ring.slot(self.next).put(self.command + self.per_byte * len as u64);
-            self.next += 1;
-        }
-        filled
+        self.slots(|slots| slots.push(0, len, fill).into()) > 0
+    }
+
+    /// Lends free slots to `with`, as far as they lie in a row and are known of
+    /// ([`TxQueue::free`] looks), which says how many it pushed; so says this. They leave with
+    /// the next [`TxQueue::flush`].
+    #[inline(always)]
+    pub fn slots(&mut self, with: impl FnOnce(&mut TxSlots<'_>) -> usize) -> usize {
+        let (command, per_byte) = (self.command, self.per_byte);
+        let run = self.ring.run(self.next, self.end - self.next);
+        let (free, mut slots) = (run.left, TxSlots { run, command, per_byte });
+        let used = with(&mut slots).min(free);
+        self.next += used;
+        used
     }
 
     /// Hands what was pushed to the NIC, with one doorbell.
-    #[inline]
     pub fn flush(&mut self) {
         if self.announced == self.next {
             return;
         }
         let last = self.ring.slot(self.next - 1);
-        last.put(TxData::from(last.status()).with_report_status(true).into());
+        last.put(TxData::from(last.words()[1]).with_report_status(true).into());
         self.bursts.push_back(self.next);
         self.announced = self.next;
         self.ring.ring_doorbell(self.next);
+    }
+}
+
+/// Free slots in a row.
+pub struct TxSlots<'q> {
+    run: Run<'q>,
+    command: u64,
+    per_byte: u64,
+}
+
+impl TxSlots<'_> {
+    /// Puts a frame of `len` bytes that `fill` writes into number `i`, from 0, if it says true
+    /// after that. False, with nothing put there, if not; also, without asking it, where `len`
+    /// is no length of a frame that a buffer holds, or there is no such slot.
+    #[inline(always)]
+    pub fn push(&mut self, i: usize, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let Some(slot) = self.run.get(i).filter(|_| len >= SHORTEST) else {
+            return false;
+        };
+        let filled = self.run.buffer_mut(i).get_mut(..len).is_some_and(fill);
+        if filled {
+            slot.put(self.command + self.per_byte * len as u64);
+        }
+        filled
     }
 }
 

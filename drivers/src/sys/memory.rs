@@ -1,14 +1,16 @@
 //! The memory of one descriptor ring: 16-byte descriptors, then one buffer each.
 //!
 //! The rule: descriptors are only ever atomics, because the NIC may write one at
-//! any moment. A buffer is lent as a slice, and only this value lends it, so two
+//! any moment. A buffer is lent as a slice, by the one [`Run`] that there is, so two
 //! slices of one buffer never exist; that the NIC stays out of a lent buffer is
 //! the business of [`crate::ring`], which lends no buffer that the NIC still has.
 //!
 //! Not here: what is in a descriptor, and which slots are whose.
 
 use std::io;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -49,7 +51,6 @@ impl Layout {
 }
 
 /// The memory of one ring. Slot numbers wrap at the number of slots.
-#[derive(Debug)]
 pub(crate) struct RingMemory {
     pages: Arc<Pages>,
     descriptors: NonNull<Descriptor>,
@@ -81,13 +82,7 @@ impl RingMemory {
         self.layout.slot_count()
     }
 
-    /// Bytes of each buffer.
-    pub(crate) fn buffer_bytes(&self) -> usize {
-        self.layout.buffer_bytes
-    }
-
     /// Slot number `slot`, if the NIC sees the pages at `base`.
-    #[inline]
     pub(crate) fn slot(&self, base: Iova, slot: usize) -> Slot<'_> {
         let slot = slot & self.layout.mask;
         let offset = self.layout.buffers_at + slot * self.layout.buffer_bytes;
@@ -97,80 +92,98 @@ impl RingMemory {
             descriptor: unsafe { self.descriptors.add(slot) },
             // SAFETY: inside the `Layout::bytes` that `new` found inside the pages.
             buffer: unsafe { self.descriptors.cast::<u8>().add(offset) },
-            layout: &self.layout,
-            iova: base.get().wrapping_add(offset as u64),
+            shift: base.get().wrapping_sub(self.descriptors.addr().get() as u64),
+            of: PhantomData,
         }
     }
 
     /// Slots from number `from` on, in a row: `count`, or as many as there are to the end of
     /// the ring.
-    #[inline]
-    pub(crate) fn run(&self, base: Iova, from: usize, count: usize) -> Run<'_> {
+    pub(crate) fn run(&mut self, base: Iova, from: usize, count: usize) -> Run<'_> {
         let left = count.min(self.slots() - (from & self.layout.mask));
-        Run { next: self.slot(base, from), left }
-    }
-
-    /// The buffer of slot number `slot`, to be filled.
-    #[inline]
-    pub(crate) fn buffer_mut(&mut self, slot: usize) -> &mut [u8] {
-        let buffer = self.slot(Iova::new(0), slot).buffer;
-        // SAFETY: as in `Slot::buffer`; the borrow of this value makes it the only one.
-        unsafe { std::slice::from_raw_parts_mut(buffer.as_ptr(), self.layout.buffer_bytes) }
+        Run { first: self.slot(base, from), left, buffer_bytes: self.layout.buffer_bytes }
     }
 }
 
-/// One descriptor and its buffer.
+/// One descriptor.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<'m> {
     descriptor: NonNull<Descriptor>,
     buffer: NonNull<u8>,
-    layout: &'m Layout,
-    /// Where the NIC sees the buffer.
-    pub(crate) iova: u64,
+    /// What to add to an address to have the one that the NIC sees.
+    shift: u64,
+    of: PhantomData<&'m RingMemory>,
 }
 
 impl<'m> Slot<'m> {
+    /// Where the NIC sees its buffer.
+    pub(crate) fn iova(self) -> u64 {
+        (self.buffer.addr().get() as u64).wrapping_add(self.shift)
+    }
+
     /// The descriptor.
-    #[inline]
     pub(crate) fn descriptor(self) -> &'m Descriptor {
         // SAFETY: inside the pages, aligned, and only ever reached as atomics.
         unsafe { self.descriptor.as_ref() }
     }
-
-    /// The first `bytes` bytes of the buffer, or all of it if shorter.
-    #[inline]
-    pub(crate) fn buffer(self, bytes: usize) -> &'m [u8] {
-        let bytes = bytes.min(self.layout.buffer_bytes);
-        // SAFETY: the whole buffer is inside the pages (`RingMemory::new`), initialized, and
-        // lent by their owner alone: shared here, unique in `buffer_mut`.
-        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), bytes) }
-    }
 }
 
-/// Slots in a row.
+/// Slots in a row, with their buffers.
 pub(crate) struct Run<'m> {
-    next: Slot<'m>,
+    first: Slot<'m>,
     /// How many there are.
     pub(crate) left: usize,
+    pub(crate) buffer_bytes: usize,
 }
 
 impl<'m> Run<'m> {
-    /// The next of them.
+    /// The same for a while.
     #[inline(always)]
-    pub(crate) fn get(&self) -> Option<Slot<'m>> {
-        (self.left > 0).then_some(self.next)
+    pub(crate) fn reborrow(&mut self) -> Run<'_> {
+        Run { ..*self }
     }
 
-    /// Steps past it. A running address costs less than to find each by its number.
+    /// Number `i` of them, from 0.
     #[inline(always)]
-    pub(crate) fn step(&mut self) {
-        let Slot { descriptor, buffer, layout, iova } = &mut self.next;
-        // SAFETY: one past the last at most, since `left` counts those that there are.
-        *descriptor = unsafe { descriptor.add(1) };
+    pub(crate) fn get(&self, i: usize) -> Option<Slot<'m>> {
+        (i < self.left).then(|| Slot {
+            // SAFETY: inside the pages, as all slots that are left.
+            descriptor: unsafe { self.first.descriptor.add(i) },
+            // SAFETY: as above; there is a buffer for each descriptor.
+            buffer: unsafe { self.first.buffer.add(i * self.buffer_bytes) },
+            ..self.first
+        })
+    }
+
+    /// The first `bytes` bytes of the buffer of number `i`, or all of it if shorter; nothing
+    /// if there is none.
+    #[inline(always)]
+    pub(crate) fn buffer(&self, i: usize, bytes: usize) -> &[u8] {
+        let bytes = bytes.min(self.buffer_bytes);
+        // SAFETY: the whole buffer is inside the pages (`RingMemory::new`), initialized, and
+        // lent by this value alone, of which the borrow of the memory makes the only one.
+        let lend = |slot: Slot<'_>| unsafe { slice::from_raw_parts(slot.buffer.as_ptr(), bytes) };
+        self.get(i).map_or(&[], lend)
+    }
+
+    /// The whole buffer of number `i`, to be filled; nothing if there is none.
+    #[inline(always)]
+    pub(crate) fn buffer_mut(&mut self, i: usize) -> &mut [u8] {
+        let bytes = self.buffer_bytes;
+        // SAFETY: as above.
+        let lend = |s: Slot<'_>| unsafe { slice::from_raw_parts_mut(s.buffer.as_ptr(), bytes) };
+        self.get(i).map_or(&mut [], lend)
+    }
+
+    /// Leaves the first `count` out, or all if there are less.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, count: usize) {
+        let count = count.min(self.left);
+        self.left -= count;
+        // SAFETY: one past the last at most.
+        self.first.descriptor = unsafe { self.first.descriptor.add(count) };
         // SAFETY: as above; there is a buffer for each descriptor.
-        *buffer = unsafe { buffer.add(layout.buffer_bytes) };
-        *iova = iova.wrapping_add(layout.buffer_bytes as u64);
-        self.left -= 1;
+        self.first.buffer = unsafe { self.first.buffer.add(count * self.buffer_bytes) };
     }
 }
 
@@ -184,15 +197,19 @@ mod tests {
         RingMemory::new(Pages::new(layout.bytes()).unwrap(), layout).unwrap()
     }
 
+    fn fill(memory: &mut RingMemory, slot: usize, byte: u8) {
+        memory.run(Iova::new(0), slot, 1).buffer_mut(0).fill(byte);
+    }
+
     #[test]
     fn the_nic_sees_each_buffer_and_descriptor_where_software_does() {
         let mut memory = memory(8, 2048);
         for slot in 0..8 {
             memory.slot(Iova::new(0), slot).descriptor()[1].store(slot as u64 + 1, Relaxed);
-            memory.buffer_mut(slot).fill(slot as u8 + 0x40);
+            fill(&mut memory, slot, slot as u8 + 0x40);
         }
         for slot in 0..8 {
-            let at = memory.slot(Iova::new(4096), slot).iova as usize - 4096;
+            let at = memory.slot(Iova::new(4096), slot).iova() as usize - 4096;
             let mut bytes = [0; 2048];
             assert!(memory.pages().read(at, &mut bytes));
             assert_eq!(bytes, [slot as u8 + 0x40; 2048]);
@@ -204,10 +221,19 @@ mod tests {
     #[test]
     fn slot_numbers_wrap_and_lengths_are_clamped() {
         let mut memory = memory(8, 64);
-        memory.buffer_mut(9)[0] = 7;
-        let slot = |number| memory.slot(Iova::new(0), number);
-        assert_eq!(slot(1).buffer(1), [7]);
-        assert_eq!(slot(usize::MAX).buffer(usize::MAX).len(), 64);
+        fill(&mut memory, 9, 7);
+        for (from, left) in [(1, 3), (6, 2), (usize::MAX, 1)] {
+            let mut run = memory.run(Iova::new(0), from, 3);
+            assert_eq!((run.left, run.buffer(0, usize::MAX).len()), (left, 64));
+            assert_eq!((run.buffer_mut(left - 1).len(), run.buffer_mut(left).len()), (64, 0));
+        }
+        assert_eq!(memory.run(Iova::new(0), 0, 3).buffer(1, 1), [7]);
+        assert_eq!(memory.run(Iova::new(0), 1, 3).buffer(0, 1), [7]);
+        let mut last = memory.run(Iova::new(0), 6, 3);
+        last.advance(1);
+        assert!(last.get(0).is_some() && last.get(1).is_none() && last.buffer(1, 1).is_empty());
+        last.advance(2);
+        assert!(last.left == 0 && last.get(0).is_none());
     }
 
     #[test]

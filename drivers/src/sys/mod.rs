@@ -9,13 +9,14 @@
 
 #![expect(unsafe_code, reason = "memory mapping, device registers and ioctls have no safe form")]
 
+mod hand;
 mod ioctl;
 mod memory;
 mod mmio;
 mod pages;
 mod vfio;
 
-pub(crate) use memory::{Layout, RingMemory, Slot};
+pub(crate) use memory::{Layout, RingMemory, Run, Slot};
 pub(crate) use mmio::Mmio;
 pub use pages::Pages;
 pub use vfio::Alarm;

@@ -22,7 +22,8 @@ use rustix::event::EventfdFlags;
 use super::ioctl::{exchange, request};
 use super::{Mmio, Pages};
 use crate::device::{Function, Iommu, Iova};
-use crate::open::{OpenError, open_file};
+use crate::error::OpenError;
+use crate::open::open_file;
 
 /// The IOMMU type of containers: pages are pinned as they are mapped, and a mapping
 /// is ended as a whole.

@@ -1,6 +1,6 @@
 //! Rings: round and round, at every fill level, in bursts of every size.
 
-use lockgate_drivers::RxFrame;
+use lockgate_tests::frames::Frames;
 use lockgate_tests::subject::{Bench, Kind, copied, frame, station};
 
 use super::lifecycle::TWO;
@@ -73,20 +73,20 @@ fn batches(kind: Kind) {
         let queue = &mut bench.queues.rx[0];
         // One at a time at first: no more comes than is asked for, and what is left stays.
         let mut taken = Vec::new();
-        assert_eq!(queue.receive(1, |frame| keep(&mut taken, frame)), 1);
-        assert_eq!(queue.receive(batch, |_| false), 0);
-        queue.receive(batch / 2, |frame| keep(&mut taken, frame));
-        queue.receive(usize::MAX, |frame| keep(&mut taken, frame));
+        assert_eq!(queue.frames(1, |frame, _| keep(&mut taken, frame)), 1);
+        assert_eq!(queue.frames(batch, |_, _| false), 0);
+        queue.frames(batch / 2, |frame, _| keep(&mut taken, frame));
+        queue.frames(usize::MAX, |frame, _| keep(&mut taken, frame));
         assert_eq!(taken, frames);
-        assert_eq!(queue.receive(64, |_| true), 0, "nothing behind the last");
+        assert_eq!(queue.frames(64, |_, _| true), 0, "nothing behind the last");
         let frames: Vec<_> = (0..batch as u32).map(outgoing).collect();
         bench.transmit(0, &frames);
         assert_eq!(bench.leaving(batch), frames);
     }
 }
 
-fn keep(taken: &mut Vec<Vec<u8>>, frame: RxFrame<'_>) -> bool {
-    taken.push(frame.bytes.to_vec());
+fn keep(taken: &mut Vec<Vec<u8>>, frame: &[u8]) -> bool {
+    taken.push(frame.to_vec());
     true
 }
 
@@ -116,7 +116,7 @@ fn drop_enable(kind: Kind) {
         frames.iter().for_each(|frame| bench.subject.send(frame));
         bench.subject.settle();
         let blue = bench.queues.rx.iter_mut().find(|queue| queue.pool() == 1).unwrap();
-        assert_eq!(blue.receive(usize::MAX, |_| true), 30, "round {round}");
+        assert_eq!(blue.frames(usize::MAX, |_, _| true), 30, "round {round}");
     }
     let lost = bench.nic.statistics().unwrap().rx_no_descriptor;
     assert_eq!(lost[..2], [20 * 30 - 63, 0], "counted by pool");
