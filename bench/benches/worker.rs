@@ -21,8 +21,8 @@ are written back by the program itself (instructions) or by another core at full
 (cycles), and frames are in the receive buffers from the beginning. Everything that a worker \
 does is included: polling, the policy, the copy, counters, the clock. *wire → lane* and *lane → wire* \
 are the worker; *receive* and *send* are the driver's share: descriptors, buffers, \
-doorbells, without a look at a frame. *each to another*: no frame goes to the station of the \
-frame before, so none takes the short way.
+doorbells, without a look at a frame. *uneven*: no frame is as long as the one before. *each \
+to another*: no frame goes to the station of the frame before, so none takes the short way.
 ";
 
 /// Whose frames are not counted, and how many are, for each queue or lane.
@@ -38,9 +38,11 @@ const CARDS: [(&str, Kind, &[usize]); 3] = [
     ("82576", Kind::Model82576, &[1, 2, 8]),
     ("82599", Kind::Model82599, &[1, 8, 64]),
 ];
-const WAYS: [(&str, Way, bool); 6] = [
+const WAYS: [(&str, Way, bool); 8] = [
     ("wire → lane", Way::WireToLane, false),
     ("lane → wire", Way::LaneToWire, false),
+    ("wire → lane, uneven", Way::WireToLaneUneven, false),
+    ("lane → wire, uneven", Way::LaneToWireUneven, false),
     ("lane → wire, each to another", Way::LaneToMany, false),
     ("lane → lane", Way::LaneToLane, false),
     ("receive", Way::WireToLane, true),

@@ -24,8 +24,8 @@ pub struct Plain {
     iommu: Arc<dyn Iommu>,
     regions: Mutex<Vec<(u64, Arc<Pages>)>>,
     writes: Mutex<Vec<(u32, u32)>>,
-    /// By register, once the card is plain: its tail, if it is one.
-    tails: OnceLock<Vec<Option<Arc<AtomicU32>>>>,
+    /// By register, once the card is plain: what was last written.
+    words: OnceLock<Arc<[AtomicU32]>>,
 }
 
 impl Plain {
@@ -37,11 +37,18 @@ impl Plain {
             iommu: card.iommu.clone(),
             regions: Mutex::default(),
             writes: Mutex::default(),
-            tails: OnceLock::new(),
+            words: OnceLock::new(),
         });
         card.bar = plain.clone();
         card.iommu = plain.clone();
         (plain, card)
+    }
+
+    /// A write while the model answers.
+    #[cold]
+    fn set_up(&self, offset: u32, value: u32) {
+        self.writes.lock().expect("no panic").push((offset, value));
+        self.model.write(offset, value);
     }
 
     /// Leaves the model behind: the rings that were set up, receive rings first, each
@@ -52,30 +59,27 @@ impl Plain {
     pub fn go(&self) -> (Vec<Ring>, Vec<Ring>) {
         let writes = std::mem::take(&mut *self.writes.lock().expect("no panic"));
         let regions = std::mem::take(&mut *self.regions.lock().expect("no panic"));
-        let mut tails = Vec::new();
+        let last = writes.iter().map(|(offset, _)| offset / 4 + 1).max().unwrap_or(0);
+        let words: Arc<[AtomicU32]> = (0..last).map(|_| AtomicU32::new(0)).collect();
+        for (offset, value) in &writes {
+            words[*offset as usize / 4].store(*value, Ordering::Relaxed);
+        }
         let (mut rx, mut tx) = (Vec::new(), Vec::new());
-        for (base, ring) in rings(&writes, &regions) {
-            let at = base + ring::TAIL;
-            let last = writes.iter().rev().find(|(offset, _)| *offset == at);
-            let value = last.map_or(0, |(_, value)| *value);
-            ring.tail.store(value, Ordering::Relaxed);
-            tails.push((at, ring.tail.clone()));
+        for ring in rings(&writes, &regions, &words) {
             // A receive ring is full of buffers when it begins, one to send is empty.
-            if value > 0 { rx.push(ring) } else { tx.push(ring) }
+            if ring.tail() > 0 { rx.push(ring) } else { tx.push(ring) }
         }
-        let words = tails.iter().map(|(at, _)| at / 4 + 1).max().unwrap_or(0);
-        let mut table = vec![None; words as usize];
-        for (at, tail) in tails {
-            table[at as usize / 4] = Some(tail);
-        }
-        assert!(self.tails.set(table).is_ok(), "once");
+        assert!(self.words.set(words).is_ok(), "once");
         (rx, tx)
     }
 }
 
-/// Where a base register was given the address of something mapped: the register, and the
-/// ring, whose tail is not read yet.
-fn rings(writes: &[(u32, u32)], regions: &[(u64, Arc<Pages>)]) -> Vec<(u32, Ring)> {
+/// The rings whose base registers were given the address of something mapped.
+fn rings(
+    writes: &[(u32, u32)],
+    regions: &[(u64, Arc<Pages>)],
+    words: &Arc<[AtomicU32]>,
+) -> Vec<Ring> {
     let ring = |window: &[(u32, u32)]| {
         let [(base, low), (high_at, high), (length_at, length)] = window.try_into().ok()?;
         if [high_at, length_at] != [ring::BASE_HIGH, ring::LENGTH].map(|at| base + at) {
@@ -84,7 +88,8 @@ fn rings(writes: &[(u32, u32)], regions: &[(u64, Arc<Pages>)]) -> Vec<(u32, Ring
         let iova = u64::from(high) << 32 | u64::from(low);
         let (_, pages) = regions.iter().find(|(at, _)| *at == iova)?;
         let (pages, slots) = (Arc::clone(pages), length as usize / DESCRIPTOR);
-        Some((base, Ring { pages, iova, slots, tail: Arc::default(), head: 0 }))
+        let tail = (base + ring::TAIL) as usize / 4;
+        Some(Ring { pages, iova, slots, words: words.clone(), tail, head: 0 })
     };
     writes.windows(3).filter_map(ring).collect()
 }
@@ -95,16 +100,13 @@ impl Bar for Plain {
     }
 
     fn write(&self, offset: u32, value: u32) {
-        match self.tails.get() {
-            Some(tails) => {
-                if let Some(Some(tail)) = tails.get(offset as usize / 4) {
-                    tail.store(value, Ordering::Release);
+        match self.words.get() {
+            Some(words) => {
+                if let Some(word) = words.get(offset as usize / 4) {
+                    word.store(value, Ordering::Release);
                 }
             }
-            None => {
-                self.writes.lock().expect("no panic").push((offset, value));
-                self.model.write(offset, value);
-            }
+            None => self.set_up(offset, value),
         }
     }
 
@@ -130,11 +132,17 @@ pub struct Ring {
     pages: Arc<Pages>,
     iova: u64,
     slots: usize,
-    tail: Arc<AtomicU32>,
+    words: Arc<[AtomicU32]>,
+    /// Which of them is its tail.
+    tail: usize,
     head: usize,
 }
 
 impl Ring {
+    fn tail(&self) -> usize {
+        self.words[self.tail].load(Ordering::Acquire) as usize
+    }
+
     /// Writes `frame(slot)` into the buffer of every descriptor of a receive ring.
     ///
     /// # Panics
@@ -149,11 +157,12 @@ impl Ring {
         }
     }
 
-    /// Hands up to `count` frames of `length` bytes over in a receive ring; says how many.
-    pub fn receive(&mut self, count: usize, length: u16) -> usize {
-        let status = RxStatus::new().with_done(true).with_end_of_packet(true).with_length(length);
-        let status = u64::from(status);
-        let tail = self.tail.load(Ordering::Acquire) as usize;
+    /// Hands up to `count` frames of `lengths` bytes by turns over in a receive ring; says how
+    /// many.
+    pub fn receive(&mut self, count: usize, lengths: [u16; 2]) -> usize {
+        let status = RxStatus::new().with_done(true).with_end_of_packet(true);
+        let status = lengths.map(|length| u64::from(status.with_length(length)));
+        let tail = self.tail();
         let mut done = 0;
         while done < count && self.head != tail {
             let at = self.head * DESCRIPTOR;
@@ -161,7 +170,7 @@ impl Ring {
             let info = RxInfo::new().with_rss_type(RssType::UdpV4).with_hash(hash);
             // A card writes both at once, and no driver looks at one without the other.
             self.pages.store_u64(at, info.into());
-            self.pages.store_u64(at + 8, status);
+            self.pages.store_u64(at + 8, status[self.head & 1]);
             self.head = (self.head + 1) & (self.slots - 1);
             done += 1;
         }
@@ -170,7 +179,7 @@ impl Ring {
 
     /// Reports everything in a transmit ring as sent; says how many frames that were.
     pub fn transmit(&mut self) -> usize {
-        let tail = self.tail.load(Ordering::Acquire) as usize;
+        let tail = self.tail();
         let mut sent = 0;
         while self.head != tail {
             let at = self.head * DESCRIPTOR + 8;

@@ -23,6 +23,10 @@ pub enum Way {
     WireToLane,
     /// From every partition to the card.
     LaneToWire,
+    /// From the card to every partition, no frame as long as the one before.
+    WireToLaneUneven,
+    /// From every partition to the card, no frame as long as the one before.
+    LaneToWireUneven,
     /// From every partition to the card, no frame to the station of the one before.
     LaneToMany,
     /// From every partition to the next.
@@ -78,11 +82,17 @@ impl Scene {
         text
     }
 
+    /// How long frames are, in turn.
+    fn lengths(&self) -> [usize; 2] {
+        let uneven = matches!(self.way, Way::WireToLaneUneven | Way::LaneToWireUneven);
+        [self.bytes, self.bytes + if uneven { 4 } else { 0 }]
+    }
+
     /// The receive ring of queue `number` of `pool`: to whom its frames are.
     fn arriving(&self, pool: usize, slot: usize) -> Vec<u8> {
         let software = self.kind == Kind::Model82574;
         let to = if software { slot % self.partitions } else { pool };
-        frame(mac(to), OUTSIDE, self.bytes)
+        frame(mac(to), OUTSIDE, self.lengths()[1])
     }
 
     /// What partition `p` sends, in turn.
@@ -90,8 +100,11 @@ impl Scene {
         let frame = |dst: [u8; 6]| frame(dst, mac(p), self.bytes);
         let station = |n: u8| [0x02, 0x4c, 0x47, 0xff, n, 0xee];
         match self.way {
-            Way::WireToLane => Vec::new(),
+            Way::WireToLane | Way::WireToLaneUneven => Vec::new(),
             Way::LaneToWire => vec![frame(OUTSIDE)],
+            Way::LaneToWireUneven => {
+                self.lengths().map(|bytes| self::frame(OUTSIDE, mac(p), bytes)).into()
+            }
             Way::LaneToMany => (0..64).map(|n| frame(station(n))).collect(),
             Way::LaneToLane => vec![frame(mac((p + 1) % self.partitions))],
         }
@@ -126,10 +139,10 @@ impl Far {
             }
             end.up.publish();
         }
-        if self.scene.way == Way::WireToLane {
+        if matches!(self.scene.way, Way::WireToLane | Way::WireToLaneUneven) {
             for (n, ring) in self.rx.iter_mut().enumerate() {
                 let count = if n == 0 && self.scene.flood { usize::MAX } else { BURST };
-                ring.receive(count, self.scene.bytes as u16);
+                ring.receive(count, self.scene.lengths().map(|bytes| bytes as u16));
             }
         }
     }
@@ -214,7 +227,9 @@ impl Subject<'_> {
             Self::Worker(worker, clock) => worker.pass(clock.now_ns(), || 0),
             Self::Bare(share, scene) => match scene.way {
                 Way::WireToLane => {
-                    let take = |queue: &mut RxQueue| queue.receive(BURST, |_| true);
+                    let take = |queue: &mut RxQueue| {
+                        queue.receive(BURST, |train| train.each(usize::MAX, |_, _, _| true) > 0)
+                    };
                     share.rx.iter_mut().map(take).sum()
                 }
                 _ => share.tx.iter_mut().map(|queue| send(queue, scene.bytes)).sum(),
@@ -225,7 +240,7 @@ impl Subject<'_> {
 
 fn send(queue: &mut TxQueue, bytes: usize) -> usize {
     queue.free();
-    let sent = (0..BURST).take_while(|_| queue.push(bytes, |_| true)).count();
+    let sent = queue.slots(|out| (0..BURST).take_while(|&i| out.push(i, bytes, |_| true)).count());
     queue.flush();
     sent
 }

@@ -30,65 +30,55 @@ pub(super) fn up() -> Option<Ends> {
     Some((Box::new(endpoint.up), Box::new(lane.up)))
 }
 
-impl Sender for DownWriter {
-    fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
-        let frame = &frame[..black_box(FRAME_BYTES)];
-        let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
-        let mut sent = 0;
-        while sent < burst
-            && (self.put(frame, meta) || self.free() != Ok(0) && self.put(frame, meta))
-        {
-            sent += 1;
+/// A burst from the slots in a row, and the rest after a look at the shared index.
+macro_rules! ends {
+    ($writer:ty, $reader:ty) => {
+        impl Sender for $writer {
+            fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
+                let frame = &frame[..black_box(FRAME_BYTES)];
+                let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
+                let mut sent = 0;
+                loop {
+                    sent += self.slots(|slots| {
+                        let most = (burst - sent).min(slots.left());
+                        let put = (0..most).take_while(|&i| slots.put(i, frame, meta)).count();
+                        slots.advance(put);
+                    });
+                    if sent == burst || !self.free().is_ok_and(|free| free > 0) {
+                        break;
+                    }
+                }
+                self.publish();
+                sent
+            }
         }
-        self.publish();
-        sent
-    }
+
+        impl Receiver for $reader {
+            fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
+                let mut received = 0;
+                loop {
+                    received += self.slots(|slots| {
+                        let take = |&i: &usize| {
+                            let room = slots.len(i).and_then(|len| into.get_mut(..len));
+                            let taken = room.map(|room| slots.copy(i, room));
+                            // Each copy is wanted, not only the last.
+                            black_box(&mut *into);
+                            taken.is_some()
+                        };
+                        let most = (burst - received).min(slots.left());
+                        let taken = (0..most).take_while(take).count();
+                        slots.advance(taken);
+                    });
+                    if received == burst || !self.available().is_ok_and(|waiting| waiting > 0) {
+                        break;
+                    }
+                }
+                self.release();
+                received
+            }
+        }
+    };
 }
 
-impl Sender for UpWriter {
-    fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
-        let frame = &frame[..black_box(FRAME_BYTES)];
-        let mut sent = 0;
-        while sent < burst && self.push(frame) {
-            sent += 1;
-        }
-        self.publish();
-        sent
-    }
-}
-
-impl Receiver for DownReader {
-    fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
-        if self.head().is_none() {
-            let _ = self.available();
-        }
-        let mut received = 0;
-        while received < burst && self.take(into).is_some() {
-            // Each copy is wanted, not only the last.
-            black_box(&mut *into);
-            received += 1;
-        }
-        self.release();
-        received
-    }
-}
-
-impl Receiver for UpReader {
-    fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
-        if self.head().is_none() {
-            let _ = self.available();
-        }
-        let mut received = 0;
-        while received < burst
-            && let Some(len) = self.head()
-            && let Some(room) = into.get_mut(..len)
-        {
-            self.copy(room);
-            self.consume();
-            black_box(&mut *into);
-            received += 1;
-        }
-        self.release();
-        received
-    }
-}
+ends!(DownWriter, DownReader);
+ends!(UpWriter, UpReader);
