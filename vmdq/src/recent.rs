@@ -140,7 +140,7 @@ mod tests {
             for at in 6..12 {
                 assert_eq!(recent.is_again(&frame(&|f| f[at] ^= 2)), FROM_WIRE, "source");
             }
-            for at in (0..6).chain([12, 13, 15, 16, 17]) {
+            for at in (0..6).chain(12..18) {
                 assert!(!recent.is_again(&frame(&|f| f[at] ^= 2)), "byte {at}");
             }
             assert!(!recent.is_again(&frame(&|_| {})[..17]));

@@ -276,6 +276,42 @@ mod tests {
     }
 
     #[test]
+    fn what_differs_in_length_or_kind_of_hash_is_another_train() {
+        use RssType::{None as Unhashed, TcpV6, UdpV4};
+        for renews in [false, true] {
+            let fake = Arc::new(Fake::default());
+            let mut queue = queue(&fake);
+            let frames =
+                [(60, UdpV4), (61, UdpV4), (61, Unhashed), (61, TcpV6), (61, TcpV6), (60, TcpV6)];
+            for (slot, (length, kind)) in frames.into_iter().enumerate() {
+                complete(&fake, slot, &[7; 61], good(length));
+                let info = RxInfo::new().with_rss_type(kind).with_hash(slot as u32);
+                assert!(fake.pages().store_u64(slot * 16, info.into()));
+            }
+            let mut trains = Vec::new();
+            queue.receive(64, |train| {
+                loop {
+                    let (length, code, mut hashes) = (train.length, train.hash_code, vec![]);
+                    train.each(usize::MAX, |i, frame, hash| {
+                        assert_eq!((i, frame.len()), (hashes.len(), length));
+                        hashes.push(hash);
+                        true
+                    });
+                    trains.push((length, code, hashes));
+                    if !renews || !train.renew() {
+                        return true;
+                    }
+                }
+            });
+            let (udp, tcp) = (Some(HashKind::Ipv4Udp.code()), Some(HashKind::Ipv6Tcp.code()));
+            let hashes = [vec![0], vec![1], vec![2], vec![3, 4], vec![5]];
+            let expected = [(60, udp), (61, udp), (61, None), (61, tcp), (60, tcp)];
+            let expected = expected.into_iter().zip(hashes);
+            assert!(trains.into_iter().eq(expected.map(|((len, code), all)| (len, code, all))));
+        }
+    }
+
+    #[test]
     fn a_frame_that_is_not_taken_stays_the_next_one() {
         let fake = Arc::new(Fake::default());
         let mut queue = queue(&fake);
