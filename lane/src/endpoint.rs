@@ -91,7 +91,7 @@ impl<const FILE: bool> End<EMPTIES, FILE> {
     /// known of ([`End::available`] looks). It stays the next one until [`End::consume`].
     #[inline(always)]
     pub fn head(&self) -> Option<usize> {
-        self.ahead().len(0).map(|len| len.min(self.ahead().frame_bytes()))
+        self.ahead().head()
     }
 
     /// Copies the next frame: [`Slots::copy`](crate::Slots::copy).

@@ -54,13 +54,8 @@ impl<const FROM_WIRE: bool> Recent<FROM_WIRE> {
     /// Whether `frame` surely has the verdict of the one that was kept last.
     #[inline(always)]
     pub fn is_again(&self, frame: &[u8]) -> bool {
-        self.covers(frame.len()) && self.is_like(frame)
-    }
-
-    /// [`Recent::is_again`] of a frame of a length that [`Recent::covers`].
-    #[inline(always)]
-    pub fn is_like(&self, frame: &[u8]) -> bool {
-        frame.first_chunk().is_some_and(|start| {
+        let start = frame.first_chunk().filter(|_| self.covers(frame.len()));
+        start.is_some_and(|start| {
             let (first, second) = addresses::<FROM_WIRE>(start);
             first == self.addresses.0
                 && (FROM_WIRE || second == self.addresses.1)

@@ -2,9 +2,9 @@
 //!
 //! Counted: the registers of that family, the hash, the lanes, the policy, the
 //! drivers, the worker, all without files of other families. Not counted: comments, blank
-//! lines, tests, the partition's end of a lane, which is not trusted, and what is trusted
-//! with no frame: the words of errors and the counters. How many lines that leaves out
-//! is printed. The bound is the design's: what one reader can check.
+//! lines, tests, the partition's end of a lane, which is not trusted, what only models call,
+//! and what is trusted with no frame: the words of errors and the counters. How many lines
+//! that leaves out is printed. The bound is the design's: what one reader can check.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -42,7 +42,7 @@ impl<'r> Exit<'r> {
                 moved += self.follow(sender, up, budget - moved);
             }
             let other = up.slots(|lane| {
-                let Some(len) = lane.len(0).map(|len| len.min(lane.frame_bytes())) else {
+                let Some(len) = lane.head() else {
                     sender.deficit = 0;
                     return;
                 };

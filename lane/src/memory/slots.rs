@@ -110,6 +110,12 @@ impl<const FILE: bool> Slots<'_, FILLS, FILE> {
 }
 
 impl<const FILE: bool> Slots<'_, EMPTIES, FILE> {
+    /// Length of the first frame in bytes, at most the lane's longest; `None` without one.
+    #[inline(always)]
+    pub fn head(&self) -> Option<usize> {
+        self.len(0).map(|len| len.min(self.place.frame_bytes))
+    }
+
     /// Length of frame number `i` in bytes, if there is one: what its metadata says.
     #[inline(always)]
     pub fn len(&self, i: usize) -> Option<usize> {

@@ -20,7 +20,7 @@ pub(in crate::memory) unsafe fn racing_copy(
     // One question for most frames, which are as short as frames can be.
     if len.wrapping_sub(32) <= 32 {
         // SAFETY: 32 to 64 bytes are the first 32 and the last 32.
-        unsafe { narrow::<16>(from, to, len - 32) };
+        unsafe { narrow(from, to, len - 32) };
         return true;
     }
     // SAFETY: the caller vouches for the same.
@@ -38,11 +38,11 @@ unsafe fn copy_other(from: *const u8, to: *mut u8, len: usize) -> bool {
         0..32 => return unsafe { copy_bytes(from, to, len, 32) },
         // SAFETY: the steps are those of a copy of `len` bytes.
         _ if std::is_x86_feature_detected!("avx") => steps(len, 32, |at, second| unsafe {
-            wide::<32>(from.wrapping_add(at), to.wrapping_add(at), second);
+            wide(from.wrapping_add(at), to.wrapping_add(at), second);
         }),
         // SAFETY: as above.
         _ => steps(len, 16, |at, second| unsafe {
-            narrow::<16>(from.wrapping_add(at), to.wrapping_add(at), second);
+            narrow(from.wrapping_add(at), to.wrapping_add(at), second);
         }),
     }
     true
@@ -63,16 +63,16 @@ fn steps(len: usize, width: usize, mut four: impl FnMut(usize, usize)) {
     four(last, len - last - 2 * width);
 }
 
-/// A function that copies what a register holds four times: from 0, `GAP`, `second` and
-/// `second + GAP` on.
+/// A function that copies what a register of `width` bytes holds four times: from 0, `width`,
+/// `second` and `second + width` on.
 macro_rules! four {
-    ($name:ident, $move:literal, $register:literal, $end:literal) => {
+    ($name:ident, $width:literal, $move:literal, $register:literal, $end:literal) => {
         /// Copies those bytes.
         ///
         /// # Safety
         /// As for [`copy_bytes`], for those bytes; the processor has the registers.
         #[inline(always)]
-        unsafe fn $name<const GAP: usize>(from: *const u8, to: *mut u8, second: usize) {
+        unsafe fn $name(from: *const u8, to: *mut u8, second: usize) {
             // SAFETY: the caller vouches for the bytes. The compiler sees neither load nor
             // store, so a concurrent write is no data race to it; to the processor it is
             // moves that may see any mixture.
@@ -87,7 +87,7 @@ macro_rules! four {
                     concat!($move, " [{to} + {second}], ", $register, "2"),
                     concat!($move, " [{to} + {second} + {gap}], ", $register, "3"),
                     $end,
-                    from = in(reg) from, to = in(reg) to, second = in(reg) second, gap = const GAP,
+                    from = in(reg) from, to = in(reg) to, second = in(reg) second, gap = const $width,
                     out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
                     options(nostack, preserves_flags),
                 );
@@ -96,9 +96,9 @@ macro_rules! four {
     };
 }
 
-four!(narrow, "movdqu", "xmm", "");
+four!(narrow, 16, "movdqu", "xmm", "");
 // Older instructions would wait for the upper halves of such registers.
-four!(wide, "vmovdqu", "ymm", "vzeroupper");
+four!(wide, 32, "vmovdqu", "ymm", "vzeroupper");
 
 #[cfg(test)]
 mod tests {
