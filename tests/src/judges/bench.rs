@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::cores::{Lent, give_own_core};
 use super::{Device, Port};
 use crate::emulator::{Cable, Wire};
 use crate::guest::{Guest, Output, Spec};
@@ -71,6 +72,11 @@ impl Bench {
             None => self.guest.emulator().send(frame, deadline).map_err(|e| e.to_string()),
         };
         sent.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Gives an emulated core one of this machine's for itself.
+    pub(super) fn give_own_core(&self, core: u64) -> Lent {
+        give_own_core(self.guest.emulator(), core)
     }
 
     /// The cable of a card of QEMU's, if it leads here.

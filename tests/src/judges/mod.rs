@@ -8,6 +8,7 @@
 //! Not here: the cases (`tests/judges`).
 
 mod bench;
+mod cores;
 mod device;
 mod dpdk;
 mod linux;

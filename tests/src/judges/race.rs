@@ -2,9 +2,10 @@
 //!
 //! Both send each frame back with its addresses swapped: a partition that reflects, and
 //! `--forward-mode=macswap`. They have the card by turns, one core each for the frames and
-//! the other for the rest. What is measured is an emulated card on emulated cores: it says
-//! how many instructions and accesses to the card a frame costs, not how fast either is
-//! on hardware.
+//! the other for the rest. The emulated core of the frames has one of this machine's for
+//! itself, the emulator and the sender another. What is measured is an emulated card on
+//! emulated cores: it says how many instructions and accesses to the card a frame costs,
+//! not how fast either is on hardware.
 //!
 //! Not here: rounds and tables (`cargo xtask guest-bench`).
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::cores::Lent;
 use super::{Device, Dpdk, Session};
 use crate::guest::ADDRESS;
 use crate::machine;
@@ -28,6 +30,9 @@ const WARM_UP: usize = 2_000;
 
 /// How long an answer may take; a frame that takes longer is lost.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The emulated core of Lockgate's worker, and of testpmd's thread for frames.
+const WORKER: u64 = 1;
 
 /// Where the program is in the guest.
 const PROGRAM: &str = "/bin/lockgate";
@@ -57,6 +62,7 @@ pub struct Race {
     dpdk: Dpdk,
     policy: String,
     _folder: TempDir,
+    _cores: Lent,
 }
 
 impl Race {
@@ -71,7 +77,8 @@ impl Race {
         let lockgate = machine::build_lockgate().expect("it builds");
         let files = [file.clone()];
         let dpdk = Dpdk::boot_with(device, (lockgate, PROGRAM.into()), &files);
-        Self { dpdk, policy: file.display().to_string(), _folder: folder }
+        let cores = dpdk.give_own_core(WORKER);
+        Self { dpdk, policy: file.display().to_string(), _folder: folder, _cores: cores }
     }
 
     /// Gives the card to `kind` and measures: `frames` of each size with a window, then
@@ -149,13 +156,16 @@ impl Race {
         let mut frame = frame(self.dpdk.device.mac, size);
         let mut answer = vec![0; 2048];
         let (mut sent, mut back, mut lost) = (0, 0, 0);
+        let mut deadline = Instant::now() + PATIENCE;
         while back < count {
+            assert!(Instant::now() < deadline, "the card takes no frames: {back} of {count}");
             while sent < count && sent - back < window {
                 frame[14..18].copy_from_slice(&(sent as u32).to_be_bytes());
                 if !wire.offer(&frame).expect("a card at the cable") {
                     break;
                 }
                 sent += 1;
+                deadline = Instant::now() + PATIENCE;
             }
             // What is there is taken at once, so that the sender does not fall behind.
             let mut timeout = Duration::from_secs(1);
@@ -165,10 +175,15 @@ impl Race {
                 assert_eq!((length, &answer[..6]), (size, &frame[6..12]), "frame {back} back");
                 let number = u32::from_be_bytes([answer[14], answer[15], answer[16], answer[17]]);
                 let number = number as usize;
-                assert!((back..sent).contains(&number), "frame {number} after {back}");
+                timeout = Duration::ZERO;
+                // Not the frame but what its buffer held a ring ago: testpmd sends that at times.
+                // The frame itself is missing when the next one comes.
+                if number < back {
+                    continue;
+                }
+                assert!(number < sent, "frame {number} of {sent}");
                 lost += number - back;
                 back = number + 1;
-                timeout = Duration::ZERO;
             }
             if !timeout.is_zero() {
                 lost += sent - back;
@@ -192,11 +207,10 @@ fn frame(mac: [u8; 6], size: usize) -> Vec<u8> {
     bytes
 }
 
-/// The second core is the worker's, as it is testpmd's for frames.
 fn policy(mac: [u8; 6]) -> String {
     let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
     format!(
-        "[nic]\ndevice = \"{ADDRESS}\"\nworkers = [1]\n\
+        "[nic]\ndevice = \"{ADDRESS}\"\nworkers = [{WORKER}]\n\
          [[partition]]\nname = \"echo\"\nmacs = [\"{mac}\"]\nattach = {{ kind = \"reflect\" }}\n"
     )
 }
