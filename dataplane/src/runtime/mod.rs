@@ -47,8 +47,9 @@ const DRAIN_NS: u64 = 500_000_000;
 /// How often the supervisor looks after the card and the terminal.
 const HOUSEKEEPING_NS: u64 = 100_000_000;
 
-/// How long the supervisor sleeps at a time with nobody to serve.
-const VACANT: Duration = Duration::from_millis(2);
+/// How long the supervisor sleeps at a time with nobody to serve: a thread that wakes takes
+/// time from whoever shares its core.
+const VACANT: Duration = Duration::from_millis(50);
 
 /// One run, ready to start.
 pub struct Run<'a> {
