@@ -204,3 +204,37 @@ fn what_is_reflected_keeps_to_the_rate_of_its_partition() {
     assert!(begun.elapsed() > Duration::from_millis(250), "{:?}", begun.elapsed());
     assert_eq!(left.len(), 300, "what waits stays in its lane");
 }
+
+#[test]
+fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
+    // Nobody else whose turn it might be.
+    let alone = "[nic]\ndevice = \"model:82576\"\nworkers = [0]\n\
+        [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:0a\"]\nvlans = [10]\n\
+        attach = { kind = \"reflect\" }\n";
+    let mut rig = Rig::new(cards::plan(alone));
+    let (control, stats) = (Control::new(1), WorkerStats::new([1].into_iter()));
+    let mut reflector = Reflector::new(rig.ends.remove(0));
+    let worker = Worker::new(&rig.plan, &stats, &control, rig.share, Overflow::Drop);
+    let (mut came, mut late) = (Vec::new(), 0);
+    let (model, mut round) = (&rig.model, 0);
+    // One frame each hundred rounds, too rarely for any to wait for others for long.
+    let queues = worker.run(Clock::start(), || {
+        let left = model.transmitted().len();
+        came.extend((0..left).map(|_| round));
+        round += 1;
+        if round % 100 == 0 && round <= 10_000 {
+            model.receive(&arriving(round, 60));
+        }
+        if round == 10_100 {
+            control.finish();
+        }
+        reflector.turn()
+    });
+    drop(queues);
+    for (n, round) in (1..).zip(&came) {
+        // It comes after this closure, is sent in the next round, and seen in the one after that.
+        late += u32::from(*round != 100 * n + 1);
+    }
+    assert_eq!(came.len(), 100);
+    assert!(late <= 10, "{late} of 100 left later: {came:?}");
+}

@@ -164,8 +164,8 @@ impl<'r> Worker<'r> {
                 idle = 0;
                 continue;
             }
-            let empty = !self.waiting && self.schedule.is_empty(control);
-            if finishing && empty && self.exit.tx.iter_mut().all(|queue| queue.pending() == 0) {
+            let empty = finishing && !self.waiting && self.schedule.is_empty(control);
+            if empty && self.exit.tx.iter_mut().all(|queue| queue.pending() == 0) {
                 break;
             }
             idle = idle.saturating_add(1);

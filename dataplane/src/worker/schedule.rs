@@ -125,13 +125,16 @@ impl<'r> Schedule<'r> {
     pub(super) fn advance(&mut self) {
         self.turn = if self.turn + 1 < self.senders.len() { self.turn + 1 } else { 0 };
         if let Some((next, _)) = self.senders.get_mut(self.turn) {
-            next.deficit = next.deficit.saturating_add(next.quantum).min(2 * next.quantum);
+            next.deficit = (next.deficit + next.quantum).min(2 * next.quantum);
         }
     }
 
-    /// No open lane has a frame waiting.
+    /// No open lane has a frame waiting. A look that costs no lane its share.
     pub(super) fn is_empty(&mut self, control: &Control) -> bool {
-        !self.senders.iter_mut().any(|(sender, up)| sender.waits(up, control))
+        let waits = |(sender, up): &mut (Sender<'_>, UpReader)| {
+            control.shut(sender.partition).is_none() && up.available().is_ok_and(|left| left > 0)
+        };
+        !self.senders.iter_mut().any(waits)
     }
 }
 
