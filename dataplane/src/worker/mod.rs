@@ -10,6 +10,7 @@
 //! ([`crate::runtime`]).
 
 mod account;
+mod doorbells;
 mod exit;
 mod receive;
 mod schedule;
@@ -24,6 +25,7 @@ use lockgate_lane::{Closed, DownWriter, UpReader};
 use lockgate_vmdq::{Plan, SteeringMode};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+use doorbells::Doorbells;
 use exit::{Context, Door, Exit};
 use schedule::Schedule;
 use stats::WorkerStats;
@@ -123,6 +125,7 @@ pub struct Worker<'r> {
     rx: Vec<RxQueue>,
     exit: Exit<'r>,
     schedule: Schedule<'r>,
+    doorbells: Doorbells,
     software: bool,
     /// A received frame could not move in this pass and waits in its queue.
     waiting: bool,
@@ -144,7 +147,8 @@ impl<'r> Worker<'r> {
         let scratch = vec![0; usize::from(plan.mtu()) + 128];
         let exit = Exit { cx, doors, tx, mirror, scratch };
         let software = plan.steering() == SteeringMode::Software;
-        Self { rx, exit, schedule, software, waiting: false }
+        let doorbells = Doorbells::default();
+        Self { rx, exit, schedule, doorbells, software, waiting: false }
     }
 
     /// Works until `control` says to finish and nothing is left to do; gives back the
@@ -175,6 +179,7 @@ impl<'r> Worker<'r> {
                 std::thread::yield_now();
             }
         }
+        self.exit.tx.iter_mut().for_each(TxQueue::flush);
         Queues { rx: self.rx, tx: self.exit.tx }
     }
 
@@ -193,8 +198,10 @@ impl<'r> Worker<'r> {
         let sent = self.transmit(BURST.max(8 * self.rx.len()));
         if sent > 0 {
             self.exit.publish();
-            self.exit.tx.iter_mut().for_each(TxQueue::flush);
             self.exit.mirror.iter_mut().for_each(DownWriter::publish);
+        }
+        if self.doorbells.are_due(sent, now_ns) {
+            self.exit.tx.iter_mut().for_each(TxQueue::flush);
         }
         moved + sent
     }
