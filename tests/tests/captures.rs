@@ -12,15 +12,18 @@ use lockgate_tests::oracle::{Expected, KINDS, Scene, derive};
 
 const DEVICE: &str = "model:82576";
 
-fn from_the_wire(file: &Path) {
-    let what = file.file_name().expect("a name").to_string_lossy().into_owned();
+/// A card with pools, and one without, on which the worker steers.
+const BOTH: [&str; 2] = [DEVICE, "model:82574"];
+
+fn from_the_wire(file: &Path, device: &str) {
+    let what = format!("{} on {device}", file.file_name().expect("a name").to_string_lossy());
     let arriving = frames(file);
     let scene = derive(&arriving);
     let mut expected = Expected::new(&scene);
     for frame in &arriving {
         expected.arrive(&scene, frame);
     }
-    let outcome = run(&scene, DEVICE, &[("wire".to_owned(), file.to_owned())]);
+    let outcome = run(&scene, device, &[("wire".to_owned(), file.to_owned())]);
     compare_counts(&scene, &expected, &outcome, &what);
     for (tenant, wanted) in scene.tenants.iter().zip(&expected.deliveries) {
         let got = outcome.delivered(&tenant.name);
@@ -69,7 +72,7 @@ fn from_the_tenants(file: &Path) {
 #[test]
 fn every_capture_that_arrives_is_delivered_as_the_oracle_says() {
     for file in collection() {
-        from_the_wire(&file);
+        BOTH.iter().for_each(|device| from_the_wire(&file, device));
     }
 }
 
@@ -106,8 +109,10 @@ fn frames_at_every_edge_of_the_rules_go_where_the_oracle_says() {
         }
         replays.push((tenant.name.clone(), file.clone()));
     }
-    let outcome = run(&scene, DEVICE, &replays);
-    compare_all(&scene, expected, &outcome, "edge frames");
+    for device in BOTH {
+        let outcome = run(&scene, device, &replays);
+        compare_all(&scene, expected.clone(), &outcome, &format!("edge frames on {device}"));
+    }
 }
 
 /// Three hosts on VLANs 0 and 7, flows one way round.

@@ -29,6 +29,7 @@ mod prelude;
 mod rate;
 mod recent;
 mod rules;
+mod software;
 mod verdict;
 
 pub use capabilities::{Capabilities, Machine, PoolLayout};

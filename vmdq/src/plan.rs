@@ -75,7 +75,7 @@ pub struct Plan {
     workers: Vec<u16>,
     mtu: u16,
     hardware: HardwarePlan,
-    rules: Rules,
+    pub(crate) rules: Rules,
 }
 
 impl Plan {

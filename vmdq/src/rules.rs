@@ -25,7 +25,7 @@ pub(crate) struct Rules {
     /// Who is on each segment, by VID. VID 4095 stays empty.
     members: Box<[u64; 4096]>,
     /// Who takes each address: owners of unicast, listeners of multicast, broadcast too.
-    takers: AddressTable,
+    pub(crate) takers: AddressTable,
     all_multicast: u64,
     receives: u64,
     sends: u64,
@@ -138,7 +138,7 @@ const fn is_bridge_control(dst: Mac) -> bool {
 
 /// Addresses to sets of partitions: open addressing, at most a quarter full.
 #[derive(Debug, Clone)]
-struct AddressTable {
+pub(crate) struct AddressTable {
     slots: Vec<(u64, u64)>,
     shift: u32,
 }
@@ -163,7 +163,7 @@ impl AddressTable {
     }
 
     #[inline]
-    fn get(&self, mac: Mac) -> u64 {
+    pub(crate) fn get(&self, mac: Mac) -> u64 {
         let mut at = self.start(mac);
         // A free slot, of which there are many, ends the search.
         while let Some((key, set)) = self.slots.get(at) {

@@ -22,8 +22,8 @@ const BOUND: usize = 5_000;
 /// The families; each has files or folders of its name in `regs`, `vmdq` and `drivers`.
 const FAMILIES: [&str; 3] = ["e1000e", "igb", "ixgbe"];
 
-/// What several families share and others have no part in.
-const SHARED: [(&str, &[&str]); 1] = [("gigabit", &["e1000e", "igb"])];
+/// What some families share and others have no part in: the last card has no pools.
+const SHARED: [(&str, &[&str]); 2] = [("gigabit", &["e1000e", "igb"]), ("software", &["e1000e"])];
 
 /// The partition's own end of a lane, which runs in the partition's process, and the core
 /// believes nothing that it does; what models do to memory, which no driver calls; the

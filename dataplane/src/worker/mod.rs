@@ -14,6 +14,7 @@ mod doorbells;
 mod exit;
 mod receive;
 mod schedule;
+mod software;
 pub mod stats;
 mod transmit;
 
@@ -28,6 +29,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use doorbells::Doorbells;
 use exit::{Context, Door, Exit};
 use schedule::Schedule;
+use software::Last;
 use stats::WorkerStats;
 
 /// Frames taken from one queue, or sent in all, before the others get a turn.
@@ -126,7 +128,8 @@ pub struct Worker<'r> {
     exit: Exit<'r>,
     schedule: Schedule<'r>,
     doorbells: Doorbells,
-    software: bool,
+    /// For a card without pools.
+    software: Option<Last>,
     /// A received frame could not move in this pass and waits in its queue.
     waiting: bool,
 }
@@ -146,7 +149,7 @@ impl<'r> Worker<'r> {
         let (doors, schedule) = (doors.collect(), Schedule::new(&cx, up));
         let scratch = vec![0; usize::from(plan.mtu()) + 128];
         let exit = Exit { cx, doors, tx, mirror, scratch };
-        let software = plan.steering() == SteeringMode::Software;
+        let software = (plan.steering() == SteeringMode::Software).then(Last::default);
         let doorbells = Doorbells::default();
         Self { rx, exit, schedule, doorbells, software, waiting: false }
     }

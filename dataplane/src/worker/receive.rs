@@ -6,9 +6,9 @@
 
 use lockgate_drivers::Train;
 use lockgate_lane::Meta;
-use lockgate_vmdq::WireVerdict;
 
-use super::exit::{Context, Door, Exit, RxHash, must_wait};
+use super::exit::{Context, Door, Exit, RxHash};
+use super::software::distribute;
 use super::{BURST, Overflow, Worker, account};
 
 impl Worker<'_> {
@@ -20,7 +20,7 @@ impl Worker<'_> {
         };
         let (pool, number) = (usize::from(queue.pool()), queue.queue().into());
         let settled = match doors.get_mut(pool) {
-            Some(door) if !self.software => {
+            Some(door) if self.software.is_none() => {
                 // Most frames by the short way, and each that is not like them by the other.
                 queue.receive(BURST, |train| {
                     door.follow(cx, train, number) || {
@@ -32,11 +32,15 @@ impl Worker<'_> {
                     }
                 })
             }
-            _ => queue.receive(BURST, |train| {
-                train.each(usize::MAX, |_, frame, _| distribute(cx, doors, frame)) > 0
-            }),
+            _ => {
+                let last = self.software.get_or_insert_default();
+                queue.receive(BURST, |train| distribute(cx, doors, train, last))
+            }
         };
-        cx.stats.wire.bad_descriptors.add(queue.take_bad());
+        let bad = queue.take_bad();
+        if bad > 0 {
+            cx.stats.wire.bad_descriptors.add(bad);
+        }
         // What was left there waits for room.
         self.waiting |= cx.overflow == Overflow::Wait && settled < BURST && queue.is_ready();
         settled
@@ -96,25 +100,4 @@ impl Door<'_> {
         account::delivered(cx.plan, wire, self.p, bytes);
         true
     }
-}
-
-/// Settles a frame from a card without pools: the policy alone says whose it is.
-fn distribute(cx: &Context<'_>, doors: &mut [Door<'_>], frame: &[u8]) -> bool {
-    let wire = &cx.stats.wire;
-    match cx.plan.from_wire(frame, frame.len()) {
-        WireVerdict::Drop(reason) => wire.drops.add(reason),
-        WireVerdict::Deliver(to) => {
-            if must_wait(doors, cx, to) {
-                return false;
-            }
-            wire.delivered.add(1);
-            wire.copies.add(to.len().saturating_sub(1) as u64);
-            for p in to.iter() {
-                let door = doors.get_mut(p);
-                door.map(|door| door.put(cx, frame, None));
-            }
-        }
-    }
-    wire.rx.add(frame.len());
-    true
 }

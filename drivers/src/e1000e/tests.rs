@@ -118,7 +118,7 @@ fn the_registers_hold_the_plan_and_nothing_of_what_was_there_before() {
         let stale = stale.map(|register| (register, 0xA5A5_A5A5));
         *paper.registers.lock().unwrap() = stale.collect();
         let mut nic = open(paper.card(DEVICE)).unwrap();
-        let _queues = nic.start(&plan, RingSizes::default()).unwrap();
+        let _queues = nic.start(&plan, RingSizes { rx: 512, tx: 512 }).unwrap();
         assert_eq!(&nic.read_back().unwrap(), plan.hardware());
     }
 }

@@ -104,7 +104,7 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     let paper = Arc::new(Paper::default());
     let card = paper.card(DEVICE);
     let mut nic = driver(Card { bar: Arc::new(Stuck(paper)), ..card });
-    let started = nic.start(&plan(), RingSizes::default());
+    let started = nic.start(&plan(), RingSizes { rx: 512, tx: 512 });
     let error = started.err().unwrap();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
 }
@@ -144,7 +144,7 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
     let stale = stale.map(|register| (register, 0xA5A5_A5A5));
     *paper.registers.lock().unwrap() = stale.collect();
     let mut nic = driver(paper.card(DEVICE));
-    let _queues = nic.start(&plan(), RingSizes::default()).unwrap();
+    let _queues = nic.start(&plan(), RingSizes { rx: 512, tx: 512 }).unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan().hardware());
     assert_eq!((paper.read(0x2160), paper.read(0x2168)), (0, 0), "no pause frames");
     assert!((0xA000..0xA200).step_by(4).all(|word| paper.read(word) == 0));

@@ -180,7 +180,7 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
     let stale = stale.map(|register| (register, 0xA5A5_A5A5));
     *card.paper.registers.lock().unwrap() = stale.collect();
     let mut nic = open(card.card()).unwrap();
-    let _queues = nic.start(&plan(2), RingSizes::default()).unwrap();
+    let _queues = nic.start(&plan(2), RingSizes { rx: 512, tx: 512 }).unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan(2).hardware());
 }
 
@@ -287,6 +287,6 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     }
     let card = Arc::new(Selecting::default());
     let stuck = Card { bar: Arc::new(Stuck(card.clone())), ..card.card() };
-    let started = open(stuck).unwrap().start(&plan(2), RingSizes::default());
+    let started = open(stuck).unwrap().start(&plan(2), RingSizes { rx: 512, tx: 512 });
     assert!(matches!(started, Err(Error::Timeout { .. })));
 }

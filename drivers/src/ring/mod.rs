@@ -49,12 +49,6 @@ pub struct RingSizes {
     pub tx: u16,
 }
 
-impl Default for RingSizes {
-    fn default() -> Self {
-        Self { rx: 512, tx: 512 }
-    }
-}
-
 /// The queues of a started card. They hold the memory that the card reaches and
 /// stay safe to use, though silent, when the card is stopped before they go.
 pub struct Queues {

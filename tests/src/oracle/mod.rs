@@ -40,7 +40,7 @@ pub struct Delivery {
 }
 
 /// Everything that a run should have done.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Expected {
     /// Frames that arrived on the wire.
     pub arrived: u64,

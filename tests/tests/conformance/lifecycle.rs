@@ -103,7 +103,7 @@ fn stop_and_restart(kind: Kind) {
         assert_eq!(&bench.nic.read_back().unwrap(), bench.plan.hardware());
         exchange_both_ways(&mut bench, 100 * round);
     }
-    let again = bench.nic.start(&bench.plan, RingSizes::default());
+    let again = bench.nic.start(&bench.plan, RingSizes { rx: 512, tx: 512 });
     assert!(matches!(again, Err(Error::QueuesInUse)), "old queues are still there");
 }
 
