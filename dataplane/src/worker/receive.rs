@@ -19,8 +19,8 @@ impl Worker<'_> {
             return 0;
         };
         let (pool, number) = (usize::from(queue.pool()), queue.queue().into());
-        let settled = match doors.get_mut(pool) {
-            Some(door) if self.software.is_none() => {
+        let settled = match (&mut self.software, doors.get_mut(pool)) {
+            (None, Some(door)) => {
                 // Most frames by the short way, and each that is not like them by the other.
                 queue.receive(BURST, |train| {
                     door.follow(cx, train, number) || {
@@ -32,10 +32,9 @@ impl Worker<'_> {
                     }
                 })
             }
-            _ => {
-                let last = self.software.get_or_insert_default();
-                queue.receive(BURST, |train| distribute(cx, doors, train, last))
-            }
+            (Some(last), _) => queue.receive(BURST, |train| distribute(cx, doors, train, last)),
+            // A pool that is nobody's gets nothing.
+            (None, None) => 0,
         };
         let bad = queue.take_bad();
         if bad > 0 {
