@@ -33,6 +33,7 @@ pub(super) fn distribute(
         && let Some(door) = doors.get_mut(last.p)
     {
         again = follow(door, train, meta);
+        last.run = again > 0;
     }
     let mut settled = again;
     if settled == 0 {
