@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::io::{Errno, pread};
 
+use crate::Slots;
 use crate::core::LaneFiles;
 use crate::layout::{DOWN, EMPTIES, FILLS, Geometry, Header, UP};
 use crate::memory::{self, DOWN_SEALS, UP_SEALS};
@@ -148,7 +149,18 @@ impl UpWriter {
     /// or the frame is longer than [`UpWriter::frame_bytes`].
     pub fn push(&mut self, frame: &[u8]) -> bool {
         let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
-        self.put(frame, meta) || self.free().is_ok_and(|free| free > 0) && self.put(frame, meta)
+        self.fill(|slots| slots.put(0, frame, meta))
+    }
+
+    /// Lets `put` write the next slot, which is the first of those it is lent; false, and
+    /// nothing done, if the ring is full or it says so.
+    ///
+    /// # Panics
+    /// When it says true where it was lent none.
+    #[inline]
+    pub fn fill(&mut self, put: impl Fn(&Slots<'_, FILLS, UP>) -> bool) -> bool {
+        let once = |up: &mut Self| up.slots(|slots| slots.advance(put(slots).into())) > 0;
+        once(self) || self.free().is_ok_and(|free| free > 0) && once(self)
     }
 }
 

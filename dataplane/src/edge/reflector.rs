@@ -49,11 +49,5 @@ fn send_back(up: &mut UpWriter, frame: &[u8]) -> bool {
     let mut addresses = [0; 12];
     addresses[..6].copy_from_slice(&frame[6..12]);
     addresses[6..].copy_from_slice(&frame[..6]);
-    let put = |up: &mut UpWriter| {
-        up.slots(|slots| {
-            let put = slots.put(0, frame, meta) && slots.put(0, &addresses, meta);
-            slots.advance(put.into());
-        }) > 0
-    };
-    put(up) || up.free().is_ok_and(|free| free > 0) && put(up)
+    up.fill(|slots| slots.put(0, frame, meta) && slots.put(0, &addresses, meta))
 }
