@@ -72,13 +72,10 @@ pub(super) struct Sender<'r> {
 impl Sender<'_> {
     /// Whether a frame waits in its lane, which is open: the only look at how far the
     /// partition has written.
-    pub(super) fn waits(&mut self, up: &mut UpReader, control: &Control) -> bool {
-        match up.available() {
-            Ok(0) => self.deficit = 0,
-            Ok(_) => return control.shut(self.partition).is_none(),
-            Err(reason) => control.note(self.partition, Some(reason)),
-        }
-        false
+    pub(super) fn waits(&self, up: &mut UpReader, control: &Control) -> bool {
+        let left = up.available();
+        control.note(self.partition, left.err());
+        left.is_ok_and(|left| left > 0) && control.shut(self.partition).is_none()
     }
 }
 
@@ -129,12 +126,9 @@ impl<'r> Schedule<'r> {
         }
     }
 
-    /// No open lane has a frame waiting. A look that costs no lane its share.
+    /// No open lane has a frame waiting.
     pub(super) fn is_empty(&mut self, control: &Control) -> bool {
-        let waits = |(sender, up): &mut (Sender<'_>, UpReader)| {
-            control.shut(sender.partition).is_none() && up.available().is_ok_and(|left| left > 0)
-        };
-        !self.senders.iter_mut().any(waits)
+        !self.senders.iter_mut().any(|(sender, up)| sender.waits(up, control))
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn distribute(
 ) -> bool {
     let (len, mut again) = (train.length, 0);
     let meta = Meta { len: len as u32, stamp_ns: cx.now_ns, ..Meta::default() };
-    if std::mem::take(&mut last.run)
+    if last.run
         && let Some(door) = doors.get_mut(last.p)
     {
         again = follow(door, train, meta);
@@ -47,11 +47,14 @@ pub(super) fn distribute(
                 // Whoever has one queue needs no hash.
                 let one = door.partition.queues == 1;
                 last.run = same && one && i > 0;
-                let put = !last.run && one && door.ring.put(frame, meta.pack());
+                if last.run {
+                    return false;
+                }
+                let put = one && door.ring.put(frame, meta.pack());
                 if put {
                     door.count(0, 1, len as u64);
                 }
-                put || !last.run && door.put(cx, frame, None)
+                put || door.put(cx, frame, None)
             });
             again += usize::from(moved);
             moved

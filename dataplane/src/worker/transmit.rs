@@ -17,8 +17,12 @@ impl Worker<'_> {
             let Some((sender, up)) = self.schedule.current() else {
                 break;
             };
-            let waits = sender.waits(up, self.exit.cx.control);
-            let sent = if waits { self.exit.turn(sender, up, budget - moved) } else { 0 };
+            let sent = if sender.waits(up, self.exit.cx.control) {
+                self.exit.turn(sender, up, budget - moved)
+            } else {
+                sender.deficit = 0;
+                0
+            };
             moved += sent;
             // What is left of its share it may send in the next round.
             if moved >= budget && sender.deficit > 0 {
