@@ -215,8 +215,7 @@ fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
     let (control, stats) = (Control::new(1), WorkerStats::new([1].into_iter()));
     let mut reflector = Reflector::new(rig.ends.remove(0));
     let worker = Worker::new(&rig.plan, &stats, &control, rig.share, Overflow::Drop);
-    let (mut came, mut late) = (Vec::new(), 0);
-    let (model, mut round) = (&rig.model, 0);
+    let (model, mut came, mut round) = (&rig.model, Vec::new(), 0);
     // One frame each hundred rounds, too rarely for any to wait for others for long.
     let queues = worker.run(Clock::start(), || {
         let left = model.transmitted().len();
@@ -231,10 +230,8 @@ fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
         reflector.turn()
     });
     drop(queues);
-    for (n, round) in (1..).zip(&came) {
-        // It comes after this closure, is sent in the next round, and seen in the one after that.
-        late += u32::from(*round != 100 * n + 1);
-    }
+    // It comes after this closure, is sent in the next round, and seen in the one after that.
+    let late = (1..).zip(&came).filter(|(n, round)| **round != 100 * n + 1).count();
     assert_eq!(came.len(), 100);
     assert!(late <= 10, "{late} of 100 left later: {came:?}");
 }

@@ -6,20 +6,21 @@
 use std::fs;
 use std::io;
 
+use lockgate::cores::{pin, usable};
 use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::{Value, json};
 
 use crate::emulator::Emulator;
 
 /// The cores that the calling thread had, which it gets back in the end.
 pub(super) struct Lent {
-    before: CpuSet,
+    before: Vec<u16>,
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let _ = sched_setaffinity(None, &self.before);
+        pin(&self.before);
     }
 }
 
@@ -27,12 +28,10 @@ impl Drop for Lent {
 /// with the calling thread. With one core there is nothing to give.
 ///
 /// # Panics
-/// When the emulator does not answer, or the kernel refuses.
+/// When the emulator does not answer.
 pub(super) fn give_own_core(emulator: &Emulator, own: u64) -> Lent {
-    let before = sched_getaffinity(None).expect("the cores of this thread");
-    let lent = Lent { before };
-    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| before.is_set(core));
-    let (Some(others), Some(alone)) = (cores.next(), cores.next()) else {
+    let lent = Lent { before: usable() };
+    let [others, alone, ..] = lent.before[..] else {
         return lent;
     };
     let threads = emulator.monitor("query-cpus-fast", json!({})).expect("its cores");
@@ -42,13 +41,13 @@ pub(super) fn give_own_core(emulator: &Emulator, own: u64) -> Lent {
         // A thread that has ended meanwhile needs no core.
         let _ = sched_setaffinity(Pid::from_raw(task), &only(core));
     }
-    sched_setaffinity(None, &only(others)).expect("a core for this thread");
+    pin(&[others]);
     lent
 }
 
-fn only(core: usize) -> CpuSet {
+fn only(core: u16) -> CpuSet {
     let mut set = CpuSet::new();
-    set.set(core);
+    set.set(core.into());
     set
 }
 
