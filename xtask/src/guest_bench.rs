@@ -71,25 +71,14 @@ pub(crate) fn section(args: &GuestBenchArgs) -> String {
 
 fn card(device: Device, args: &GuestBenchArgs) -> String {
     let name = device.name;
-    let mut race = Race::boot(device.clone());
     let (mut turns, mut failed) = ([Vec::new(), Vec::new()], [0, 0]);
+    let mut guest = None;
     for round in 1..=args.rounds {
-        for (n, kind) in [Kind::Lockgate, Kind::Testpmd].into_iter().enumerate() {
-            let figures = loop {
-                // QEMU 10.0 at times ends in an assertion when the card changes hands.
-                let turn = AssertUnwindSafe(|| race.turn(kind, args.frames, args.trips));
-                match catch_unwind(turn) {
-                    Ok(figures) => break figures,
-                    Err(panic) if failed[n] == MOST_FAILED => resume_unwind(panic),
-                    Err(_) => {
-                        failed[n] += 1;
-                        drop(race);
-                        race = Race::boot(device.clone());
-                    }
-                }
-            };
+        let sides = turns.iter_mut().zip(&mut failed);
+        for (kind, (turns, failed)) in [Kind::Lockgate, Kind::Testpmd].into_iter().zip(sides) {
+            let figures = turn(&mut guest, &device, kind, args, failed);
             eprintln!("{name}, round {round}: {kind:?} {:.0?} frames/s", figures.rates);
-            turns[n].push(figures);
+            turns.push(figures);
         }
     }
     let mut text = format!("\n### {name}\n\n| | lockgate | testpmd | ratio |\n|---|--:|--:|--:|\n");
@@ -115,6 +104,26 @@ fn card(device: Device, args: &GuestBenchArgs) -> String {
         }
     }
     text
+}
+
+/// One turn in `guest`, which is booted where there is none; once more in a new one where it
+/// fails, since QEMU 10.0 at times ends in an assertion when the card changes hands.
+fn turn(
+    guest: &mut Option<Race>,
+    device: &Device,
+    kind: Kind,
+    args: &GuestBenchArgs,
+    failed: &mut u32,
+) -> Figures {
+    loop {
+        let race = guest.get_or_insert_with(|| Race::boot(device.clone()));
+        let turn = AssertUnwindSafe(|| race.turn(kind, args.frames, args.trips));
+        match catch_unwind(turn) {
+            Ok(figures) => return figures,
+            Err(panic) if *failed == MOST_FAILED => resume_unwind(panic),
+            Err(_) => (*failed, *guest) = (*failed + 1, None),
+        }
+    }
 }
 
 /// The value below which `share` of sorted `times` lie, in microseconds.
