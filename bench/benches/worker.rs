@@ -22,7 +22,9 @@ are written back by the program itself (instructions) or by another core at full
 does is included: polling, the policy, the copy, counters, the clock. *wire → lane* and *lane → wire* \
 are the worker; *receive* and *send* are the driver's share: descriptors, buffers, \
 doorbells, without a look at a frame. *uneven*: no frame is as long as the one before. *each \
-to another*: no frame goes to the station of the frame before, so none takes the short way.
+to another*: no frame goes to the station of the frame before, so none takes the short way. \
+*there and back*: each queue gets one frame, a partition that reflects sends it back in the \
+same round.
 ";
 
 /// Whose frames are not counted, and how many are, for each queue or lane.
@@ -38,13 +40,14 @@ const CARDS: [(&str, Kind, &[usize]); 3] = [
     ("82576", Kind::Model82576, &[1, 2, 8]),
     ("82599", Kind::Model82599, &[1, 8, 64]),
 ];
-const WAYS: [(&str, Way, bool); 8] = [
+const WAYS: [(&str, Way, bool); 9] = [
     ("wire → lane", Way::WireToLane, false),
     ("lane → wire", Way::LaneToWire, false),
     ("wire → lane, uneven", Way::WireToLaneUneven, false),
     ("lane → wire, uneven", Way::LaneToWireUneven, false),
     ("lane → wire, each to another", Way::LaneToMany, false),
     ("lane → lane", Way::LaneToLane, false),
+    ("there and back, one at a time", Way::Reflected, false),
     ("receive", Way::WireToLane, true),
     ("send", Way::LaneToWire, true),
 ];
@@ -86,7 +89,7 @@ fn flooded() {
     const ROUNDS: u64 = 10_000;
     let (kind, way) = (Kind::Model82576, Way::WireToLane);
     let scene = Scene { kind, way, partitions: 8, bytes: 60, bare: false, flood: true };
-    let (stage, share, mut far) = Stage::new(scene);
+    let (mut stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     for _ in 0..ROUNDS {
         far.step();
@@ -161,7 +164,7 @@ fn move_frames(numbers: &[usize]) {
     };
     let (way, bare) = (WAYS[way].1, WAYS[way].2);
     let scene = Scene { kind: CARDS[card].1, way, partitions, bytes, bare, flood: false };
-    let (stage, share, mut far) = Stage::new(scene);
+    let (mut stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     let mut moved = 0;
     while moved < frames {
@@ -185,7 +188,7 @@ fn timed(scene: Scene, cores: [usize; 2]) -> Option<Spread> {
 }
 
 fn turn(scene: Scene, [own, other]: [usize; 2]) -> f64 {
-    let (stage, share, mut far) = Stage::new(scene);
+    let (mut stage, share, mut far) = Stage::new(scene);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -2,6 +2,7 @@
 //!
 //! Not here: what is counted and printed (`benches/worker.rs`).
 
+use lockgate::edge::Reflector;
 use lockgate::worker::stats::WorkerStats;
 use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::{Nic, RxQueue, TxQueue};
@@ -31,6 +32,9 @@ pub enum Way {
     LaneToMany,
     /// From every partition to the next.
     LaneToLane,
+    /// From the card to every partition and, reflected there, back to the card: one frame at
+    /// a time.
+    Reflected,
 }
 
 /// What is measured.
@@ -100,7 +104,7 @@ impl Scene {
         let frame = |dst: [u8; 6]| frame(dst, mac(p), self.bytes);
         let station = |n: u8| [0x02, 0x4c, 0x47, 0xff, n, 0xee];
         match self.way {
-            Way::WireToLane | Way::WireToLaneUneven => Vec::new(),
+            Way::WireToLane | Way::WireToLaneUneven | Way::Reflected => Vec::new(),
             Way::LaneToWire => vec![frame(OUTSIDE)],
             Way::LaneToWireUneven => {
                 self.lengths().map(|bytes| self::frame(OUTSIDE, mac(p), bytes)).into()
@@ -139,9 +143,14 @@ impl Far {
             }
             end.up.publish();
         }
-        if matches!(self.scene.way, Way::WireToLane | Way::WireToLaneUneven) {
+        let burst = match self.scene.way {
+            Way::WireToLane | Way::WireToLaneUneven => Some(BURST),
+            Way::Reflected => Some(1),
+            _ => None,
+        };
+        if let Some(burst) = burst {
             for (n, ring) in self.rx.iter_mut().enumerate() {
-                let count = if n == 0 && self.scene.flood { usize::MAX } else { BURST };
+                let count = if n == 0 && self.scene.flood { usize::MAX } else { burst };
                 ring.receive(count, self.scene.lengths().map(|bytes| bytes as u16));
             }
         }
@@ -153,6 +162,7 @@ pub struct Stage {
     plan: Plan,
     stats: WorkerStats,
     control: Control,
+    reflectors: Vec<Reflector>,
     /// Keeps the card.
     _nic: Nic,
 }
@@ -191,7 +201,12 @@ impl Stage {
         let stats = WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into()));
         let control = Control::new(plan.partitions().len());
         let share = Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None };
-        (Self { plan, stats, control, _nic: nic }, share, Far { scene, rx, tx, ends })
+        let mut reflectors = Vec::new();
+        if scene.way == Way::Reflected {
+            reflectors.extend(ends.drain(..).map(|(end, _)| Reflector::new(end)));
+        }
+        let stage = Self { plan, stats, control, reflectors, _nic: nic };
+        (stage, share, Far { scene, rx, tx, ends })
     }
 
     /// Frames that each partition was given.
@@ -200,13 +215,13 @@ impl Stage {
     }
 
     /// What is measured, with its share.
-    pub fn subject(&self, scene: Scene, share: Assignment) -> Subject<'_> {
-        let Self { plan, stats, control, .. } = self;
+    pub fn subject(&mut self, scene: Scene, share: Assignment) -> Subject<'_> {
+        let Self { plan, stats, control, reflectors, .. } = self;
         match scene.bare {
             true => Subject::Bare(Box::new(share), scene),
             false => {
                 let worker = Worker::new(plan, stats, control, share, Overflow::Drop);
-                Subject::Worker(Box::new(worker), Clock::start())
+                Subject::Worker(Box::new(worker), Clock::start(), reflectors)
             }
         }
     }
@@ -214,8 +229,8 @@ impl Stage {
 
 /// What is measured.
 pub enum Subject<'r> {
-    /// The worker.
-    Worker(Box<Worker<'r>>, Clock),
+    /// The worker, with the partitions that share its thread.
+    Worker(Box<Worker<'r>>, Clock, &'r mut [Reflector]),
     /// The driver alone: frames are taken and dropped, or sent as they are.
     Bare(Box<Assignment>, Scene),
 }
@@ -224,7 +239,12 @@ impl Subject<'_> {
     /// One round; says how many frames moved.
     pub fn pass(&mut self) -> usize {
         match self {
-            Self::Worker(worker, clock) => worker.pass(clock.now_ns(), || 0),
+            Self::Worker(worker, clock, reflectors) => {
+                let beside = || reflectors.iter_mut().map(Reflector::turn).sum();
+                let moved = worker.pass(clock.now_ns(), beside);
+                // There, in the partition, and back.
+                if reflectors.is_empty() { moved } else { moved / 3 }
+            }
             Self::Bare(share, scene) => match scene.way {
                 Way::WireToLane => {
                     let take = |queue: &mut RxQueue| {

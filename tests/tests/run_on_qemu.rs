@@ -2,7 +2,6 @@
 //! partition gets, and what leaves, is byte for byte what the model makes of it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use lockgate::commands::{Loaded, load};
 use lockgate::edge::Sources;
 use lockgate::replay::Replay;
-use lockgate::runtime::{Observer, Run};
+use lockgate::runtime::{Observer, Run, Stop};
 use lockgate_tests::capture;
 use lockgate_tests::guest::compare::{Verdict, compare};
 use lockgate_tests::guest::run::{CardKind, Outcome, Request, on_model};
@@ -91,7 +90,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
     let arriving: Vec<_> =
         capture::read(wire).expect("a capture").into_iter().map(|frame| frame.bytes).collect();
     let qemu = Qemu::igb();
-    let stop = AtomicBool::new(false);
+    let stop = Stop::new().expect("a pair of sockets");
     let (ready, begun) = channel();
     let (card, arriving, told) = (&qemu, &arriving, &stop);
     let (report, left) = thread::scope(|scope| {
@@ -99,7 +98,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
             begun.recv_timeout(PATIENCE).expect("the run begins");
             feed(card, arriving);
             let left = collect(card);
-            told.store(true, Ordering::Relaxed);
+            told.tell().expect("it hears");
             left
         });
         let run = Run {

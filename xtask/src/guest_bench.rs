@@ -77,7 +77,11 @@ fn card(device: Device, args: &GuestBenchArgs) -> String {
         let sides = turns.iter_mut().zip(&mut failed);
         for (kind, (turns, failed)) in [Kind::Lockgate, Kind::Testpmd].into_iter().zip(sides) {
             let figures = turn(&mut guest, &device, kind, args, failed);
-            eprintln!("{name}, round {round}: {kind:?} {:.0?} frames/s", figures.rates);
+            let medians: Vec<_> = figures.trips.iter().map(|trips| micros(trips, 0.5)).collect();
+            eprintln!(
+                "{name}, round {round}: {kind:?} {:.0?} frames/s, round trip p50 {medians:.1?} µs",
+                figures.rates
+            );
             turns.push(figures);
         }
     }

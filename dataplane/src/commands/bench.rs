@@ -14,14 +14,14 @@ use lockgate_vmdq::{Mac, PartitionPlan, Plan, Segment, SendVerdict};
 use serde_json::json;
 
 use super::inputs::{real, refuse_taken};
-use super::run::{Opened, stop_on_signals};
+use super::run::Opened;
 use super::{Loaded, load};
 use crate::cli::{BenchArgs, BenchCommand};
 use crate::draft::{Draft, cannot_write};
 use crate::edge::{Measured, ProbePlan, Sources};
 use crate::error::Failure;
 use crate::plot::Chart;
-use crate::runtime::Run;
+use crate::runtime::{Run, Stop};
 use crate::summary::{count, duration};
 use crate::table::{Align, Table};
 
@@ -53,7 +53,7 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
     refuse_taken(outputs().cloned(), &mut taken, "choose another --plot or --report")?;
     outputs().try_for_each(|file| Draft::check(file))?;
     let probe = way.probe(args, window);
-    let stop = stop_on_signals()?;
+    let stop = Stop::on_signals()?;
     let Opened { card, model: behind, alarm } = Opened::open(&loaded.policy.nic.device)?;
     let report = Run {
         plan: &plan,

@@ -1,14 +1,11 @@
 //! `lockgate run`: from options to a [`Run`], and from its report to the reader.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use lockgate_drivers::Alarm;
 use lockgate_drivers::device::Card;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Device;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 use super::console::Console;
 use super::inputs::{open_sources, refuse_overwriting};
@@ -18,7 +15,7 @@ use crate::cli::RunArgs;
 use crate::error::Failure;
 use crate::pci::Bus;
 use crate::report::Report;
-use crate::runtime::Run;
+use crate::runtime::{Run, Stop};
 use crate::summary;
 use crate::terminal;
 
@@ -39,7 +36,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(path) = &args.report {
         Report::check_target(path)?;
     }
-    let stop = stop_on_signals()?;
+    let stop = Stop::on_signals()?;
     let device = &loaded.policy.nic.device.value;
     let Opened { card, model, alarm } = Opened::open(device)?;
     let mut console = Console::new(loaded.policy.wire.replay.is_some() && model.is_none());
@@ -88,17 +85,4 @@ impl Opened {
             Device::Model82599 => Ok(Self::modelled(Model::i82599())),
         }
     }
-}
-
-/// A flag that the signals set which ask a run to end. A file that reaches its size
-/// limit is an error of the write, not the end of the process.
-pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let ignored = Arc::new(AtomicBool::new(false));
-    let flags = [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &stop), (SIGXFSZ, &ignored)];
-    for (signal, flag) in flags {
-        signal_hook::flag::register(signal, Arc::clone(flag))
-            .map_err(|error| Failure::running(format!("cannot catch signals: {error}"), ""))?;
-    }
-    Ok(stop)
 }

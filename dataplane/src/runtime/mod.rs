@@ -8,11 +8,11 @@
 //! ([`crate::edge`]), where the options come from ([`crate::commands`]).
 
 mod hugepages;
+mod stop;
 mod watch;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ use crate::worker::stats::WorkerStats;
 use crate::worker::{Clock, Control, Overflow, Worker};
 use watch::{Watch, card_failure};
 
+pub use stop::Stop;
+
 /// Descriptors per queue.
 const RINGS: RingSizes = RingSizes { rx: 512, tx: 512 };
 
@@ -44,12 +46,12 @@ const LINK_LOOK: Duration = Duration::from_millis(5);
 /// How long workers may drain once a signal or the duration ends the run.
 const DRAIN_NS: u64 = 500_000_000;
 
-/// How often the supervisor looks after the card and the terminal.
+/// How often the supervisor looks after the card and the terminal, in nanoseconds.
 const HOUSEKEEPING_NS: u64 = 100_000_000;
 
-/// How long the supervisor sleeps at a time with nobody to serve: a thread that wakes takes
-/// time from whoever shares its core.
-const VACANT: Duration = Duration::from_millis(50);
+/// How often it looks after the card with nobody to serve and nothing lost lately: a thread
+/// that wakes takes time from whoever shares its core, and a look holds up the card.
+const VACANT_NS: u64 = 1_000_000_000;
 
 /// One run, ready to start.
 pub struct Run<'a> {
@@ -69,8 +71,8 @@ pub struct Run<'a> {
     pub captures: Option<PathBuf>,
     /// When to stop at the latest.
     pub duration: Option<Duration>,
-    /// Set by a signal: stop now.
-    pub stop: &'a AtomicBool,
+    /// Asks to stop now.
+    pub stop: &'a Stop,
     /// Told how the run gets on.
     pub observer: &'a mut dyn Observer,
 }
@@ -99,7 +101,7 @@ pub trait Observer {
         let _ = (partition, reason);
     }
 
-    /// Called ten times a second.
+    /// Called ten times a second, less often where nobody is served.
     fn progress(&mut self, stats: &[WorkerStats]) {
         let _ = stats;
     }
@@ -203,7 +205,7 @@ impl Run<'_> {
         let begun = Instant::now();
         loop {
             let link = nic.link().map_err(card_failure)?;
-            let told = self.stop.load(Ordering::Relaxed);
+            let told = self.stop.is_told();
             if link.up || told || begun.elapsed() >= LINK_PATIENCE {
                 return Ok(link);
             }
@@ -222,6 +224,7 @@ impl Run<'_> {
         let mut idle = 0_u32;
         let mut next_look = 0;
         let vacant = edge.is_vacant();
+        let limit = self.duration.map_or(u64::MAX, nanos);
         loop {
             let now = clock.now_ns();
             let done = workers.iter().all(ScopedJoinHandle::is_finished);
@@ -229,8 +232,7 @@ impl Run<'_> {
             if done && moved == 0 {
                 return Ok(end);
             }
-            let told = self.stop.load(Ordering::Relaxed)
-                || self.duration.is_some_and(|limit| now >= nanos(limit));
+            let told = self.stop.is_told() || now >= limit;
             if told && end == End::Drained {
                 edge.hush();
                 control.abort_at(now.saturating_add(DRAIN_NS));
@@ -240,13 +242,14 @@ impl Run<'_> {
                 control.finish();
             }
             if now >= next_look {
-                next_look = now.saturating_add(HOUSEKEEPING_NS);
-                watch.look()?;
+                let lost = watch.look()?;
+                let wait = if vacant && !lost { VACANT_NS } else { HOUSEKEEPING_NS };
+                next_look = now.saturating_add(wait);
                 self.observer.progress(stats);
             }
             idle = if moved > 0 { 0 } else { idle.saturating_add(1) };
-            match vacant {
-                true => thread::sleep(VACANT),
+            match vacant && !told {
+                true => self.stop.sleep(Duration::from_nanos(next_look.min(limit) - now)),
                 false => rest(idle),
             }
         }

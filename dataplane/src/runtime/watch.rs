@@ -19,8 +19,9 @@ impl Watch {
     }
 
     /// Fails if the card is gone or in trouble; keeps its narrow counters from
-    /// wrapping.
-    pub(super) fn look(&mut self) -> Result<(), Failure> {
+    /// wrapping (RQDPC of an 82576 has 12 bits). Says whether it has lost frames since the
+    /// last look.
+    pub(super) fn look(&mut self) -> Result<bool, Failure> {
         if self.alarm.as_ref().is_some_and(Alarm::raised) {
             return Err(Failure::running(
                 format!("the kernel reports trouble with {}", self.device),
@@ -31,22 +32,23 @@ impl Watch {
         self.count()
     }
 
-    fn count(&mut self) -> Result<(), Failure> {
+    fn count(&mut self) -> Result<bool, Failure> {
         let latest = self.nic.statistics().map_err(card_failure)?;
         let Missed { by_pool, by_card } = &mut self.missed;
+        let lost = latest.rx_missed + latest.rx_no_descriptor.iter().sum::<u64>();
         *by_card += latest.rx_missed;
         by_pool.resize(by_pool.len().max(latest.rx_no_descriptor.len()), 0);
         for (sum, n) in by_pool.iter_mut().zip(latest.rx_no_descriptor) {
             *sum += n;
         }
-        Ok(())
+        Ok(lost > 0)
     }
 
     /// Stops the card; gives back what it lost for want of room.
     pub(super) fn stop(mut self) -> Result<Missed, Failure> {
         let counted = self.count();
         self.nic.stop().map_err(card_failure)?;
-        counted.map(|()| self.missed)
+        counted.map(|_| self.missed)
     }
 }
 
