@@ -40,7 +40,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl Default for GuestBenchArgs {
     fn default() -> Self {
-        Self { card: None, rounds: 3, frames: 20_000, trips: 2_000 }
+        Self { card: None, rounds: 3, frames: 20_000, trips: 20_000 }
     }
 }
 

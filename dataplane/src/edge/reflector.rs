@@ -7,6 +7,10 @@ use lockgate_lane::{Endpoint, Meta, UpWriter};
 
 use super::BURST;
 
+/// What is written anew of a frame: the addresses, and as much behind them as makes the copy
+/// one of whole registers.
+const HEAD: usize = 32;
+
 /// The far end of a lane that sends back what comes.
 pub struct Reflector {
     lane: Endpoint,
@@ -19,7 +23,8 @@ impl Reflector {
     }
 
     /// Sends back up to a burst from each ring; says how many frames it took. A frame waits
-    /// where it is if there is no room; one to a group, or without two addresses, ends here.
+    /// where it is if there is no room; one to a group ends here, as would one that is shorter
+    /// than any that a lane carries.
     pub fn turn(&mut self) -> usize {
         let Endpoint { rings, up } = &mut self.lane;
         let mut taken = 0;
@@ -28,8 +33,9 @@ impl Reflector {
                 let Some((_, frame)) = ring.next() else {
                     break;
                 };
-                let alone = frame.len() >= 12 && frame[0] & 1 == 0;
-                if alone && !send_back(up, frame) {
+                if let Some(head) = frame.first_chunk().filter(|head| head[0] & 1 == 0)
+                    && !send_back(up, frame, head)
+                {
                     break;
                 }
                 ring.consume();
@@ -42,12 +48,12 @@ impl Reflector {
     }
 }
 
-/// Puts `frame` into the transmit ring with its addresses swapped, with one copy; false if
-/// there is no room.
-fn send_back(up: &mut UpWriter, frame: &[u8]) -> bool {
+/// Puts `frame`, which begins with `head`, into the transmit ring with its addresses swapped,
+/// with one copy; false if there is no room.
+fn send_back(up: &mut UpWriter, frame: &[u8], head: &[u8; HEAD]) -> bool {
     let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
-    let mut addresses = [0; 12];
-    addresses[..6].copy_from_slice(&frame[6..12]);
-    addresses[6..].copy_from_slice(&frame[..6]);
-    up.fill(|slots| slots.put(0, frame, meta) && slots.put(0, &addresses, meta))
+    let mut swapped = *head;
+    swapped[..6].copy_from_slice(&head[6..12]);
+    swapped[6..12].copy_from_slice(&head[..6]);
+    up.fill(|slots| slots.put(0, frame, meta) && slots.put(0, &swapped, meta))
 }

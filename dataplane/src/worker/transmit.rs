@@ -10,25 +10,29 @@ use super::schedule::Sender;
 use super::{MIN_FRAME, Overflow, Worker};
 
 impl Worker<'_> {
-    /// Sends up to `budget` frames in all, in the order of the schedule.
+    /// Sends up to `budget` frames in all, in the order of the schedule, until no lane in a
+    /// whole round has more to give.
     pub(super) fn transmit(&mut self, budget: usize) -> usize {
         let (mut moved, mut barren) = (0, 0);
         while moved < budget && barren < self.schedule.len() {
             let Some((sender, up)) = self.schedule.current() else {
                 break;
             };
-            let sent = if sender.waits(up, self.exit.cx.control) {
-                self.exit.turn(sender, up, budget - moved)
+            barren += 1;
+            if sender.waits(up, self.exit.cx.control) {
+                let sent = self.exit.turn(sender, up, budget - moved);
+                moved += sent;
+                // One that has sent all it had is asked again in the next pass.
+                if sent > 0 && sender.deficit > 0 {
+                    // What is left of its share it may send in the next round.
+                    if moved >= budget {
+                        break;
+                    }
+                    barren = 0;
+                }
             } else {
                 sender.deficit = 0;
-                0
-            };
-            moved += sent;
-            // What is left of its share it may send in the next round.
-            if moved >= budget && sender.deficit > 0 {
-                break;
             }
-            barren = if sent == 0 { barren + 1 } else { 0 };
             self.schedule.advance();
         }
         moved
@@ -37,7 +41,9 @@ impl Worker<'_> {
 
 impl<'r> Exit<'r> {
     /// Sends from one lane until `budget` is used up, which leaves it its turn, or it is
-    /// empty, out of its share, or must wait; says how many frames moved.
+    /// empty, out of its share, or must wait; says how many frames moved. A function of its
+    /// own, so that a look at an empty lane is a short one.
+    #[inline(never)]
     fn turn(&mut self, sender: &mut Sender<'r>, up: &mut UpReader, budget: usize) -> usize {
         let mut moved = 0;
         while moved < budget {
