@@ -16,7 +16,7 @@ use lockgate_tests::subject::Kind;
 
 const TEXT: &str = "\
 Frames of 60 bytes unless the table says otherwise, in bursts of 32 by each queue and each \
-lane, one queue to a partition. The card is plain memory: a doorbell is a store, descriptors \
+lane, one queue to a partition where the table does not say more. The card is plain memory: a doorbell is a store, descriptors \
 are written back by the program itself (instructions) or by another core at full speed \
 (cycles), and frames are in the receive buffers from the beginning. Everything that a worker \
 does is included: polling, the policy, the copy, counters, the clock. *wire → lane* and *lane → wire* \
@@ -35,10 +35,12 @@ const TURNS: usize = 9;
 /// What tells this program to move some frames and end.
 const COUNT: &str = "--count";
 
-const CARDS: [(&str, Kind, &[usize]); 3] = [
-    ("82574", Kind::Model82574, &[1, 2, 8]),
-    ("82576", Kind::Model82576, &[1, 2, 8]),
-    ("82599", Kind::Model82599, &[1, 8, 64]),
+/// With so many partitions of so many queues.
+type Card = (&'static str, Kind, [(usize, usize); 4]);
+const CARDS: [Card; 3] = [
+    ("82574", Kind::Model82574, [(1, 1), (2, 1), (8, 1), (1, 2)]),
+    ("82576", Kind::Model82576, [(1, 1), (2, 1), (8, 1), (8, 2)]),
+    ("82599", Kind::Model82599, [(1, 1), (8, 1), (64, 1), (64, 2)]),
 ];
 const WAYS: [(&str, Way, bool); 9] = [
     ("wire → lane", Way::WireToLane, false),
@@ -51,7 +53,17 @@ const WAYS: [(&str, Way, bool); 9] = [
     ("receive", Way::WireToLane, true),
     ("send", Way::LaneToWire, true),
 ];
-const SIZES: [usize; 7] = [60, 64, 128, 256, 512, 1024, 1514];
+const SIZES: [usize; 9] = [60, 64, 128, 256, 512, 1024, 1514, 4096, 9014];
+/// What a table measures that does not say otherwise.
+const SCENE: Scene = Scene {
+    kind: Kind::Model82576,
+    way: Way::WireToLane,
+    partitions: 1,
+    queues: 1,
+    bytes: 60,
+    bare: false,
+    flood: false,
+};
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -72,8 +84,7 @@ fn main() {
     println!("|--:|--:|--:|--:|--:|");
     for bytes in SIZES {
         let cells = [Way::WireToLane, Way::LaneToWire].map(|way| {
-            let kind = Kind::Model82576;
-            let scene = Scene { kind, way, partitions: 1, bytes, bare: false, flood: false };
+            let scene = Scene { way, bytes, ..SCENE };
             let count = counted(scene).map(|count| format!("{count:.1}"));
             let time = cores.and_then(|cores| timed(scene, cores)).map(|time| time.to_string());
             format!("{} | {}", cell(count), cell(time))
@@ -87,8 +98,7 @@ fn main() {
 /// What the others get beside a pool that is flooded.
 fn flooded() {
     const ROUNDS: u64 = 10_000;
-    let (kind, way) = (Kind::Model82576, Way::WireToLane);
-    let scene = Scene { kind, way, partitions: 8, bytes: 60, bare: false, flood: true };
+    let scene = Scene { partitions: 8, flood: true, ..SCENE };
     let (mut stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     for _ in 0..ROUNDS {
@@ -110,21 +120,21 @@ fn cell(text: Option<String>) -> String {
 
 /// A row for each card and way, a column for each number of partitions.
 fn table(measure: impl Fn(Scene) -> Option<String>) {
-    for (name, kind, partitions) in CARDS {
-        let columns: Vec<String> = partitions.iter().map(usize::to_string).collect();
-        println!("| {name}, partitions: | {} |", columns.join(" | "));
-        println!("|---|{}", "--:|".repeat(partitions.len()));
+    for (name, kind, columns) in CARDS {
+        let title = |(partitions, queues)| match queues {
+            1 => format!("{partitions}"),
+            _ => format!("{partitions}, {queues} queues each"),
+        };
+        println!("| {name}, partitions: | {} |", columns.map(title).join(" | "));
+        println!("|---|{}", "--:|".repeat(columns.len()));
         for (what, way, bare) in WAYS {
-            let cells: Vec<String> = partitions
-                .iter()
-                .map(|&partitions| {
-                    let scene = Scene { kind, way, partitions, bytes: 60, bare, flood: false };
-                    match way == Way::LaneToLane && partitions == 1 {
-                        true => "–".to_owned(),
-                        false => cell(measure(scene)),
-                    }
-                })
-                .collect();
+            let cells = columns.map(|(partitions, queues)| {
+                let scene = Scene { kind, way, partitions, queues, bare, ..SCENE };
+                match way == Way::LaneToLane && partitions == 1 {
+                    true => "–".to_owned(),
+                    false => cell(measure(scene)),
+                }
+            });
             println!("| {what} | {} |", cells.join(" | "));
         }
         println!();
@@ -140,9 +150,9 @@ fn counted(scene: Scene) -> Option<f64> {
 
 /// Frames that moved, and instructions that the measured function had executed by then.
 fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
-    let number = |of: &[(&str, Kind, &[usize])]| of.iter().position(|card| card.1 == scene.kind);
-    let way = WAYS.iter().position(|way| (way.1, way.2) == (scene.way, scene.bare));
-    let numbers = [number(&CARDS)?, way?, scene.partitions, scene.bytes, frames];
+    let card = CARDS.iter().position(|card| card.1 == scene.kind)?;
+    let way = WAYS.iter().position(|way| (way.1, way.2) == (scene.way, scene.bare))?;
+    let numbers = [card, way, scene.partitions, scene.queues, scene.bytes, frames];
     let program = env::current_exe().ok()?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*measured*"])
@@ -159,11 +169,11 @@ fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
 
 /// What the process under callgrind does.
 fn move_frames(numbers: &[usize]) {
-    let &[card, way, partitions, bytes, frames] = numbers else {
-        panic!("five numbers");
+    let &[card, way, partitions, queues, bytes, frames] = numbers else {
+        panic!("six numbers");
     };
     let (way, bare) = (WAYS[way].1, WAYS[way].2);
-    let scene = Scene { kind: CARDS[card].1, way, partitions, bytes, bare, flood: false };
+    let scene = Scene { kind: CARDS[card].1, way, partitions, queues, bytes, bare, ..SCENE };
     let (mut stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     let mut moved = 0;

@@ -46,6 +46,8 @@ pub struct Scene {
     pub way: Way,
     /// How many partitions.
     pub partitions: usize,
+    /// Receive queues of each.
+    pub queues: usize,
     /// Bytes of each frame.
     pub bytes: usize,
     /// The driver without the worker.
@@ -76,6 +78,7 @@ impl Scene {
         for p in 0..self.partitions {
             let mac = mac(p).map(|octet| format!("{octet:02x}")).join(":");
             text += &format!("[[partition]]\nname = \"p{p}\"\nmacs = [\"{mac}\"]\n");
+            text += &format!("queues = {}\n", self.queues);
         }
         for p in 0..self.partitions {
             let next = (p + 1) % self.partitions;
