@@ -49,7 +49,7 @@ macro_rules! hash {
     ($name:ident, $bytes:literal, $($step:literal: ($start:literal $($way:tt)*)),*) => {
         /// Hashes that many bytes; `None` if `data` is of another length.
         pub(super) fn $name(&self, data: &[u8]) -> Option<u32> {
-            $(const { assert!($start + 8 <= $bytes && 4 * $step < Key::BYTES) };)*
+            $(const { assert!($start <= $bytes - 8 && 4 * $step < Key::BYTES) };)*
             let data: &[u8; $bytes] = data.try_into().ok()?;
             let (upper, lower): (u32, u32);
             // SAFETY: `new` found the instructions. They write to none but the named
