@@ -24,7 +24,8 @@ Everything that a worker does is included: polling, the policy, the copy, counte
 descriptors, buffers, doorbells, without a look at a frame. *uneven*: no frame is as long as \
 the one before. *each to another*: no frame goes to the station of the frame before, so none \
 takes the short way. *there and back*: each queue gets one frame, a partition that reflects \
-sends it back in the same round.
+sends it back in the same round. Where the worker hashes (several queues to a partition, and \
+no hash of the card's) instructions are those of the tables: callgrind knows no AVX-512.
 ";
 
 /// Whose frames are not counted, and how many are, for each queue or lane.
