@@ -58,6 +58,8 @@ impl Dpdk {
         files: &[PathBuf],
     ) -> Self {
         let mut spec = Spec::new("");
+        // What is timed is not to be disturbed by ticks of the other core.
+        spec.kernel_options += " nohz=on highres=on";
         spec.files.extend_from_slice(files);
         bring(&mut spec, "dpdk-testpmd", "/bin/testpmd");
         let testpmd = spec.programs[0].0.clone();
