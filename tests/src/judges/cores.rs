@@ -6,21 +6,20 @@
 use std::fs;
 use std::io;
 
-use lockgate::cores::{pin, usable};
 use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::{Value, json};
 
 use crate::emulator::Emulator;
 
 /// The cores that the calling thread had, which it gets back in the end.
 pub(super) struct Lent {
-    before: Vec<u16>,
+    before: CpuSet,
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        pin(&self.before);
+        let _ = sched_setaffinity(None, &self.before);
     }
 }
 
@@ -28,10 +27,12 @@ impl Drop for Lent {
 /// with the calling thread. With one core there is nothing to give.
 ///
 /// # Panics
-/// When the emulator does not answer.
+/// When the emulator does not answer, or the kernel refuses.
 pub(super) fn give_own_core(emulator: &Emulator, own: u64) -> Lent {
-    let lent = Lent { before: usable() };
-    let [others, alone, ..] = lent.before[..] else {
+    let before = sched_getaffinity(None).expect("the cores of this thread");
+    let lent = Lent { before };
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| before.is_set(core));
+    let (Some(others), Some(alone)) = (cores.next(), cores.next()) else {
         return lent;
     };
     let threads = emulator.monitor("query-cpus-fast", json!({})).expect("its cores");
@@ -41,13 +42,13 @@ pub(super) fn give_own_core(emulator: &Emulator, own: u64) -> Lent {
         // A thread that has ended meanwhile needs no core.
         let _ = sched_setaffinity(Pid::from_raw(task), &only(core));
     }
-    pin(&[others]);
+    sched_setaffinity(None, &only(others)).expect("a core for this thread");
     lent
 }
 
-fn only(core: u16) -> CpuSet {
+fn only(core: usize) -> CpuSet {
     let mut set = CpuSet::new();
-    set.set(core.into());
+    set.set(core);
     set
 }
 
