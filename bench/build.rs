@@ -40,11 +40,16 @@ mod shim {
                 build.flag(flag);
             }
             // Of DPDK's headers, which are not ours to mend.
-            build.flag("-Wno-unused-parameter").flag("-Wno-sign-compare");
+            build
+                .flag("-Wno-unused-parameter")
+                .flag("-Wno-sign-compare");
             build.compile(&format!("lockgate_{name}"));
         }
         for place in pkg_config(&["--libs-only-L", "libdpdk"]) {
-            println!("cargo::rustc-link-search=native={}", place.trim_start_matches("-L"));
+            println!(
+                "cargo::rustc-link-search=native={}",
+                place.trim_start_matches("-L")
+            );
         }
         for library in LIBRARIES {
             println!("cargo::rustc-link-lib=dylib={library}");
@@ -54,7 +59,10 @@ mod shim {
     fn pkg_config(arguments: &[&str]) -> Vec<String> {
         let found = Command::new("pkg-config").args(arguments).output();
         let found = found.expect("pkg-config starts: install it, or leave the feature out");
-        assert!(found.status.success(), "install libdpdk-dev, or leave the feature out");
+        assert!(
+            found.status.success(),
+            "install libdpdk-dev, or leave the feature out"
+        );
         let text = String::from_utf8_lossy(&found.stdout).into_owned();
         text.split_whitespace().map(str::to_owned).collect()
     }

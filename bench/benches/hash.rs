@@ -47,7 +47,10 @@ fn main() {
     let rows: Vec<Row> = v4
         .into_iter()
         .zip(v6)
-        .map(|((name, v4), (_, v6))| Row { name, series: v4.zip(v6).map(|(a, b)| vec![a, b]) })
+        .map(|((name, v4), (_, v6))| Row {
+            name,
+            series: v4.zip(v6).map(|(a, b)| vec![a, b]),
+        })
         .collect();
     // Behind what Criterion prints.
     println!("\n## Hash\n\n{TEXT}");
@@ -64,11 +67,23 @@ fn ours<const N: usize>(inputs: [Input; TUPLES], tuples: Tuples<N>) -> Vec<Path>
         pairs.for_each(|(tuple, out)| *out = bulk.hash(tuple));
     };
     vec![
-        ("`toeplitz`", each(tuples, |tuple| toeplitz(&Key::MICROSOFT, tuple))),
-        ("`Toeplitz::hash`", each(tuples, move |tuple| prepared.hash(tuple))),
-        ("`Toeplitz::hash`, by tables", each(tuples, move |tuple| tables.hash(tuple))),
+        (
+            "`toeplitz`",
+            each(tuples, |tuple| toeplitz(&Key::MICROSOFT, tuple)),
+        ),
+        (
+            "`Toeplitz::hash`",
+            each(tuples, move |tuple| prepared.hash(tuple)),
+        ),
+        (
+            "`Toeplitz::hash`, by tables",
+            each(tuples, move |tuple| tables.hash(tuple)),
+        ),
         ("`Toeplitz::hash`, all in one loop", Some(Box::new(all))),
-        ("`Toeplitz::hash_of`", each(inputs, move |input| again.hash_of(input).value)),
+        (
+            "`Toeplitz::hash_of`",
+            each(inputs, move |input| again.hash_of(input).value),
+        ),
     ]
 }
 
@@ -81,7 +96,9 @@ fn peers<const N: usize>(tuples: Tuples<N>) -> Vec<Path> {
     let mut words = SoftRss::convert(&tuples);
     let mut paths: Vec<Path> = vec![(
         "`rte_softrss_be`",
-        Some(Box::new(move |out| soft.hash::<N>(black_box(&mut words), out))),
+        Some(Box::new(move |out| {
+            soft.hash::<N>(black_box(&mut words), out)
+        })),
     )];
     let single = Gfni::new(key)
         .map(|gfni| -> Hash { Box::new(move |out| gfni.hash(black_box(&tuples), out)) });
@@ -93,7 +110,9 @@ fn peers<const N: usize>(tuples: Tuples<N>) -> Vec<Path> {
 
 #[cfg(not(feature = "dpdk"))]
 fn peers<const N: usize>(_: Tuples<N>) -> Vec<Path> {
-    ["`rte_softrss_be`", YARDSTICK, "`rte_thash_gfni_bulk`"].map(|name| (name, None)).into()
+    ["`rte_softrss_be`", YARDSTICK, "`rte_thash_gfni_bulk`"]
+        .map(|name| (name, None))
+        .into()
 }
 
 /// A path that takes one after the other.
@@ -171,7 +190,9 @@ fn inputs(input: impl Fn([u64; 5]) -> Input) -> [Input; TUPLES] {
         // The upper bits of Knuth's MMIX generator.
         input(std::array::from_fn(|_| {
             let mut next = || {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                state = state
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
                 state >> 32
             };
             next() << 32 | next()
@@ -181,12 +202,22 @@ fn inputs(input: impl Fn([u64; 5]) -> Input) -> [Input; TUPLES] {
 
 fn ipv4([addresses, ports, ..]: [u64; 5]) -> Input {
     let (src, dst) = halves(addresses);
-    Input::v4(Ipv4Addr::from(src), Ipv4Addr::from(dst), Some(both(ports)), HashKind::Ipv4Tcp)
+    Input::v4(
+        Ipv4Addr::from(src),
+        Ipv4Addr::from(dst),
+        Some(both(ports)),
+        HashKind::Ipv4Tcp,
+    )
 }
 
 fn ipv6([a, b, c, d, ports]: [u64; 5]) -> Input {
     let address = |high: u64, low: u64| Ipv6Addr::from(u128::from(high) << 64 | u128::from(low));
-    Input::v6(address(a, b), address(c, d), Some(both(ports)), HashKind::Ipv6Tcp)
+    Input::v6(
+        address(a, b),
+        address(c, d),
+        Some(both(ports)),
+        HashKind::Ipv6Tcp,
+    )
 }
 
 fn halves(word: u64) -> (u32, u32) {

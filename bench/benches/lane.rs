@@ -62,7 +62,9 @@ fn between_cores(cores: [usize; 2]) {
 type Column = Vec<Option<Vec<f64>>>;
 
 fn measure_all(measure: impl Fn(&'static Channel, Ends) -> Measure<'static>) -> Column {
-    let contestants = CHANNELS.iter().map(|channel| Some(measure(channel, (channel.open)()?)));
+    let contestants = CHANNELS
+        .iter()
+        .map(|channel| Some(measure(channel, (channel.open)()?)));
     contest(contestants.collect(), TURNS)
 }
 

@@ -41,7 +41,11 @@ type Card = (&'static str, Kind, [(usize, usize); 4]);
 const CARDS: [Card; 3] = [
     ("82574", Kind::Model82574, [(1, 1), (2, 1), (8, 1), (1, 2)]),
     ("82576", Kind::Model82576, [(1, 1), (2, 1), (8, 1), (8, 2)]),
-    ("82599", Kind::Model82599, [(1, 1), (8, 1), (64, 1), (64, 2)]),
+    (
+        "82599",
+        Kind::Model82599,
+        [(1, 1), (8, 1), (64, 1), (64, 2)],
+    ),
 ];
 const WAYS: [(&str, Way, bool); 9] = [
     ("wire → lane", Way::WireToLane, false),
@@ -71,7 +75,12 @@ fn main() {
     if let [count, numbers @ ..] = &arguments[..]
         && count == COUNT
     {
-        move_frames(&numbers.iter().map(|n| n.parse().expect("a number")).collect::<Vec<_>>());
+        move_frames(
+            &numbers
+                .iter()
+                .map(|n| n.parse().expect("a number"))
+                .collect::<Vec<_>>(),
+        );
         return;
     }
     println!("## Driver and worker\n\n{TEXT}");
@@ -85,9 +94,15 @@ fn main() {
     println!("|--:|--:|--:|--:|--:|");
     for bytes in SIZES {
         let cells = [Way::WireToLane, Way::LaneToWire].map(|way| {
-            let scene = Scene { way, bytes, ..SCENE };
+            let scene = Scene {
+                way,
+                bytes,
+                ..SCENE
+            };
             let count = counted(scene).map(|count| format!("{count:.1}"));
-            let time = cores.and_then(|cores| timed(scene, cores)).map(|time| time.to_string());
+            let time = cores
+                .and_then(|cores| timed(scene, cores))
+                .map(|time| time.to_string());
             format!("{} | {}", cell(count), cell(time))
         });
         println!("| {bytes} | {} |", cells.join(" | "));
@@ -99,7 +114,11 @@ fn main() {
 /// What the others get beside a pool that is flooded.
 fn flooded() {
     const ROUNDS: u64 = 10_000;
-    let scene = Scene { partitions: 8, flood: true, ..SCENE };
+    let scene = Scene {
+        partitions: 8,
+        flood: true,
+        ..SCENE
+    };
     let (mut stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     for _ in 0..ROUNDS {
@@ -126,11 +145,21 @@ fn table(measure: impl Fn(Scene) -> Option<String>) {
             1 => format!("{partitions}"),
             _ => format!("{partitions}, {queues} queues each"),
         };
-        println!("| {name}, partitions: | {} |", columns.map(title).join(" | "));
+        println!(
+            "| {name}, partitions: | {} |",
+            columns.map(title).join(" | ")
+        );
         println!("|---|{}", "--:|".repeat(columns.len()));
         for (what, way, bare) in WAYS {
             let cells = columns.map(|(partitions, queues)| {
-                let scene = Scene { kind, way, partitions, queues, bare, ..SCENE };
+                let scene = Scene {
+                    kind,
+                    way,
+                    partitions,
+                    queues,
+                    bare,
+                    ..SCENE
+                };
                 match way == Way::LaneToLane && partitions == 1 {
                     true => "–".to_owned(),
                     false => cell(measure(scene)),
@@ -152,19 +181,38 @@ fn counted(scene: Scene) -> Option<f64> {
 /// Frames that moved, and instructions that the measured function had executed by then.
 fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
     let card = CARDS.iter().position(|card| card.1 == scene.kind)?;
-    let way = WAYS.iter().position(|way| (way.1, way.2) == (scene.way, scene.bare))?;
-    let numbers = [card, way, scene.partitions, scene.queues, scene.bytes, frames];
+    let way = WAYS
+        .iter()
+        .position(|way| (way.1, way.2) == (scene.way, scene.bare))?;
+    let numbers = [
+        card,
+        way,
+        scene.partitions,
+        scene.queues,
+        scene.bytes,
+        frames,
+    ];
     let program = env::current_exe().ok()?;
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*measured*"])
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--toggle-collect=*measured*",
+        ])
         .arg(program)
         .arg(COUNT)
         .args(numbers.map(|number| number.to_string()))
         .output()
         .ok()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let collected = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
-    let moved = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
+    let collected = said
+        .lines()
+        .find_map(|line| line.split_once("Collected :"))?
+        .1;
+    let moved = String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .ok()?;
     Some((moved, collected.trim().parse().ok()?))
 }
 
@@ -174,7 +222,15 @@ fn move_frames(numbers: &[usize]) {
         panic!("six numbers");
     };
     let (way, bare) = (WAYS[way].1, WAYS[way].2);
-    let scene = Scene { kind: CARDS[card].1, way, partitions, queues, bytes, bare, ..SCENE };
+    let scene = Scene {
+        kind: CARDS[card].1,
+        way,
+        partitions,
+        queues,
+        bytes,
+        bare,
+        ..SCENE
+    };
     let (mut stage, share, mut far) = Stage::new(scene);
     let mut subject = stage.subject(scene, share);
     let mut moved = 0;

@@ -59,7 +59,11 @@ impl Plain {
     pub fn go(&self) -> (Vec<Ring>, Vec<Ring>) {
         let writes = std::mem::take(&mut *self.writes.lock().expect("no panic"));
         let regions = std::mem::take(&mut *self.regions.lock().expect("no panic"));
-        let last = writes.iter().map(|(offset, _)| offset / 4 + 1).max().unwrap_or(0);
+        let last = writes
+            .iter()
+            .map(|(offset, _)| offset / 4 + 1)
+            .max()
+            .unwrap_or(0);
         let words: Arc<[AtomicU32]> = (0..last).map(|_| AtomicU32::new(0)).collect();
         for (offset, value) in &writes {
             words[*offset as usize / 4].store(*value, Ordering::Relaxed);
@@ -67,7 +71,11 @@ impl Plain {
         let (mut rx, mut tx) = (Vec::new(), Vec::new());
         for ring in rings(&writes, &regions, &words) {
             // A receive ring is full of buffers when it begins, one to send is empty.
-            if ring.tail() > 0 { rx.push(ring) } else { tx.push(ring) }
+            if ring.tail() > 0 {
+                rx.push(ring)
+            } else {
+                tx.push(ring)
+            }
         }
         assert!(self.words.set(words).is_ok(), "once");
         (rx, tx)
@@ -89,7 +97,14 @@ fn rings(
         let (_, pages) = regions.iter().find(|(at, _)| *at == iova)?;
         let (pages, slots) = (Arc::clone(pages), length as usize / DESCRIPTOR);
         let tail = (base + ring::TAIL) as usize / 4;
-        Some(Ring { pages, iova, slots, words: words.clone(), tail, head: 0 })
+        Some(Ring {
+            pages,
+            iova,
+            slots,
+            words: words.clone(),
+            tail,
+            head: 0,
+        })
     };
     writes.windows(3).filter_map(ring).collect()
 }
@@ -118,7 +133,10 @@ impl Bar for Plain {
 impl Iommu for Plain {
     fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
         let iova = self.iommu.map(pages)?;
-        self.regions.lock().expect("no panic").push((iova.get(), Arc::clone(pages)));
+        self.regions
+            .lock()
+            .expect("no panic")
+            .push((iova.get(), Arc::clone(pages)));
         Ok(iova)
     }
 
@@ -149,7 +167,10 @@ impl Ring {
     /// When a buffer is too short.
     pub fn fill(&self, frame: impl Fn(usize) -> Vec<u8>) {
         for slot in 0..self.slots {
-            let buffer = self.pages.load_u64(slot * DESCRIPTOR).expect("a descriptor");
+            let buffer = self
+                .pages
+                .load_u64(slot * DESCRIPTOR)
+                .expect("a descriptor");
             if buffer > 0 {
                 let at = (buffer - self.iova) as usize;
                 assert!(self.pages.write(at, &frame(slot)), "a buffer that holds it");

@@ -9,8 +9,10 @@ pub type Measure<'m> = Box<dyn FnMut() -> f64 + 'm>;
 /// Measures each of `contestants` once per turn, `turns` times after one that does not
 /// count. What is `None` stays `None`.
 pub fn contest(contestants: Vec<Option<Measure<'_>>>, turns: usize) -> Vec<Option<Vec<f64>>> {
-    let mut contestants: Vec<_> =
-        contestants.into_iter().map(|measure| measure.map(|m| (m, Vec::new()))).collect();
+    let mut contestants: Vec<_> = contestants
+        .into_iter()
+        .map(|measure| measure.map(|m| (m, Vec::new())))
+        .collect();
     for turn in 0..=turns {
         for (measure, series) in contestants.iter_mut().flatten() {
             let measured = measure();
@@ -19,7 +21,10 @@ pub fn contest(contestants: Vec<Option<Measure<'_>>>, turns: usize) -> Vec<Optio
             }
         }
     }
-    contestants.into_iter().map(|contestant| contestant.map(|(_, series)| series)).collect()
+    contestants
+        .into_iter()
+        .map(|contestant| contestant.map(|(_, series)| series))
+        .collect()
 }
 
 #[cfg(test)]

@@ -46,7 +46,10 @@ mod dpdk {
 
     /// The two lengths that the shim was built for.
     fn length<const N: usize>() -> c_int {
-        assert!(N == 12 || N == 36, "the shim hashes 12 or 36 bytes, not {N}");
+        assert!(
+            N == 12 || N == 36,
+            "the shim hashes 12 or 36 bytes, not {N}"
+        );
         N as c_int
     }
 
@@ -67,7 +70,11 @@ mod dpdk {
 
         /// The tuples as it takes them: words in the processor's order.
         pub fn convert<const N: usize>(tuples: &[[u8; N]; TUPLES]) -> Vec<u32> {
-            tuples.as_flattened().chunks(4).map(|bytes| u32::from_be(word(bytes))).collect()
+            tuples
+                .as_flattened()
+                .chunks(4)
+                .map(|bytes| u32::from_be(word(bytes)))
+                .collect()
         }
 
         /// Hashes tuples of `N` bytes that [`SoftRss::convert`] made.
@@ -148,7 +155,10 @@ mod dpdk {
         /// The ends of a ring of `slots`, a power of two, whose frames lie `stride`
         /// bytes apart, at least 64 and a multiple of it; `None` without memory.
         pub fn open(slots: u32, stride: u32) -> Option<(RingSender, RingReceiver)> {
-            assert!(stride >= 64 && stride.is_multiple_of(64), "a stride of whole cache lines");
+            assert!(
+                stride >= 64 && stride.is_multiple_of(64),
+                "a stride of whole cache lines"
+            );
             // SAFETY: it refuses what it cannot do.
             let ring = NonNull::new(unsafe { lockgate_ring_new(slots, stride) })?;
             let owner = Arc::new(Owner(ring));

@@ -98,7 +98,11 @@ impl Scene {
     /// The receive ring of queue `number` of `pool`: to whom its frames are.
     fn arriving(&self, pool: usize, slot: usize) -> Vec<u8> {
         let software = self.kind == Kind::Model82574;
-        let to = if software { slot % self.partitions } else { pool };
+        let to = if software {
+            slot % self.partitions
+        } else {
+            pool
+        };
         frame(mac(to), OUTSIDE, self.lengths()[1])
     }
 
@@ -109,9 +113,10 @@ impl Scene {
         match self.way {
             Way::WireToLane | Way::WireToLaneUneven | Way::Reflected => Vec::new(),
             Way::LaneToWire => vec![frame(OUTSIDE)],
-            Way::LaneToWireUneven => {
-                self.lengths().map(|bytes| self::frame(OUTSIDE, mac(p), bytes)).into()
-            }
+            Way::LaneToWireUneven => self
+                .lengths()
+                .map(|bytes| self::frame(OUTSIDE, mac(p), bytes))
+                .into(),
             Way::LaneToMany => (0..64).map(|n| frame(station(n))).collect(),
             Way::LaneToLane => vec![frame(mac((p + 1) % self.partitions))],
         }
@@ -153,7 +158,11 @@ impl Far {
         };
         if let Some(burst) = burst {
             for (n, ring) in self.rx.iter_mut().enumerate() {
-                let count = if n == 0 && self.scene.flood { usize::MAX } else { burst };
+                let count = if n == 0 && self.scene.flood {
+                    usize::MAX
+                } else {
+                    burst
+                };
                 ring.receive(count, self.scene.lengths().map(|bytes| bytes as u16));
             }
         }
@@ -186,16 +195,27 @@ impl Stage {
         let (mut nic, queues) = cards::started(card, &plan, 512);
         cards::linked(&mut nic);
         let (rx, tx) = plain.go();
-        assert_eq!((rx.len(), tx.len()), (queues.rx.len(), queues.tx.len()), "all rings");
+        assert_eq!(
+            (rx.len(), tx.len()),
+            (queues.rx.len(), queues.tx.len()),
+            "all rings"
+        );
         for (ring, queue) in rx.iter().zip(&queues.rx) {
             ring.fill(|slot| scene.arriving(queue.pool().into(), slot));
         }
         let slot = (scene.bytes as u32).next_multiple_of(64).max(1536);
-        let geometry = Geometry { rings: 1, slots: 1024, frame_bytes: slot };
+        let geometry = Geometry {
+            rings: 1,
+            slots: 1024,
+            frame_bytes: slot,
+        };
         let (mut down, mut up, mut ends) = (vec![], vec![], vec![]);
         for (p, partition) in plan.partitions().iter().enumerate() {
             let lane = Lane::create(&partition.name, geometry).expect("a lane");
-            let own = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
+            let own = queues
+                .tx
+                .iter()
+                .position(|queue| usize::from(queue.pool()) == p);
             let end = Endpoint::attach(&lane.files).expect("its far end");
             ends.push((end, scene.leaving(p)));
             down.extend(lane.down);
@@ -203,23 +223,54 @@ impl Stage {
         }
         let stats = WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into()));
         let control = Control::new(plan.partitions().len());
-        let share = Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None };
+        let share = Assignment {
+            rx: queues.rx,
+            tx: queues.tx,
+            down,
+            up,
+            mirror: None,
+        };
         let mut reflectors = Vec::new();
         if scene.way == Way::Reflected {
             reflectors.extend(ends.drain(..).map(|(end, _)| Reflector::new(end)));
         }
-        let stage = Self { plan, stats, control, reflectors, _nic: nic };
-        (stage, share, Far { scene, rx, tx, ends })
+        let stage = Self {
+            plan,
+            stats,
+            control,
+            reflectors,
+            _nic: nic,
+        };
+        (
+            stage,
+            share,
+            Far {
+                scene,
+                rx,
+                tx,
+                ends,
+            },
+        )
     }
 
     /// Frames that each partition was given.
     pub fn delivered(&self) -> Vec<u64> {
-        self.stats.partitions.iter().map(|partition| partition.rx.frames.get()).collect()
+        self.stats
+            .partitions
+            .iter()
+            .map(|partition| partition.rx.frames.get())
+            .collect()
     }
 
     /// What is measured, with its share.
     pub fn subject(&mut self, scene: Scene, share: Assignment) -> Subject<'_> {
-        let Self { plan, stats, control, reflectors, .. } = self;
+        let Self {
+            plan,
+            stats,
+            control,
+            reflectors,
+            ..
+        } = self;
         match scene.bare {
             true => Subject::Bare(Box::new(share), scene),
             false => {
@@ -246,7 +297,11 @@ impl Subject<'_> {
                 let beside = || reflectors.iter_mut().map(Reflector::turn).sum();
                 let moved = worker.pass(clock.now_ns(), beside);
                 // There, in the partition, and back.
-                if reflectors.is_empty() { moved } else { moved / 3 }
+                if reflectors.is_empty() {
+                    moved
+                } else {
+                    moved / 3
+                }
             }
             Self::Bare(share, scene) => match scene.way {
                 Way::WireToLane => {
@@ -255,7 +310,11 @@ impl Subject<'_> {
                     };
                     share.rx.iter_mut().map(take).sum()
                 }
-                _ => share.tx.iter_mut().map(|queue| send(queue, scene.bytes)).sum(),
+                _ => share
+                    .tx
+                    .iter_mut()
+                    .map(|queue| send(queue, scene.bytes))
+                    .sum(),
             },
         }
     }
@@ -263,7 +322,11 @@ impl Subject<'_> {
 
 fn send(queue: &mut TxQueue, bytes: usize) -> usize {
     queue.free();
-    let sent = queue.slots(|out| (0..BURST).take_while(|&i| out.push(i, bytes, |_| true)).count());
+    let sent = queue.slots(|out| {
+        (0..BURST)
+            .take_while(|&i| out.push(i, bytes, |_| true))
+            .count()
+    });
     queue.flush();
     sent
 }

@@ -28,7 +28,12 @@ fn folder() -> PathBuf {
 /// Of two lists, iterations and nanoseconds.
 fn median_of(record: &Value) -> Option<f64> {
     let list = |name: &str| -> Option<Vec<f64>> {
-        record.get(name)?.as_array()?.iter().map(Value::as_f64).collect()
+        record
+            .get(name)?
+            .as_array()?
+            .iter()
+            .map(Value::as_f64)
+            .collect()
     };
     Spread::of_ratios(&list("times")?, &list("iters")?).map(|spread| spread.median)
 }

@@ -22,7 +22,11 @@ impl Spread {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
         let at = |quarter: usize| sorted.get((sorted.len().checked_sub(1)? * quarter + 2) / 4);
-        Some(Self { low: *at(1)?, median: *at(2)?, high: *at(3)? })
+        Some(Self {
+            low: *at(1)?,
+            median: *at(2)?,
+            high: *at(3)?,
+        })
     }
 
     /// Of the ratio of measurements taken side by side.
@@ -47,8 +51,22 @@ mod tests {
     #[test]
     fn quartiles_are_measurements_and_the_order_does_not_matter() {
         let spread = Spread::of(&[5.0, 1.0, 4.0, 2.0, 3.0]);
-        assert_eq!(spread, Some(Spread { low: 2.0, median: 3.0, high: 4.0 }));
-        assert_eq!(Spread::of(&[7.0]), Some(Spread { low: 7.0, median: 7.0, high: 7.0 }));
+        assert_eq!(
+            spread,
+            Some(Spread {
+                low: 2.0,
+                median: 3.0,
+                high: 4.0
+            })
+        );
+        assert_eq!(
+            Spread::of(&[7.0]),
+            Some(Spread {
+                low: 7.0,
+                median: 7.0,
+                high: 7.0
+            })
+        );
         assert_eq!(Spread::of(&[]), None);
     }
 

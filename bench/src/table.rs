@@ -48,9 +48,18 @@ mod tests {
     #[test]
     fn a_row_is_compared_with_the_yardstick_and_a_missing_one_says_so() {
         let rows = [
-            Row { name: "ours", series: Some(vec![vec![2.0]]) },
-            Row { name: "theirs", series: Some(vec![vec![4.0]]) },
-            Row { name: "other", series: None },
+            Row {
+                name: "ours",
+                series: Some(vec![vec![2.0]]),
+            },
+            Row {
+                name: "theirs",
+                series: Some(vec![vec![4.0]]),
+            },
+            Row {
+                name: "other",
+                series: None,
+            },
         ];
         let lines = "| | ns | to theirs |\n|---|---|---|\n\
             | ours | 2.00 (2.00 – 2.00) | 0.50 (0.50 – 0.50) |\n\
@@ -58,6 +67,9 @@ mod tests {
             | other | missing | – |\n";
         assert_eq!(table(&["ns"], &rows, "theirs"), lines);
         let alone = table(&["ns"], &rows, "other");
-        assert!(alone.contains("| ours | 2.00 (2.00 – 2.00) | – |"), "{alone}");
+        assert!(
+            alone.contains("| ours | 2.00 (2.00 – 2.00) | – |"),
+            "{alone}"
+        );
     }
 }

@@ -40,7 +40,10 @@ pub fn make_folder(folder: &Path) -> Result<(), Failure> {
     let name = folder.display();
     if folder.exists() && !folder.is_dir() {
         let help = "name a folder, or move the file away";
-        return Err(Failure::usage(format!("{name} is a file, not a folder"), help));
+        return Err(Failure::usage(
+            format!("{name} is a file, not a folder"),
+            help,
+        ));
     }
     fs::create_dir_all(folder).map_err(|error| {
         let help = "name a folder that you may write to";
@@ -67,7 +70,9 @@ impl Capture {
             draft: Draft::create(&folder.join(format!("{name}.pcapng")))?,
             block: Vec::new(),
         };
-        capture.write_header(name).map_err(|error| cannot_write(capture.draft.target(), &error))?;
+        capture
+            .write_header(name)
+            .map_err(|error| cannot_write(capture.draft.target(), &error))?;
         Ok(capture)
     }
 
@@ -191,7 +196,9 @@ mod tests {
 
     fn capture(folder: &Path) -> Capture {
         let mut capture = Capture::create(folder, "secret").unwrap();
-        capture.write(STAMP, b"frame", Some(3), Some(0x51cc_c178)).unwrap();
+        capture
+            .write(STAMP, b"frame", Some(3), Some(0x51cc_c178))
+            .unwrap();
         capture.write(STAMP + 1, b"none", None, None).unwrap();
         capture
     }
@@ -235,7 +242,10 @@ mod tests {
 
         drop(Capture::create(folder.path(), "secret").unwrap());
 
-        assert_eq!(fs::read(folder.path().join("secret.pcapng")).unwrap(), before);
+        assert_eq!(
+            fs::read(folder.path().join("secret.pcapng")).unwrap(),
+            before
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

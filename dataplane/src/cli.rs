@@ -200,16 +200,19 @@ pub struct ReplayArg {
 
 fn parse_replay(text: &str) -> Result<ReplayArg, String> {
     match text.split_once('=') {
-        Some((source, file)) if !source.is_empty() && !file.is_empty() => {
-            Ok(ReplayArg { source: source.to_owned(), file: PathBuf::from(file) })
-        }
+        Some((source, file)) if !source.is_empty() && !file.is_empty() => Ok(ReplayArg {
+            source: source.to_owned(),
+            file: PathBuf::from(file),
+        }),
         _ => Err("expected SOURCE=FILE, for example wire=traffic.pcapng".to_owned()),
     }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time such as 500ms, 10s or 2m, more than none".to_owned();
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let seconds_per_unit = match unit {
         "ms" => 0.001,
@@ -253,7 +256,9 @@ mod tests {
 
     #[test]
     fn no_duration_is_empty_negative_endless_or_of_unknown_unit() {
-        for text in ["", "s", "0", "0s", "-1", "-1s", "1e400", "1d", "1 s", ".", "inf", "NaN"] {
+        for text in [
+            "", "s", "0", "0s", "-1", "-1s", "1e400", "1d", "1 s", ".", "inf", "NaN",
+        ] {
             assert!(parse_duration(text).is_err(), "{text:?} was taken");
         }
         let endless = "9".repeat(400);

@@ -42,7 +42,11 @@ impl Draft {
             None => File::options().write(true).open(&target),
         };
         let file = opened.map_err(|error| cannot_create(&target, &error))?;
-        Ok(Self { writer: BufWriter::with_capacity(BUFFER_BYTES, file), temporary, target })
+        Ok(Self {
+            writer: BufWriter::with_capacity(BUFFER_BYTES, file),
+            temporary,
+            target,
+        })
     }
 
     /// Whether `target` could be begun, without a trace.
@@ -51,7 +55,11 @@ impl Draft {
     /// As for [`Draft::create`].
     pub fn check(target: &Path) -> Result<(), Failure> {
         // Opening a pipe would already tell its reader something.
-        if is_special(target) { Ok(()) } else { Self::create(target).map(drop) }
+        if is_special(target) {
+            Ok(())
+        } else {
+            Self::create(target).map(drop)
+        }
     }
 
     /// Brings everything to the disk, so that only the name is missing.
@@ -59,7 +67,9 @@ impl Draft {
     /// # Errors
     /// A running failure when the disk does not take the rest.
     pub fn settle(&mut self) -> Result<(), Failure> {
-        self.writer.flush().map_err(|error| cannot_write(&self.target, &error))
+        self.writer
+            .flush()
+            .map_err(|error| cannot_write(&self.target, &error))
     }
 
     /// Gives the file its name, in place of an older one.
@@ -114,11 +124,17 @@ fn resolve(target: &Path) -> Result<PathBuf, Failure> {
     let name = target.display();
     if target.is_dir() || name.to_string().ends_with('/') {
         let help = "name a file inside it, or move it away";
-        return Err(Failure::usage(format!("{name} is a folder, not a file"), help));
+        return Err(Failure::usage(
+            format!("{name} is a folder, not a file"),
+            help,
+        ));
     }
     if target.is_symlink() {
         return fs::canonicalize(target).map_err(|error| {
-            Failure::usage(format!("{name} is a link that leads nowhere: {error}"), "remove it")
+            Failure::usage(
+                format!("{name} is a link that leads nowhere: {error}"),
+                "remove it",
+            )
         });
     }
     Ok(target.to_owned())
@@ -184,7 +200,11 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"new");
         fs::remove_file(&file).unwrap();
-        assert_eq!(Draft::create(&link).unwrap_err().status(), 2, "a link to nothing");
+        assert_eq!(
+            Draft::create(&link).unwrap_err().status(),
+            2,
+            "a link to nothing"
+        );
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl Failure {
     /// Shows `excerpt`, whole lines of a source text, between message and help.
     #[must_use]
     pub fn with_excerpt(self, excerpt: impl Into<String>) -> Self {
-        Self { excerpt: Some(excerpt.into()), ..self }
+        Self {
+            excerpt: Some(excerpt.into()),
+            ..self
+        }
     }
 
     /// What is wrong, naming the thing.
@@ -67,7 +70,12 @@ impl Failure {
     }
 
     fn new(message: String, help: String, status: u8) -> Self {
-        Self { message, excerpt: None, help: Some(help).filter(|help| !help.is_empty()), status }
+        Self {
+            message,
+            excerpt: None,
+            help: Some(help).filter(|help| !help.is_empty()),
+            status,
+        }
     }
 }
 
@@ -112,14 +120,20 @@ mod tests {
     #[test]
     fn a_failure_is_its_cause_then_its_remedy() {
         let failure = Failure::usage("no such file: a.toml", "check the path");
-        assert_eq!(failure.to_string(), "no such file: a.toml\n  help: check the path");
+        assert_eq!(
+            failure.to_string(),
+            "no such file: a.toml\n  help: check the path"
+        );
         assert_eq!(failure.status(), 2);
     }
 
     #[test]
     fn an_excerpt_stands_between_cause_and_remedy() {
         let failure = Failure::running("a:1:2: odd", "even it").with_excerpt("  1 | x\n    | ^\n");
-        assert_eq!(failure.to_string(), "a:1:2: odd\n  1 | x\n    | ^\n  help: even it");
+        assert_eq!(
+            failure.to_string(),
+            "a:1:2: odd\n  1 | x\n    | ^\n  help: even it"
+        );
         assert_eq!(failure.status(), 1);
     }
 
@@ -133,7 +147,10 @@ mod tests {
     fn an_error_of_a_library_is_split_into_cause_and_remedy() {
         let source = std::io::ErrorKind::NotFound.into();
         let failure = Failure::usage_of(&Library { source });
-        assert_eq!(failure.message(), "cannot open 0000:03:00.0 (entity not found)");
+        assert_eq!(
+            failure.message(),
+            "cannot open 0000:03:00.0 (entity not found)"
+        );
         assert_eq!(failure.help(), Some("load it"));
         let failure = Failure::running_of(&std::io::Error::other("odd"));
         assert_eq!((failure.message(), failure.help()), ("odd", None));

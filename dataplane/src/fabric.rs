@@ -64,7 +64,11 @@ impl Fabric {
             fabric.down.push(lane.down);
             fabric.up.push(lane.up);
             let ends = &mut fabric.ends;
-            match ends.reflectors.get_mut(partition.worker).filter(|_| partition.reflects) {
+            match ends
+                .reflectors
+                .get_mut(partition.worker)
+                .filter(|_| partition.reflects)
+            {
                 Some(beside) => {
                     beside.push(Reflector::new(far));
                     ends.lanes.push(None);
@@ -133,9 +137,11 @@ fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
     let pools = plan.steering() == SteeringMode::Pools;
     for queue in queues.rx {
         let worker = match plan.partitions().get(usize::from(queue.pool())) {
-            Some(partition) if pools => {
-                partition.queue_workers.get(usize::from(queue.queue())).copied().unwrap_or(0)
-            }
+            Some(partition) if pools => partition
+                .queue_workers
+                .get(usize::from(queue.queue()))
+                .copied()
+                .unwrap_or(0),
             _ => usize::from(queue.queue()) % count,
         };
         if let Some(worker) = workers.get_mut(worker) {
@@ -157,7 +163,10 @@ fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
 /// without pools the one that all share.
 fn departure_queue(plan: &Plan, worker: &Assignment, p: usize) -> Option<usize> {
     match plan.steering() {
-        SteeringMode::Pools => worker.tx.iter().position(|queue| usize::from(queue.pool()) == p),
+        SteeringMode::Pools => worker
+            .tx
+            .iter()
+            .position(|queue| usize::from(queue.pool()) == p),
         SteeringMode::Software => (!worker.tx.is_empty()).then_some(0),
     }
 }

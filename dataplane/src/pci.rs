@@ -51,7 +51,9 @@ impl Bus {
 
     /// A bus in the shape of sysfs under `root`.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+        }
     }
 
     /// Every function, by address; empty where there is no PCI.
@@ -113,7 +115,11 @@ impl Bus {
 
     /// Whether `interface` of `function` is up (IFF_UP).
     pub fn is_up(&self, function: &PciFunction, interface: &str) -> bool {
-        let flags = self.folder(function.address).join("net").join(interface).join("flags");
+        let flags = self
+            .folder(function.address)
+            .join("net")
+            .join(interface)
+            .join("flags");
         read_number(&flags).is_ok_and(|flags| flags & 1 == 1)
     }
 
@@ -155,7 +161,10 @@ fn read_number(path: &Path) -> io::Result<u32> {
     let digits = text.trim().trim_start_matches("0x");
     u32::from_str_radix(digits, 16).map_err(|_| {
         let shown = path.display();
-        io::Error::new(io::ErrorKind::InvalidData, format!("{shown} holds no number"))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{shown} holds no number"),
+        )
     })
 }
 
@@ -176,8 +185,9 @@ fn group(link: &Path) -> Option<u32> {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<_> =
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }

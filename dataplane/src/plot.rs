@@ -36,7 +36,10 @@ impl Chart {
     /// Frames per second by time: `steps` equal parts of `seconds`.
     pub fn of_rates(steps: &[u64], seconds: f64) -> Self {
         let per_step = steps.len() as f64 / seconds;
-        let rates: Vec<f64> = steps.iter().map(|frames| *frames as f64 * per_step).collect();
+        let rates: Vec<f64> = steps
+            .iter()
+            .map(|frames| *frames as f64 * per_step)
+            .collect();
         let (top, rows) = linear(rates.iter().copied().fold(0.0, f64::max));
         let (_, columns) = linear(seconds);
         let columns = columns.into_iter().filter(|at| *at <= seconds);
@@ -45,7 +48,11 @@ impl Chart {
             axes: ["seconds".into(), "frames per second".into()],
             columns: columns.map(|at| (at / seconds, number(at))).collect(),
             rows: rows.into_iter().map(|at| (at / top, number(at))).collect(),
-            points: rates.iter().enumerate().map(|(at, rate)| (place(at), rate / top)).collect(),
+            points: rates
+                .iter()
+                .enumerate()
+                .map(|(at, rate)| (place(at), rate / top))
+                .collect(),
             ..Self::default()
         }
     }
@@ -66,7 +73,9 @@ impl Chart {
         Self {
             axes: ["percentile".into(), "latency".into()],
             columns: (0..=nines as i32).map(column).collect(),
-            rows: decades.map(|at| (place(10_f64.powi(at)), time(at))).collect(),
+            rows: decades
+                .map(|at| (place(10_f64.powi(at)), time(at)))
+                .collect(),
             points: points.map(|at| (at, place(value(at * nines)))).collect(),
             ..Self::default()
         }
@@ -125,7 +134,10 @@ impl Chart {
 
     fn line(&self) -> String {
         let place = |(x, y): &(f64, f64)| {
-            let (x, y) = (LEFT + x * (RIGHT - LEFT), BOTTOM - y.clamp(0.0, 1.0) * (BOTTOM - TOP));
+            let (x, y) = (
+                LEFT + x * (RIGHT - LEFT),
+                BOTTOM - y.clamp(0.0, 1.0) * (BOTTOM - TOP),
+            );
             format!("{x:.1},{y:.1}")
         };
         self.points.iter().map(place).collect::<Vec<_>>().join(" ")
@@ -137,9 +149,15 @@ fn linear(most: f64) -> (f64, Vec<f64>) {
     let rough = most.max(f64::MIN_POSITIVE) / 5.0;
     let decade = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|round| round * decade);
-    let step = step.into_iter().find(|step| *step >= rough).unwrap_or(10.0 * decade);
+    let step = step
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(10.0 * decade);
     let count = (most / step).ceil().max(1.0) as u32;
-    (f64::from(count) * step, (0..=count).map(|at| f64::from(at) * step).collect())
+    (
+        f64::from(count) * step,
+        (0..=count).map(|at| f64::from(at) * step).collect(),
+    )
 }
 
 /// A round number without the dust of its arithmetic.
@@ -158,7 +176,11 @@ fn number(value: f64) -> String {
 fn time(power: i32) -> String {
     let unit = ["ns", "µs", "ms", "s"];
     let at = (power.max(0) / 3).min(3);
-    format!("{} {}", 10_u64.pow((power - 3 * at).max(0) as u32), unit[at as usize])
+    format!(
+        "{} {}",
+        10_u64.pow((power - 3 * at).max(0) as u32),
+        unit[at as usize]
+    )
 }
 
 fn escape(text: &str) -> String {
@@ -176,7 +198,10 @@ mod tests {
         assert_eq!(linear(0.5).0, 0.5);
         for most in [0.0, 1e-9, 1.0, 123_456.0, 1e12] {
             let (end, ticks) = linear(most);
-            assert!(end >= most && (2..12).contains(&ticks.len()), "{most}: {ticks:?}");
+            assert!(
+                end >= most && (2..12).contains(&ticks.len()),
+                "{most}: {ticks:?}"
+            );
         }
     }
 
@@ -184,9 +209,17 @@ mod tests {
     fn numbers_and_times_are_short() {
         assert_eq!(
             ["0.1", "99.99", "20 k", "1.5 M"].map(String::from),
-            [number(0.1), number(99.99), number(20_000.0), number(1_500_000.0)]
+            [
+                number(0.1),
+                number(99.99),
+                number(20_000.0),
+                number(1_500_000.0)
+            ]
         );
-        assert_eq!([0, 4, 6, 11].map(time), ["1 ns", "10 µs", "1 ms", "100 s"].map(String::from));
+        assert_eq!(
+            [0, 4, 6, 11].map(time),
+            ["1 ns", "10 µs", "1 ms", "100 s"].map(String::from)
+        );
     }
 
     #[test]
@@ -201,10 +234,21 @@ mod tests {
     #[test]
     fn no_text_ends_its_element() {
         let title = "</title><script>&\"".to_owned();
-        let svg = Chart { title, ..Chart::of_rates(&[1], 1.0) }.svg();
+        let svg = Chart {
+            title,
+            ..Chart::of_rates(&[1], 1.0)
+        }
+        .svg();
         let document = roxmltree::Document::parse(&svg).unwrap();
-        let title = document.descendants().find(|node| node.has_tag_name("title")).unwrap();
+        let title = document
+            .descendants()
+            .find(|node| node.has_tag_name("title"))
+            .unwrap();
         assert_eq!(title.text(), Some("</title><script>&\""));
-        assert!(!document.descendants().any(|node| node.has_tag_name("script")));
+        assert!(
+            !document
+                .descendants()
+                .any(|node| node.has_tag_name("script"))
+        );
     }
 }

@@ -56,7 +56,12 @@ impl Replay {
             Err(flaw) => (0, Err(flaw)),
         };
         result
-            .map(|scanner| Self { scanner, path: path.to_owned(), frames, shown: 0 })
+            .map(|scanner| Self {
+                scanner,
+                path: path.to_owned(),
+                frames,
+                shown: 0,
+            })
             .map_err(|flaw| flaw.refuse(path, frames))
     }
 
@@ -69,14 +74,20 @@ impl Replay {
     ///
     /// # Errors
     /// A running failure if the file changed since it was opened, or cannot be read.
-    #[expect(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator could not lend its buffer"
+    )]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, Failure> {
         if self.shown == self.frames {
             return Ok(None);
         }
         self.shown += 1;
         match self.scanner.next() {
-            Ok(Some(stamp_ns)) => Ok(Some(Frame { bytes: &self.scanner.frame, stamp_ns })),
+            Ok(Some(stamp_ns)) => Ok(Some(Frame {
+                bytes: &self.scanner.frame,
+                stamp_ns,
+            })),
             Err(Flaw::Read(error)) => Err(Failure::running(
                 format!("cannot read {}: {error}", self.path.display()),
                 "copy the capture to a disk that can be read, and run again",
@@ -138,7 +149,11 @@ impl<R: Read + Seek> Scanner<R> {
         } else {
             return Err(Flaw::of_unknown(magic, size));
         };
-        Ok(Self { input, format, frame: Vec::new() })
+        Ok(Self {
+            input,
+            format,
+            frame: Vec::new(),
+        })
     }
 
     /// Puts the next frame into `self.frame` and returns its stamp.
@@ -161,7 +176,10 @@ fn keep_frame(
     let captured = usize::try_from(captured)
         .ok()
         .filter(|length| *length <= MAX_FRAME)
-        .ok_or(Flaw::Damaged { at, what: "a packet longer than 262,144 bytes" })?;
+        .ok_or(Flaw::Damaged {
+            at,
+            what: "a packet longer than 262,144 bytes",
+        })?;
     frame.resize(captured, 0);
     read(frame)?;
     if check > 0 {

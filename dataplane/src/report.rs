@@ -225,8 +225,12 @@ mod tests {
 
     #[test]
     fn an_account_balances_only_when_every_frame_is_in_it() {
-        let accounts =
-            |received, delivered, dropped| Accounts { received, delivered, dropped, copies: 7 };
+        let accounts = |received, delivered, dropped| Accounts {
+            received,
+            delivered,
+            dropped,
+            copies: 7,
+        };
         assert!(accounts(3, 2, 1).balance());
         assert!(!accounts(3, 2, 2).balance());
         assert!(!accounts(0, u64::MAX, 1).balance());

@@ -57,7 +57,10 @@ impl Source {
 
     /// The policy `text` of the file at `path`.
     pub fn new(path: &Path, text: String) -> Self {
-        Self { path: path.to_owned(), text }
+        Self {
+            path: path.to_owned(),
+            text,
+        }
     }
 
     /// Where it was read from.
@@ -107,7 +110,11 @@ impl Source {
 
 /// A control character could move a terminal's cursor; a tab may.
 fn harmless(c: char) -> char {
-    if c.is_control() && c != '\t' { '\u{fffd}' } else { c }
+    if c.is_control() && c != '\t' {
+        '\u{fffd}'
+    } else {
+        c
+    }
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> Failure {
@@ -139,7 +146,13 @@ mod tests {
     #[test]
     fn of_a_long_line_the_part_around_the_caret_is_shown() {
         let source = source(&format!("{}here{}", "a".repeat(5000), "b".repeat(5000)));
-        let excerpt = source.excerpt(Place { line: 1, column: 5001 }, "");
+        let excerpt = source.excerpt(
+            Place {
+                line: 1,
+                column: 5001,
+            },
+            "",
+        );
         let lines: Vec<_> = excerpt.lines().collect();
         assert!(lines[0].len() < 140, "{excerpt}");
         assert_eq!(lines[0].find("here"), lines[1].find('^'));
@@ -167,15 +180,29 @@ mod tests {
         let text = "[nic]\ndevice = 'model:82576'\n[[partition]]\nname = 'a: b'\n";
         let machine = lockgate_vmdq::Machine { cores: vec![0] };
         let policy = lockgate_vmdq::Policy::parse(text).unwrap();
-        let error = policy.check(&lockgate_vmdq::Capabilities::I82576, &machine).unwrap_err();
+        let error = policy
+            .check(&lockgate_vmdq::Capabilities::I82576, &machine)
+            .unwrap_err();
         let failure = source(text).refuse(&error);
-        assert!(failure.message().starts_with("p.toml:4:8: \"a: b\" is no name"), "{failure}");
-        assert!(failure.help().unwrap().starts_with("use letters"), "{failure}");
+        assert!(
+            failure
+                .message()
+                .starts_with("p.toml:4:8: \"a: b\" is no name"),
+            "{failure}"
+        );
+        assert!(
+            failure.help().unwrap().starts_with("use letters"),
+            "{failure}"
+        );
     }
 
     #[test]
     fn an_escape_sequence_in_a_policy_does_not_reach_the_terminal() {
-        assert!(!source("a\x1b[2Jb").excerpt(Place { line: 1, column: 1 }, "").contains('\x1b'));
+        assert!(
+            !source("a\x1b[2Jb")
+                .excerpt(Place { line: 1, column: 1 }, "")
+                .contains('\x1b')
+        );
     }
 
     #[test]

@@ -128,8 +128,10 @@ fn drops(report: &Report) -> Vec<String> {
         ("reason", Align::Left),
         ("", Align::Left),
     ]);
-    let places =
-        report.partitions.iter().map(|partition| (partition.name.as_str(), &partition.drops));
+    let places = report
+        .partitions
+        .iter()
+        .map(|partition| (partition.name.as_str(), &partition.drops));
     for (place, drops) in [("(wire)", &report.wire.drops)].into_iter().chain(places) {
         for (reason, frames) in largest_first(drops) {
             table.row([place, &count(frames), reason, explain(reason)]);
@@ -260,8 +262,17 @@ mod tests {
             tx_frames: 7,
             tx_bytes: 420,
             drops: Drops::from([("flow-denied", 3), ("ring-full", 0)]),
-            queues: vec![QueueReport { rx_frames: 1_000 }, QueueReport { rx_frames: 234 }],
-            latency_ns: Latency { p50: 870, p90: 900, p99: 12_345, p999: 99_999, max: 1_000_000 },
+            queues: vec![
+                QueueReport { rx_frames: 1_000 },
+                QueueReport { rx_frames: 234 },
+            ],
+            latency_ns: Latency {
+                p50: 870,
+                p90: 900,
+                p99: 12_345,
+                p999: 99_999,
+                max: 1_000_000,
+            },
         };
         Report {
             schema: Report::SCHEMA,
@@ -273,7 +284,12 @@ mod tests {
                 ..WireReport::default()
             },
             partitions: vec![secret],
-            accounts: Accounts { received: 1_310, delivered: 1_241, dropped: 69, copies: 0 },
+            accounts: Accounts {
+                received: 1_310,
+                delivered: 1_241,
+                dropped: 69,
+                copies: 0,
+            },
             measured: None,
         }
     }

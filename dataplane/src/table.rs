@@ -65,6 +65,9 @@ mod tests {
         let mut table = Table::new(&[("who", Align::Left), ("n", Align::Right), ("", Align::Left)]);
         table.row(["é", "1,000", "x"]);
         table.row(["longer", "7"]);
-        assert_eq!(table.lines(), ["  who         n", "  é       1,000  x", "  longer      7"]);
+        assert_eq!(
+            table.lines(),
+            ["  who         n", "  é       1,000  x", "  longer      7"]
+        );
     }
 }

@@ -157,8 +157,10 @@ fn partition_report(
     missed: u64,
 ) -> PartitionReport {
     let sum = |get: &dyn Fn(&PartitionStats) -> u64| each.iter().map(|s| get(s)).sum::<u64>();
-    let mut drops: Drops =
-        AT_PARTITION.iter().map(|&reason| (reason.name(), sum(&|s| s.drops.get(reason)))).collect();
+    let mut drops: Drops = AT_PARTITION
+        .iter()
+        .map(|&reason| (reason.name(), sum(&|s| s.drops.get(reason))))
+        .collect();
     // What the card dropped for want of descriptors never met a worker.
     *drops.entry(Reason::RingFull.name()).or_default() += missed;
     PartitionReport {
@@ -220,7 +222,10 @@ fn accounts(
             && settled != sent
         {
             return Err(Failure::running(
-                format!("{} sent {sent} frames and {settled} are accounted for", partition.name),
+                format!(
+                    "{} sent {sent} frames and {settled} are accounted for",
+                    partition.name
+                ),
                 "this is an error in Lockgate: report it with the policy and the capture",
             ));
         }

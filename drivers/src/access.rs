@@ -112,7 +112,10 @@ impl Registers {
                 return Ok(value);
             }
             if waited >= limit {
-                return Err(Error::Timeout { register: R::NAME, waited });
+                return Err(Error::Timeout {
+                    register: R::NAME,
+                    waited,
+                });
             }
             thread::sleep(LONGEST_NAP.min(limit / LOOKS));
         }

@@ -32,11 +32,14 @@ const MASTER_LIMIT: Duration = Duration::from_millis(80);
 
 /// Resets the PCI function.
 pub(crate) fn reset_function(port: &Port) -> Result<(), Error> {
-    port.card.function.reset().or_else(|source| match source.kind() {
-        // A card that cannot reset its function still resets its MAC.
-        io::ErrorKind::Unsupported => Ok(()),
-        _ => Err(Error::Reset { source }),
-    })
+    port.card
+        .function
+        .reset()
+        .or_else(|source| match source.kind() {
+            // A card that cannot reset its function still resets its MAC.
+            io::ErrorKind::Unsupported => Ok(()),
+            _ => Err(Error::Reset { source }),
+        })
 }
 
 /// Resets the MAC.
@@ -44,7 +47,9 @@ pub(crate) fn reset_mac(registers: &Registers) -> Result<(), Error> {
     registers.modify((), |ctrl: Ctrl| ctrl.with_reset(true))?;
     // The card must not be touched while it reads its configuration.
     thread::sleep(PAUSE);
-    registers.wait((), PAUSE, |ctrl: &Ctrl| !ctrl.reset()).map(drop)
+    registers
+        .wait((), PAUSE, |ctrl: &Ctrl| !ctrl.reset())
+        .map(drop)
 }
 
 /// Stops DMA as a whole.
@@ -59,9 +64,15 @@ pub(crate) fn disable_master(registers: &Registers) -> Result<(), Error> {
 pub(crate) fn tables<V: Stable<Index = TableWord>>(plan: &HardwarePlan) -> Vec<Setting> {
     let mut settings = Vec::new();
     for (at, &multicast) in TableWord::all().zip(plan.multicast.iter()) {
-        let vlans = plan.vlans.keys().filter(|vid| TableWord::of_bit(**vid) == at);
+        let vlans = plan
+            .vlans
+            .keys()
+            .filter(|vid| TableWord::of_bit(**vid) == at);
         let vlans = vlans.fold(0, |word, vid| word | 1 << (vid & 31));
-        settings.extend([Setting::new(at, Mta::new(multicast)), Setting::new(at, V::from(vlans))]);
+        settings.extend([
+            Setting::new(at, Mta::new(multicast)),
+            Setting::new(at, V::from(vlans)),
+        ]);
     }
     settings
 }
@@ -112,8 +123,15 @@ pub(crate) fn read_spread(
         *bytes = word.get().to_le_bytes();
     }
     let entries = registers.read_all::<Reta>()?.into_iter().map(u32::from);
-    let table = entries.flat_map(u32::to_le_bytes).map(|entry| entry >> shift).collect();
-    Ok(RssPlan { key: Key::new(key), kinds, table })
+    let table = entries
+        .flat_map(u32::to_le_bytes)
+        .map(|entry| entry >> shift)
+        .collect();
+    Ok(RssPlan {
+        key: Key::new(key),
+        kinds,
+        table,
+    })
 }
 
 /// What a limiter is set to that holds `rate` on a link of `mbit`: link speed over rate in

@@ -33,7 +33,11 @@ impl DmaRegion {
             io::ErrorKind::OutOfMemory => Error::PinMemory { bytes, source },
             _ => Error::MapMemory { bytes, source },
         })?;
-        Ok(Self { iommu: Arc::clone(iommu), pages: Arc::clone(pages), iova })
+        Ok(Self {
+            iommu: Arc::clone(iommu),
+            pages: Arc::clone(pages),
+            iova,
+        })
     }
 
     /// Where the NIC sees the first byte.
@@ -66,7 +70,8 @@ mod tests {
     impl Iommu for Diary {
         fn map(&self, _: &Arc<Pages>) -> io::Result<Iova> {
             self.entries.lock().unwrap().push("map");
-            self.map.map_or(Ok(Iova::new(0x1000)), |kind| Err(kind.into()))
+            self.map
+                .map_or(Ok(Iova::new(0x1000)), |kind| Err(kind.into()))
         }
 
         fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
@@ -80,7 +85,11 @@ mod tests {
     }
 
     fn diary(map: Option<io::ErrorKind>, unmap_fails: bool) -> (Arc<Diary>, Arc<dyn Iommu>) {
-        let diary = Arc::new(Diary { entries: Mutex::default(), map, unmap_fails });
+        let diary = Arc::new(Diary {
+            entries: Mutex::default(),
+            map,
+            unmap_fails,
+        });
         (Arc::clone(&diary), diary)
     }
 

@@ -16,7 +16,10 @@ pub enum Error {
     #[error("no driver for {id}: use one of the cards that `lockgate nic list` names")]
     Unsupported { id: DeviceId },
     #[error("{register} did not confirm within {waited:?}: reset the card and start again")]
-    Timeout { register: &'static str, waited: Duration },
+    Timeout {
+        register: &'static str,
+        waited: Duration,
+    },
     #[error("cannot find {bytes} bytes of memory for DMA: free some, or use smaller rings")]
     NoMemory { bytes: usize, source: io::Error },
     #[error("cannot pin {bytes} bytes for DMA: raise the locked-memory limit (`ulimit -l`)")]
@@ -44,7 +47,11 @@ pub enum Error {
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum OpenError {
     #[error("cannot open {path}: {remedy}")]
-    File { path: String, remedy: &'static str, source: io::Error },
+    File {
+        path: String,
+        remedy: &'static str,
+        source: io::Error,
+    },
     #[error("IOMMU group {group} of {pci} is not viable: bind all its devices to vfio-pci")]
     GroupNotViable { pci: PciAddress, group: u32 },
     #[error("cannot put {pci} behind the IOMMU: the kernel log may say why (`dmesg`)")]

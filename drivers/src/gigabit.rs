@@ -36,7 +36,8 @@ fn set_completion_timeout(registers: &Registers) -> Result<(), Error> {
     registers.modify((), |gcr: Gcr| {
         let unset = gcr.completion_timeout() == 0 && !gcr.capability_v2();
         let timeout = if unset { 1 } else { gcr.completion_timeout() };
-        gcr.with_completion_timeout(timeout).with_completion_resend(false)
+        gcr.with_completion_timeout(timeout)
+            .with_completion_resend(false)
     })
 }
 
@@ -51,9 +52,22 @@ pub(crate) fn start_link(registers: &Registers) -> Result<(), Error> {
     negotiate_all_but_pauses(registers)?;
     let offer = phy_register(registers, mdic_op::READ, phy::register::ADVERTISEMENT, 0)?;
     let offer = offer & !ADVERTISE_PAUSE;
-    phy_register(registers, mdic_op::WRITE, phy::register::ADVERTISEMENT, offer)?;
-    let restart = phy::Control::new().with_autonegotiate(true).with_restart(true);
-    phy_register(registers, mdic_op::WRITE, phy::register::CONTROL, restart.into()).map(drop)
+    phy_register(
+        registers,
+        mdic_op::WRITE,
+        phy::register::ADVERTISEMENT,
+        offer,
+    )?;
+    let restart = phy::Control::new()
+        .with_autonegotiate(true)
+        .with_restart(true);
+    phy_register(
+        registers,
+        mdic_op::WRITE,
+        phy::register::CONTROL,
+        restart.into(),
+    )
+    .map(drop)
 }
 
 /// The link as it is.
@@ -75,8 +89,12 @@ pub(crate) fn link(registers: &Registers) -> Result<Link, Error> {
 /// Speed and duplex are the PHY's to find, flow control is off.
 fn negotiate_all_but_pauses(registers: &Registers) -> Result<(), Error> {
     registers.modify((), |ctrl: Ctrl| {
-        let ctrl = ctrl.with_set_link_up(true).with_force_speed(false).with_force_duplex(false);
-        ctrl.with_receive_flow_control(false).with_transmit_flow_control(false)
+        let ctrl = ctrl
+            .with_set_link_up(true)
+            .with_force_speed(false)
+            .with_force_duplex(false);
+        ctrl.with_receive_flow_control(false)
+            .with_transmit_flow_control(false)
     })
 }
 

@@ -32,4 +32,7 @@ pub use sys::Alarm;
 
 // Descriptors are kept in host order, and cards know only one; a `usize` holds any
 // length that the kernel names.
-const _: () = assert!(cfg!(all(target_endian = "little", target_pointer_width = "64")));
+const _: () = assert!(cfg!(all(
+    target_endian = "little",
+    target_pointer_width = "64"
+)));

@@ -141,7 +141,11 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) fn new(card: Card) -> Self {
-        Self { registers: Registers(Arc::clone(&card.bar)), card, lease: Lease::default() }
+        Self {
+            registers: Registers(Arc::clone(&card.bar)),
+            card,
+            lease: Lease::default(),
+        }
     }
 }
 
@@ -177,7 +181,10 @@ pub fn open(card: Card) -> Result<Nic, Error> {
         Some("ixgbe") => Box::new(Ixgbe::new(card)),
         _ => return Err(Error::Unsupported { id }),
     };
-    Ok(Nic { family, started: false })
+    Ok(Nic {
+        family,
+        started: false,
+    })
 }
 
 /// What the card `id` can do; `None` for a card without a driver here.

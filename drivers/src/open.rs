@@ -23,7 +23,15 @@ use crate::sys::{Alarm, Vfio};
 pub fn open_pci(id: DeviceId, pci: PciAddress, group: u32) -> Result<(Card, Alarm), OpenError> {
     let (vfio, bar, alarm) = Vfio::open(pci, group)?;
     let vfio = Arc::new(vfio);
-    Ok((Card { id, bar: Arc::new(bar), iommu: vfio.clone(), function: vfio }, alarm))
+    Ok((
+        Card {
+            id,
+            bar: Arc::new(bar),
+            iommu: vfio.clone(),
+            function: vfio,
+        },
+        alarm,
+    ))
 }
 
 /// Opens one of VFIO's files.
@@ -31,7 +39,11 @@ pub(crate) fn open_file(path: &str) -> Result<File, OpenError> {
     let file = File::options().read(true).write(true).open(path);
     file.map_err(|source| {
         let remedy = remedy(source.kind());
-        OpenError::File { path: path.to_owned(), remedy, source }
+        OpenError::File {
+            path: path.to_owned(),
+            remedy,
+            source,
+        }
     })
 }
 
@@ -43,10 +55,16 @@ mod tests {
 
     #[test]
     fn a_missing_group_file_names_the_module_to_load() {
-        let id = DeviceId { vendor: 0x8086, device: 0x10c9 };
+        let id = DeviceId {
+            vendor: 0x8086,
+            device: 0x10c9,
+        };
         let pci = "0000:03:00.0".parse().unwrap();
         let message = open_pci(id, pci, u32::MAX).err().unwrap().to_string();
-        assert!(message.starts_with("cannot open /dev/vfio/4294967295: "), "{message}");
+        assert!(
+            message.starts_with("cannot open /dev/vfio/4294967295: "),
+            "{message}"
+        );
         assert!(message.contains("modprobe vfio-pci"), "{message}");
     }
 

@@ -28,7 +28,10 @@ impl Paper {
     /// The card, as Intel's number `device`.
     pub(crate) fn card(self: &Arc<Self>, device: u16) -> Card {
         Card {
-            id: DeviceId { vendor: 0x8086, device },
+            id: DeviceId {
+                vendor: 0x8086,
+                device,
+            },
             bar: self.clone(),
             iommu: self.clone(),
             function: self.clone(),
@@ -38,7 +41,9 @@ impl Paper {
     /// Where in the order of writes `register` first got a value with all of `bits`.
     pub(crate) fn first(&self, register: u32, bits: u32) -> usize {
         let writes = self.writes.lock().unwrap();
-        let found = writes.iter().position(|&(to, value)| to == register && value & bits == bits);
+        let found = writes
+            .iter()
+            .position(|&(to, value)| to == register && value & bits == bits);
         found.unwrap_or_else(|| panic!("{register:#x} never gets {bits:#x}"))
     }
 

@@ -41,7 +41,11 @@ impl Lane {
         let (files, (down, up)) = memory::create(name, geometry)?;
         let down = down.into_iter().map(End::new).collect::<Result<_, _>>();
         let up = End::new(up).map_err(io::Error::other)?;
-        Ok(Self { down: down.map_err(io::Error::other)?, up, files })
+        Ok(Self {
+            down: down.map_err(io::Error::other)?,
+            up,
+            files,
+        })
     }
 }
 

@@ -27,7 +27,11 @@ pub enum AttachError {
     #[error("the lane's `down` has no valid header: use core and endpoint of one version")]
     Header,
     #[error("the lane's `{file}` has {found} bytes, not {expected}: pass the files of one lane")]
-    Size { file: &'static str, found: usize, expected: usize },
+    Size {
+        file: &'static str,
+        found: usize,
+        expected: usize,
+    },
     #[error("the lane was left in disorder: restart the partition with a new one")]
     Disorder(#[from] Closed),
 }
@@ -50,7 +54,10 @@ impl Endpoint {
     pub fn attach(files: &LaneFiles) -> Result<Self, AttachError> {
         let (rings, up) = memory::attach(files, validate(files)?)?;
         let rings = rings.into_iter().map(End::new).collect::<Result<_, _>>()?;
-        Ok(Self { rings, up: End::new(up)? })
+        Ok(Self {
+            rings,
+            up: End::new(up)?,
+        })
     }
 }
 
@@ -58,7 +65,11 @@ impl Geometry {
     /// Reads what [`Geometry::header`] made; `None` if it is anything else.
     pub(crate) fn from_header(header: Header) -> Option<Self> {
         let [.., rings, slots, frame_bytes] = header.map(u32::from_ne_bytes);
-        let geometry = Self { rings: rings.try_into().ok()?, slots, frame_bytes };
+        let geometry = Self {
+            rings: rings.try_into().ok()?,
+            slots,
+            frame_bytes,
+        };
         (geometry.header() == header && geometry.check().is_ok()).then_some(geometry)
     }
 }
@@ -71,9 +82,19 @@ fn validate(files: &LaneFiles) -> Result<Geometry, AttachError> {
     let mut header = Header::default();
     pread(&files.down, header.as_flattened_mut(), 0)?;
     let geometry = Geometry::from_header(header).ok_or(AttachError::Header)?;
-    let sizes = [("down", down, geometry.down_bytes()), ("up", up, geometry.up_bytes())];
-    match sizes.into_iter().find(|(_, found, expected)| found != expected) {
-        Some((file, found, expected)) => Err(AttachError::Size { file, found, expected }),
+    let sizes = [
+        ("down", down, geometry.down_bytes()),
+        ("up", up, geometry.up_bytes()),
+    ];
+    match sizes
+        .into_iter()
+        .find(|(_, found, expected)| found != expected)
+    {
+        Some((file, found, expected)) => Err(AttachError::Size {
+            file,
+            found,
+            expected,
+        }),
         None => Ok(geometry),
     }
 }
@@ -148,7 +169,11 @@ impl UpWriter {
     /// Puts `frame` into the next slot; false, and nothing done, if the ring is full
     /// or the frame is longer than [`UpWriter::frame_bytes`].
     pub fn push(&mut self, frame: &[u8]) -> bool {
-        let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
+        let meta = Meta {
+            len: frame.len() as u32,
+            ..Meta::default()
+        }
+        .pack();
         self.fill(|slots| slots.put(0, frame, meta))
     }
 
@@ -172,24 +197,43 @@ mod tests {
     use super::*;
     use crate::Lane;
 
-    const SMALL: Geometry = Geometry { rings: 2, slots: 8, frame_bytes: 192 };
+    const SMALL: Geometry = Geometry {
+        rings: 2,
+        slots: 8,
+        frame_bytes: 192,
+    };
 
     #[test]
     fn files_of_no_lane_or_of_two_are_refused() {
         let one = Lane::create("test", SMALL).unwrap();
-        let wide = Geometry { frame_bytes: 8192, ..SMALL };
+        let wide = Geometry {
+            frame_bytes: 8192,
+            ..SMALL
+        };
         let other = Lane::create("other", wide).unwrap();
         let attach = |down: &OwnedFd, up: &OwnedFd| {
-            let files = LaneFiles { down: down.try_clone().unwrap(), up: up.try_clone().unwrap() };
+            let files = LaneFiles {
+                down: down.try_clone().unwrap(),
+                up: up.try_clone().unwrap(),
+            };
             Endpoint::attach(&files).expect_err("no lane")
         };
         let error = attach(&one.files.down, &other.files.up);
-        assert!(matches!(error, AttachError::Size { file: "up", .. }), "{error}");
+        assert!(
+            matches!(error, AttachError::Size { file: "up", .. }),
+            "{error}"
+        );
         let error = attach(&one.files.up, &one.files.down);
-        assert!(matches!(error, AttachError::Unsealed { file: "down" }), "{error}");
+        assert!(
+            matches!(error, AttachError::Unsealed { file: "down" }),
+            "{error}"
+        );
         let null = std::fs::File::open("/dev/null").unwrap().into();
         let error = attach(&one.files.down, &null);
-        assert!(matches!(error, AttachError::Unsealed { file: "up" }), "{error}");
+        assert!(
+            matches!(error, AttachError::Unsealed { file: "up" }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -210,9 +254,15 @@ mod tests {
         assert!(forge(header, size, DOWN_SEALS).is_ok());
         let shrinkable = DOWN_SEALS.difference(SealFlags::SHRINK);
         let error = forge(header, size, shrinkable).unwrap_err();
-        assert!(matches!(error, AttachError::Unsealed { file: "down" }), "{error}");
+        assert!(
+            matches!(error, AttachError::Unsealed { file: "down" }),
+            "{error}"
+        );
         let error = forge(header, size - 4096, DOWN_SEALS).unwrap_err();
-        assert!(matches!(error, AttachError::Size { file: "down", .. }), "{error}");
+        assert!(
+            matches!(error, AttachError::Size { file: "down", .. }),
+            "{error}"
+        );
         for header in [&[0xff; 24][..], &[]] {
             let error = forge(header, size, DOWN_SEALS).unwrap_err();
             assert!(matches!(error, AttachError::Header), "{error}");

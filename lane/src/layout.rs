@@ -53,10 +53,18 @@ impl Geometry {
     /// [`io::ErrorKind::InvalidInput`], with the range of the first field outside its own.
     pub(crate) fn check(self) -> io::Result<()> {
         let range = match self {
-            Self { rings: 0 | 1025.., .. } => "a lane has 1 to 1024 receive rings",
-            Self { slots: 0 | 1 | 65537.., .. } => "a lane's rings have 2 to 65536 slots",
+            Self {
+                rings: 0 | 1025.., ..
+            } => "a lane has 1 to 1024 receive rings",
+            Self {
+                slots: 0 | 1 | 65537..,
+                ..
+            } => "a lane's rings have 2 to 65536 slots",
             _ if !self.slots.is_power_of_two() => "a lane's rings have a power of two of slots",
-            Self { frame_bytes: 0 | 16385.., .. } => "a lane's frames have 64 to 16384 bytes",
+            Self {
+                frame_bytes: 0 | 16385..,
+                ..
+            } => "a lane's frames have 64 to 16384 bytes",
             _ if !self.frame_bytes.is_multiple_of(64) => "a lane's frames are n times 64 bytes",
             _ => return Ok(()),
         };
@@ -111,7 +119,11 @@ impl Geometry {
 mod tests {
     use super::*;
 
-    const PLAIN: Geometry = Geometry { rings: 2, slots: 512, frame_bytes: 1536 };
+    const PLAIN: Geometry = Geometry {
+        rings: 2,
+        slots: 512,
+        frame_bytes: 1536,
+    };
 
     #[test]
     fn ring_of_ethernet_frames_lies_where_the_layout_says() {
@@ -138,7 +150,10 @@ mod tests {
     fn slots_hold_their_frame_and_are_an_odd_number_of_lines() {
         for lines in 1..=256 {
             let frame_bytes = 64 * lines;
-            let geometry = Geometry { frame_bytes, ..PLAIN };
+            let geometry = Geometry {
+                frame_bytes,
+                ..PLAIN
+            };
             assert!(geometry.stride() >= frame_bytes as usize);
             assert_eq!(geometry.stride() / LINE % 2, 1);
         }
@@ -172,11 +187,25 @@ mod tests {
             refused(Geometry { slots, ..PLAIN }, "slots");
         }
         for frame_bytes in [0, 1518, 16448] {
-            refused(Geometry { frame_bytes, ..PLAIN }, "frames");
+            refused(
+                Geometry {
+                    frame_bytes,
+                    ..PLAIN
+                },
+                "frames",
+            );
         }
         for edge in [
-            Geometry { rings: 1, slots: 2, frame_bytes: 64 },
-            Geometry { rings: 1024, slots: 65536, frame_bytes: 16384 },
+            Geometry {
+                rings: 1,
+                slots: 2,
+                frame_bytes: 64,
+            },
+            Geometry {
+                rings: 1024,
+                slots: 65536,
+                frame_bytes: 16384,
+            },
         ] {
             assert!(edge.check().is_ok(), "{edge:?}");
         }

@@ -28,8 +28,9 @@ pub use slots::Slots;
 pub(crate) use view::View;
 
 /// Seals of `up`: neither its size nor its seals change any more.
-pub(crate) const UP_SEALS: SealFlags =
-    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+pub(crate) const UP_SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
 
 /// Seals of `down`: besides, nobody can write to it or map it writable any more.
 pub(crate) const DOWN_SEALS: SealFlags = UP_SEALS.union(SealFlags::FUTURE_WRITE);
@@ -56,7 +57,10 @@ impl Mapping {
         let flags = MapFlags::SHARED | MapFlags::POPULATE;
         // SAFETY: without a wish for an address the kernel picks one that is unused.
         let base = unsafe { mmap(ptr::null_mut(), len, protection, flags, file, 0) }?;
-        Ok(Self { base: NonNull::new(base.cast()).ok_or(Errno::FAULT)?, len })
+        Ok(Self {
+            base: NonNull::new(base.cast()).ok_or(Errno::FAULT)?,
+            len,
+        })
     }
 
     /// The address of the `len` bytes at `offset`, which must lie in the mapping and
@@ -102,7 +106,14 @@ pub(crate) fn create(name: &str, geometry: Geometry) -> Result<(LaneFiles, Views
     fcntl_add_seals(&down, DOWN_SEALS)?;
     fcntl_add_seals(&up, UP_SEALS)?;
     let theirs = Mapping::new(&up, geometry.up_bytes(), ProtFlags::READ)?;
-    Ok((LaneFiles { down, up }, views(Memory { ours, theirs, geometry })))
+    Ok((
+        LaneFiles { down, up },
+        views(Memory {
+            ours,
+            theirs,
+            geometry,
+        }),
+    ))
 }
 
 fn file(name: &str, len: usize) -> Result<OwnedFd> {
@@ -115,13 +126,19 @@ fn file(name: &str, len: usize) -> Result<OwnedFd> {
 pub(crate) fn attach(files: &LaneFiles, geometry: Geometry) -> Result<Views<EMPTIES, FILLS>> {
     let theirs = Mapping::new(&files.down, geometry.down_bytes(), ProtFlags::READ)?;
     let ours = Mapping::new(&files.up, geometry.up_bytes(), WRITABLE)?;
-    Ok(views(Memory { ours, theirs, geometry }))
+    Ok(views(Memory {
+        ours,
+        theirs,
+        geometry,
+    }))
 }
 
 /// One view of each ring.
 fn views<const IN_DOWN: bool, const IN_UP: bool>(memory: Memory) -> Views<IN_DOWN, IN_UP> {
     let memory = Arc::new(memory);
-    let down = (0..memory.geometry.rings).map(|ring| View::new(&memory, ring)).collect();
+    let down = (0..memory.geometry.rings)
+        .map(|ring| View::new(&memory, ring))
+        .collect();
     (down, View::new(&memory, 0))
 }
 
@@ -133,7 +150,11 @@ mod tests {
 
     use super::*;
 
-    const SMALL: Geometry = Geometry { rings: 2, slots: 4, frame_bytes: 128 };
+    const SMALL: Geometry = Geometry {
+        rings: 2,
+        slots: 4,
+        frame_bytes: 128,
+    };
 
     /// The permissions of every mapping of the file `name` in this process.
     fn permissions(name: &str) -> Vec<String> {
@@ -147,7 +168,10 @@ mod tests {
     fn down_cannot_be_mapped_writable_by_whoever_gets_the_file() {
         let (files, _views) = create("sealed", SMALL).unwrap();
         let len = SMALL.down_bytes();
-        assert_eq!(Mapping::new(&files.down, len, WRITABLE).unwrap_err(), Errno::PERM);
+        assert_eq!(
+            Mapping::new(&files.down, len, WRITABLE).unwrap_err(),
+            Errno::PERM
+        );
         let reader = Mapping::new(&files.down, len, ProtFlags::READ).unwrap();
         let writable = MprotectFlags::READ | MprotectFlags::WRITE;
         // SAFETY: the mapping is the test's own and nothing refers into it.
@@ -183,10 +207,21 @@ mod tests {
     #[test]
     #[should_panic(expected = "outside the lane")]
     fn ring_that_reaches_beyond_its_mapping_is_our_own_bug() {
-        let geometry = Geometry { slots: 8, frame_bytes: 1024, ..SMALL };
+        let geometry = Geometry {
+            slots: 8,
+            frame_bytes: 1024,
+            ..SMALL
+        };
         let (files, _views) = create("short", SMALL).unwrap();
         let ours = Mapping::new(&files.up, SMALL.up_bytes(), WRITABLE).unwrap();
         let theirs = Mapping::new(&files.down, SMALL.down_bytes(), ProtFlags::READ).unwrap();
-        View::<FILLS, UP>::new(&Arc::new(Memory { ours, theirs, geometry }), 0);
+        View::<FILLS, UP>::new(
+            &Arc::new(Memory {
+                ours,
+                theirs,
+                geometry,
+            }),
+            0,
+        );
     }
 }

@@ -46,17 +46,33 @@ mod tests {
 
     #[test]
     fn packing_keeps_every_field_at_its_limit() {
-        let full = Meta { len: 16384, queue: 4095, hash: Some((u32::MAX, 15)), stamp_ns: u64::MAX };
+        let full = Meta {
+            len: 16384,
+            queue: 4095,
+            hash: Some((u32::MAX, 15)),
+            stamp_ns: u64::MAX,
+        };
         assert_eq!(Meta::unpack(full.pack()), full);
-        let first = Meta { hash: Some((0, 1)), ..Meta::default() };
+        let first = Meta {
+            hash: Some((0, 1)),
+            ..Meta::default()
+        };
         assert_eq!(Meta::unpack(first.pack()), first);
         assert_eq!(Meta::unpack((0, 0, 0)), Meta::default());
     }
 
     #[test]
     fn field_beyond_its_limit_does_not_reach_its_neighbour() {
-        let over = Meta { len: 0, queue: 4096, hash: Some((0, 17)), stamp_ns: 0 };
-        let cut = Meta { hash: Some((0, 1)), ..Meta::default() };
+        let over = Meta {
+            len: 0,
+            queue: 4096,
+            hash: Some((0, 17)),
+            stamp_ns: 0,
+        };
+        let cut = Meta {
+            hash: Some((0, 1)),
+            ..Meta::default()
+        };
         assert_eq!(Meta::unpack(over.pack()), cut);
     }
 }

@@ -54,7 +54,13 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
     /// If they are further apart than the ring is long.
     pub(crate) fn new(view: View<END, FILE>) -> Result<Self, Closed> {
         let start = view.ours().load(Acquire);
-        let mut end = Self { view, bound: start, next: start, published: start, closed: None };
+        let mut end = Self {
+            view,
+            bound: start,
+            next: start,
+            published: start,
+            closed: None,
+        };
         end.refresh()?;
         Ok(end)
     }
@@ -74,7 +80,12 @@ impl<const END: bool, const FILE: bool> End<END, FILE> {
             let from = self.bound.wrapping_sub(lead);
             // At its bound for ever, so that the fast path needs no check of its own.
             self.next = self.bound;
-            return Err(*self.closed.insert(Closed { ring, from, to, limit }));
+            return Err(*self.closed.insert(Closed {
+                ring,
+                from,
+                to,
+                limit,
+            }));
         }
         self.bound = bound;
         Ok(self.known())
@@ -168,7 +179,11 @@ mod tests {
 
     /// Two views of one receive ring of `slots`, whose shared indices are as given.
     fn views([filled, emptied]: [u32; 2], slots: u32) -> (View<FILLS, DOWN>, View<EMPTIES, DOWN>) {
-        let geometry = Geometry { rings: 1, slots, frame_bytes: 64 };
+        let geometry = Geometry {
+            rings: 1,
+            slots,
+            frame_bytes: 64,
+        };
         let (files, (mut core, _)) = create("ring", geometry).unwrap();
         let (mut endpoint, _) = attach(&files, geometry).unwrap();
         let (core, endpoint) = (core.remove(0), endpoint.remove(0));
@@ -211,7 +226,11 @@ mod tests {
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 0, 0));
         assert_eq!(slot(&mut fill_end), None);
         fill_end.show();
-        assert_eq!(fill_end.view.ours().load(Acquire), 5, "a closed ring shows nothing more");
+        assert_eq!(
+            fill_end.view.ours().load(Acquire),
+            5,
+            "a closed ring shows nothing more"
+        );
         let closed = empty_end.refresh().unwrap_err();
         assert_eq!((closed.from, closed.to, closed.limit), (u32::MAX, 5, 4));
         assert_eq!(slot(&mut empty_end), None);

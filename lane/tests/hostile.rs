@@ -19,7 +19,11 @@ const UP_BYTES: usize = 8192;
 /// Offset in `down`.
 const TRANSMIT_EMPTIED: u64 = 128;
 
-const SMALL: Geometry = Geometry { rings: 2, slots: 8, frame_bytes: 192 };
+const SMALL: Geometry = Geometry {
+    rings: 2,
+    slots: 8,
+    frame_bytes: 192,
+};
 
 fn lane() -> Lane {
     Lane::create("test", SMALL).unwrap()
@@ -27,7 +31,10 @@ fn lane() -> Lane {
 
 /// Overwrites `up` at `offset`, as its partition may.
 fn forge(lane: &Lane, offset: usize, bytes: &[u8]) {
-    assert_eq!(pwrite(&lane.files.up, bytes, offset as u64), Ok(bytes.len()));
+    assert_eq!(
+        pwrite(&lane.files.up, bytes, offset as u64),
+        Ok(bytes.len())
+    );
 }
 
 fn forge_index(lane: &Lane, offset: usize, value: u32) {
@@ -123,7 +130,12 @@ fn fill_index_of_transmit_may_fill_the_ring_and_not_one_slot_more() {
     assert_eq!(lane.up.available(), Ok(8));
     lane.up.consume();
     forge_index(&lane, TRANSMIT_FILLED, 9);
-    let closed = Closed { ring: "transmit", from: 8, to: 9, limit: 0 };
+    let closed = Closed {
+        ring: "transmit",
+        from: 8,
+        to: 9,
+        limit: 0,
+    };
     assert_eq!(lane.up.available(), Err(closed));
     forge_index(&lane, TRANSMIT_FILLED, 8);
     assert_eq!(lane.up.available(), Err(closed));

@@ -8,7 +8,11 @@ use std::thread;
 use lockgate_lane::{DownReader, Endpoint, Geometry, Lane, Meta};
 use proptest::prelude::*;
 
-const SMALL: Geometry = Geometry { rings: 2, slots: 8, frame_bytes: 192 };
+const SMALL: Geometry = Geometry {
+    rings: 2,
+    slots: 8,
+    frame_bytes: 192,
+};
 
 fn lane() -> (Lane, Endpoint) {
     let lane = Lane::create("test", SMALL).unwrap();

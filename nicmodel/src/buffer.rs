@@ -93,17 +93,26 @@ pub(crate) trait Buffered {
     fn accept(&mut self, bus: &mut Bus, parcel: Parcel<'_>) -> Receive {
         if self.packet_buffer().bytes + parcel.frame.len() > self.capacity() {
             self.count_missed();
-            return Receive::Stored { copies: 0, missed: parcel.queues.count_ones() as u8 };
+            return Receive::Stored {
+                copies: 0,
+                missed: parcel.queues.count_ones() as u8,
+            };
         }
         if !parcel.looped {
             count_received(self.registers(), &parcel.header, parcel.frame.len());
         }
         let outcome = match self.packet_buffer().is_holding() {
             false => self.deliver(bus, &parcel),
-            true => Outcome { blocked: parcel.queues, ..Outcome::default() },
+            true => Outcome {
+                blocked: parcel.queues,
+                ..Outcome::default()
+            },
         };
         if outcome.blocked == 0 {
-            return Receive::Stored { copies: outcome.copies, missed: outcome.missed };
+            return Receive::Stored {
+                copies: outcome.copies,
+                missed: outcome.missed,
+            };
         }
         let buffer = self.packet_buffer();
         buffer.bytes += parcel.frame.len();

@@ -122,8 +122,14 @@ pub(crate) fn count_total(registers: &mut Registers, bytes: usize) {
 
 /// Counts a frame that passed the filters.
 pub(crate) fn count_received(registers: &mut Registers, header: &Header, bytes: usize) {
-    let classes =
-        [Prc64::BASE, Prc127::BASE, Prc255::BASE, Prc511::BASE, Prc1023::BASE, Prc1522::BASE];
+    let classes = [
+        Prc64::BASE,
+        Prc127::BASE,
+        Prc255::BASE,
+        Prc511::BASE,
+        Prc1023::BASE,
+        Prc1522::BASE,
+    ];
     count_size(registers, classes, bytes);
     registers.count::<Gprc>((), 1);
     registers.count_wide::<Gorcl>((), octets(bytes));
@@ -136,8 +142,14 @@ pub(crate) fn count_received(registers: &mut Registers, header: &Header, bytes: 
 
 /// Counts a frame that left on the wire.
 pub(crate) fn count_sent(registers: &mut Registers, header: &Header, bytes: usize) {
-    let classes =
-        [Ptc64::BASE, Ptc127::BASE, Ptc255::BASE, Ptc511::BASE, Ptc1023::BASE, Ptc1522::BASE];
+    let classes = [
+        Ptc64::BASE,
+        Ptc127::BASE,
+        Ptc255::BASE,
+        Ptc511::BASE,
+        Ptc1023::BASE,
+        Ptc1522::BASE,
+    ];
     count_size(registers, classes, bytes);
     registers.count::<Gptc>((), 1);
     registers.count::<Tpt>((), 1);

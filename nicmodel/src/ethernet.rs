@@ -41,7 +41,13 @@ impl Header {
             }
             _ => (None, outer, HEADER),
         };
-        Some(Self { destination: address(0), source: address(6), tag, ethertype, payload })
+        Some(Self {
+            destination: address(0),
+            source: address(6),
+            tag,
+            ethertype,
+            payload,
+        })
     }
 
     /// The VLAN of a tagged frame, 0 for a priority tag.
@@ -80,7 +86,10 @@ mod tests {
         assert_eq!((header.ethertype, header.payload), (0x8100, 18));
 
         let header = Header::parse(&frame, 0x88A8).unwrap();
-        assert_eq!((header.vid(), header.ethertype, header.payload), (None, 0x8100, 14));
+        assert_eq!(
+            (header.vid(), header.ethertype, header.payload),
+            (None, 0x8100, 14)
+        );
     }
 
     #[test]

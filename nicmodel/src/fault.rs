@@ -77,7 +77,10 @@ impl<T: Copy> Log<T> {
 
 impl<T> Default for Log<T> {
     fn default() -> Self {
-        Self { first: Vec::new(), total: 0 }
+        Self {
+            first: Vec::new(),
+            total: 0,
+        }
     }
 }
 

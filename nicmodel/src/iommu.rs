@@ -45,7 +45,11 @@ pub(crate) struct Domain {
 
 impl Domain {
     pub(crate) fn new() -> Self {
-        Self { mappings: BTreeMap::new(), next: FIRST, faults: Log::default() }
+        Self {
+            mappings: BTreeMap::new(),
+            next: FIRST,
+            faults: Log::default(),
+        }
     }
 
     pub(crate) fn map(&mut self, pages: &Arc<Pages>) -> io::Result<Iova> {
@@ -70,7 +74,9 @@ impl Domain {
         writable: bool,
     ) -> io::Result<()> {
         let start = iova.get();
-        let end = start.checked_add(pages.len() as u64).ok_or(io::ErrorKind::InvalidInput)?;
+        let end = start
+            .checked_add(pages.len() as u64)
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let below = self.mappings.range(..end).next_back();
         if below.is_some_and(|(&at, mapping)| mapping.end(at) > start) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -146,7 +152,9 @@ impl Domain {
     /// Reads the little-endian quadword at `iova`, and sees whatever software
     /// stored before it.
     pub(crate) fn load_u64(&mut self, iova: u64) -> Result<u64, DmaFault> {
-        let value = self.find(iova).and_then(|(mapping, at)| mapping.pages.load_u64(at));
+        let value = self
+            .find(iova)
+            .and_then(|(mapping, at)| mapping.pages.load_u64(at));
         self.outcome(value.is_some(), iova, 8, false)?;
         Ok(u64::from_le(value.unwrap_or(0)))
     }
@@ -201,7 +209,11 @@ impl Domain {
         if ok {
             return Ok(());
         }
-        let fault = DmaFault { iova: Iova::new(iova), bytes, write };
+        let fault = DmaFault {
+            iova: Iova::new(iova),
+            bytes,
+            write,
+        };
         self.faults.push(fault);
         Err(fault)
     }
@@ -264,9 +276,13 @@ mod tests {
     #[test]
     fn an_access_may_span_mappings_that_adjoin_and_no_hole() {
         let mut domain = Domain::new();
-        let pages: Vec<_> = (0..3).map(|_| Arc::new(Pages::new(4096).unwrap())).collect();
+        let pages: Vec<_> = (0..3)
+            .map(|_| Arc::new(Pages::new(4096).unwrap()))
+            .collect();
         for (pages, at) in pages.iter().zip([0, 0x1000, 0x3000]) {
-            domain.map_at(Iova::new(at), Arc::clone(pages), true).unwrap();
+            domain
+                .map_at(Iova::new(at), Arc::clone(pages), true)
+                .unwrap();
         }
         assert_eq!(domain.write(0xFFE, &[1, 2, 3, 4]), Ok(()));
         let mut into = [0; 4];

@@ -79,8 +79,16 @@ impl Model {
     }
 
     fn with(chip: Box<dyn Chip>) -> Self {
-        let bus = Bus { domain: Domain::new(), master: false, wire: Wire::default() };
-        Self(Arc::new(Mutex::new(Slot { chip, bus, gone: false })))
+        let bus = Bus {
+            domain: Domain::new(),
+            master: false,
+            wire: Wire::default(),
+        };
+        Self(Arc::new(Mutex::new(Slot {
+            chip,
+            bus,
+            gone: false,
+        })))
     }
 
     /// The card as drivers take it.

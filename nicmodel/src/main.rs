@@ -26,7 +26,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lockgate-nicmodel: {error}");
-            ExitCode::from(if matches!(error, Failure::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(if matches!(error, Failure::Usage(_)) {
+                2
+            } else {
+                1
+            })
         }
     }
 }

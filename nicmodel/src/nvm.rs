@@ -79,12 +79,17 @@ impl Nvm {
         if !eerd.start() {
             return eerd;
         }
-        eerd.with_start(false).with_done(true).with_data(self.word(eerd.address()))
+        eerd.with_start(false)
+            .with_done(true)
+            .with_data(self.word(eerd.address()))
     }
 
     /// Word `address`; all ones behind the end.
     fn word(&self, address: u16) -> u16 {
-        self.0.get(usize::from(address)).copied().unwrap_or(u16::MAX)
+        self.0
+            .get(usize::from(address))
+            .copied()
+            .unwrap_or(u16::MAX)
     }
 }
 

@@ -169,7 +169,9 @@ fn number_segment(
     context: &Context,
 ) -> Result<(), BadOffload> {
     let bytes = segment.len();
-    let network = segment.get_mut(context.network..context.transport).ok_or(BadOffload)?;
+    let network = segment
+        .get_mut(context.network..context.transport)
+        .ok_or(BadOffload)?;
     match (context.ipv4, network.len()) {
         (true, 20..) => {
             put(network, 2, (bytes - context.network) as u16);
@@ -179,7 +181,10 @@ fn number_segment(
         (false, 40..) => put(network, 4, (bytes - context.network - 40) as u16),
         _ => return Err(BadOffload),
     }
-    let headers = context.payload.checked_sub(context.transport).ok_or(BadOffload)?;
+    let headers = context
+        .payload
+        .checked_sub(context.transport)
+        .ok_or(BadOffload)?;
     let transport = segment.get_mut(context.transport..).ok_or(BadOffload)?;
     match (context.kind, headers) {
         (Transport::Tcp, 20..) => number_tcp(transport, number, last, context.segment),
@@ -193,7 +198,9 @@ fn number_segment(
 fn number_tcp(header: &mut [u8], number: usize, last: bool, segment: usize) {
     if let Some(sequence) = header.get_mut(4..).and_then(<[u8]>::first_chunk_mut::<4>) {
         let ahead = (number * segment) as u32;
-        *sequence = u32::from_be_bytes(*sequence).wrapping_add(ahead).to_be_bytes();
+        *sequence = u32::from_be_bytes(*sequence)
+            .wrapping_add(ahead)
+            .to_be_bytes();
     }
     if let Some(flags) = header.get_mut(13) {
         let cleared = if number > 0 { CWR } else { 0 } | if last { 0 } else { PSH_FIN };
@@ -237,7 +244,10 @@ fn insert_checksums(
 
 /// The checksum of SCTP, over the packet with zeros in its place (RFC 9260, appendix A).
 fn insert_crc32c(packet: &mut [u8]) -> Result<(), BadOffload> {
-    let field = packet.get_mut(8..).and_then(<[u8]>::first_chunk_mut::<4>).ok_or(BadOffload)?;
+    let field = packet
+        .get_mut(8..)
+        .and_then(<[u8]>::first_chunk_mut::<4>)
+        .ok_or(BadOffload)?;
     *field = [0; 4];
     let mut crc = u32::MAX;
     for &byte in packet.iter() {
@@ -255,7 +265,10 @@ fn insert_crc32c(packet: &mut [u8]) -> Result<(), BadOffload> {
 /// The sum of the bytes as big-endian 16-bit words (RFC 1071), not yet folded.
 fn sum(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<2>();
-    let sum: u64 = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum();
+    let sum: u64 = words
+        .iter()
+        .map(|word| u64::from(u16::from_be_bytes(*word)))
+        .sum();
     sum + rest.first().map_or(0, |&byte| u64::from(byte) << 8)
 }
 
@@ -293,14 +306,21 @@ mod tests {
             (false, false) => link.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64),
             (false, true) => link.ipv6([0xFD; 16], [0xFC; 16], 64),
             (true, false) => link
-                .vlan(etherparse::VlanHeader::Single(etherparse::SingleVlanHeader {
-                    vlan_id: 7.try_into().unwrap(),
-                    ..Default::default()
-                }))
+                .vlan(etherparse::VlanHeader::Single(
+                    etherparse::SingleVlanHeader {
+                        vlan_id: 7.try_into().unwrap(),
+                        ..Default::default()
+                    },
+                ))
                 .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64),
             (true, true) => unreachable!("not used"),
         };
-        let packet = network.tcp(1000, 2000, 0xFFFF_FFF0, 512).ack(7).psh().fin().cwr();
+        let packet = network
+            .tcp(1000, 2000, 0xFFFF_FFF0, 512)
+            .ack(7)
+            .psh()
+            .fin()
+            .cwr();
         let mut frame = Vec::new();
         packet.write(&mut frame, payload).unwrap();
         let network = if vlan { 18 } else { 14 };
@@ -393,13 +413,17 @@ mod tests {
         for v6 in [false, true] {
             let payload: Vec<u8> = (0..2500_u32).map(|n| (n % 251) as u8).collect();
             let (frame, context) = tcp(v6, false, &payload);
-            let asked = both().with_options(if v6 { TXSM } else { 3 }).with_segment(true);
+            let asked = both()
+                .with_options(if v6 { TXSM } else { 3 })
+                .with_segment(true);
             let sent = apply(prepared(&frame, &context, true), asked, &context).unwrap();
             let mut joined = Vec::new();
             for (number, segment) in sent.iter().enumerate() {
                 assert_sums(segment);
                 let packet = SlicedPacket::from_ethernet(segment).unwrap();
-                let Some(TransportSlice::Tcp(tcp)) = packet.transport else { panic!() };
+                let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
+                    panic!()
+                };
                 let ahead = 1000 * number as u32;
                 assert_eq!(tcp.sequence_number(), 0xFFFF_FFF0_u32.wrapping_add(ahead));
                 assert_eq!(
@@ -431,7 +455,10 @@ mod tests {
         let given = prepared(&frame, &context, false);
         let asked = both().with_options(IXSM);
         let expected = apply(given.clone(), asked, &context);
-        assert_eq!(apply(given, asked, &Context::of_places(14 | 33 << 16, 0)), expected);
+        assert_eq!(
+            apply(given, asked, &Context::of_places(14 | 33 << 16, 0)),
+            expected
+        );
     }
 
     #[test]

@@ -95,15 +95,22 @@ impl Phy {
     /// A PHY after reset, with a cable in it or not.
     pub(crate) fn new(id: Id, cable: bool) -> Self {
         let mut words = [0; 32];
-        let control =
-            Control::new().with_autonegotiate(true).with_full_duplex(true).with_speed_high(true);
+        let control = Control::new()
+            .with_autonegotiate(true)
+            .with_full_duplex(true)
+            .with_speed_high(true);
         words[usize::from(register::CONTROL)] = control.into();
         words[usize::from(register::ID_HIGH)] = id.0;
         words[usize::from(register::ID_LOW)] = id.1;
         words[usize::from(register::ADVERTISEMENT)] = 0x01E1;
         words[usize::from(register::PARTNER)] = 0x41E1;
         words[usize::from(register::GIGABIT_CONTROL)] = ADVERTISED;
-        Self { id, words, cable, up_from: None }
+        Self {
+            id,
+            words,
+            cable,
+            up_from: None,
+        }
     }
 
     /// Resets it; the cable stays as it is.
@@ -207,7 +214,10 @@ mod tests {
         assert!(phy.is_up(13));
         assert_eq!(phy.read(1, 1, 13), Some(0x002C));
         assert_eq!(phy.read(1, 0, 13), Some(0x1000));
-        assert_eq!([phy.read(1, 10, 12), phy.read(1, 10, 13)], [Some(0), Some(0x3C00)]);
+        assert_eq!(
+            [phy.read(1, 10, 12), phy.read(1, 10, 13)],
+            [Some(0), Some(0x3C00)]
+        );
     }
 
     #[test]

@@ -22,7 +22,11 @@ pub(crate) struct RxSide {
 
 impl Default for RxSide {
     fn default() -> Self {
-        Self { live: Switch::new(false), tail: 0, stuck: false }
+        Self {
+            live: Switch::new(false),
+            tail: 0,
+            stuck: false,
+        }
     }
 }
 
@@ -64,7 +68,10 @@ impl TxSide {
     /// The queue came up or went to rest: half frames are gone.
     pub(crate) fn restart(&mut self) {
         let live = self.live;
-        *self = Self { live, ..Self::default() };
+        *self = Self {
+            live,
+            ..Self::default()
+        };
     }
 
     /// Keeps what a context descriptor says, by its two words.
@@ -90,10 +97,15 @@ impl TxSide {
     ) -> Result<Option<(Vec<u8>, TxData)>, DmaFault> {
         let first = *self.first.get_or_insert(command);
         let start = self.partial.len();
-        let longest = if first.segment() { LONGEST_UNCUT } else { LONGEST };
+        let longest = if first.segment() {
+            LONGEST_UNCUT
+        } else {
+            LONGEST
+        };
         // What is beyond the longest frame only needs to be known to be there.
         let room = (longest + 1).saturating_sub(start);
-        self.partial.resize(start + room.min(command.length().into()), 0);
+        self.partial
+            .resize(start + room.min(command.length().into()), 0);
         if let Some(piece) = self.partial.get_mut(start..)
             && !piece.is_empty()
         {

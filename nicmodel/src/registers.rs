@@ -105,7 +105,10 @@ pub(crate) struct Registers {
 impl Registers {
     /// All registers of `map`, at 0.
     pub(crate) fn new(map: &Arc<Map>) -> Self {
-        Self { map: Arc::clone(map), words: vec![0; map.0.len()] }
+        Self {
+            map: Arc::clone(map),
+            words: vec![0; map.0.len()],
+        }
     }
 
     /// What the driver can do at byte `offset`.

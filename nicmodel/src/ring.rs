@@ -70,7 +70,12 @@ mod tests {
     use super::Ring;
 
     fn ring(head: u32, tail: u32) -> Ring {
-        Ring { base: 0x1000, descriptors: 8, head, tail }
+        Ring {
+            base: 0x1000,
+            descriptors: 8,
+            head,
+            tail,
+        }
     }
 
     #[test]

@@ -40,12 +40,20 @@ impl Input {
     /// The input for an IPv4 packet from `src` to `dst`; `ports` are source and
     /// destination, `kind` labels the hash and is taken as it comes.
     pub fn v4(src: Ipv4Addr, dst: Ipv4Addr, ports: Option<(u16, u16)>, kind: HashKind) -> Self {
-        Self::new([src.octets(), dst.octets()].as_flattened(), ports.map(wire_order), kind)
+        Self::new(
+            [src.octets(), dst.octets()].as_flattened(),
+            ports.map(wire_order),
+            kind,
+        )
     }
 
     /// The input for an IPv6 packet, otherwise as [`Input::v4`].
     pub fn v6(src: Ipv6Addr, dst: Ipv6Addr, ports: Option<(u16, u16)>, kind: HashKind) -> Self {
-        Self::new([src.octets(), dst.octets()].as_flattened(), ports.map(wire_order), kind)
+        Self::new(
+            [src.octets(), dst.octets()].as_flattened(),
+            ports.map(wire_order),
+            kind,
+        )
     }
 
     /// `addresses` is 8 or 32 bytes.
@@ -55,7 +63,11 @@ impl Input {
         start.copy_from_slice(addresses);
         rest[..4].copy_from_slice(&ports.unwrap_or_default());
         let len = addresses.len() + ports.map_or(0, |ports| ports.len());
-        Self { bytes, len: len as u8, kind }
+        Self {
+            bytes,
+            len: len as u8,
+            kind,
+        }
     }
 
     /// The bytes to hash: 8, 12, 32 or 36.
@@ -65,7 +77,11 @@ impl Input {
 
     /// The bytes to hash with zeros up to 12 or 36, which add nothing to a hash.
     pub(crate) fn padded(&self) -> &[u8] {
-        if self.len <= 12 { &self.bytes[..12] } else { &self.bytes }
+        if self.len <= 12 {
+            &self.bytes[..12]
+        } else {
+            &self.bytes
+        }
     }
 
     /// Which fields the bytes are.
@@ -89,8 +105,14 @@ pub fn input(frame: &[u8], kinds: HashKinds) -> Option<Input> {
         (ether_type, packet) = packet.get(2..)?.split_first_chunk()?;
     }
     let ((addresses, protocol, ports), [plain, tcp, udp]) = match *ether_type {
-        IPV4 => (ipv4(packet)?, [HashKind::Ipv4, HashKind::Ipv4Tcp, HashKind::Ipv4Udp]),
-        IPV6 => (ipv6(packet)?, [HashKind::Ipv6, HashKind::Ipv6Tcp, HashKind::Ipv6Udp]),
+        IPV4 => (
+            ipv4(packet)?,
+            [HashKind::Ipv4, HashKind::Ipv4Tcp, HashKind::Ipv4Udp],
+        ),
+        IPV6 => (
+            ipv6(packet)?,
+            [HashKind::Ipv6, HashKind::Ipv6Tcp, HashKind::Ipv6Udp],
+        ),
         _ => return None,
     };
     let specific = match (protocol, ports) {
@@ -98,9 +120,15 @@ pub fn input(frame: &[u8], kinds: HashKinds) -> Option<Input> {
         (PROTOCOL_UDP, Some(_)) => udp,
         _ => plain,
     };
-    let kind = if kinds.contains(specific) { specific } else { plain };
+    let kind = if kinds.contains(specific) {
+        specific
+    } else {
+        plain
+    };
     let ports = ports.filter(|_| kind != plain).copied();
-    kinds.contains(kind).then(|| Input::new(addresses, ports, kind))
+    kinds
+        .contains(kind)
+        .then(|| Input::new(addresses, ports, kind))
 }
 
 fn ipv4(packet: &[u8]) -> Option<Fields<'_>> {
@@ -112,7 +140,11 @@ fn ipv4(packet: &[u8]) -> Option<Fields<'_>> {
     let payload = packet.get(header_bytes..)?;
     let fragment = u16::from_be_bytes([header[6], header[7]]) & FRAGMENT_BITS != 0;
     // The first fragment has ports, but they must hash as the others do.
-    Some((&header[12..], header[9], payload.first_chunk().filter(|_| !fragment)))
+    Some((
+        &header[12..],
+        header[9],
+        payload.first_chunk().filter(|_| !fragment),
+    ))
 }
 
 fn ipv6(packet: &[u8]) -> Option<Fields<'_>> {

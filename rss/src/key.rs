@@ -67,7 +67,9 @@ impl FromStr for Key {
         let mut bytes = [0; Self::BYTES];
         for (at, found) in text.chars().enumerate() {
             let position = at + 1;
-            let digit = found.to_digit(16).ok_or(KeyError::Digit { position, found })?;
+            let digit = found
+                .to_digit(16)
+                .ok_or(KeyError::Digit { position, found })?;
             bytes[at / 2] = bytes[at / 2] << 4 | digit as u8;
         }
         Ok(Self(bytes))
@@ -111,7 +113,10 @@ mod tests {
         assert_eq!("Microsoft".parse::<Key>(), Err(KeyError::Length(9)));
         assert_eq!(MICROSOFT_HEX[1..].parse::<Key>(), Err(KeyError::Length(79)));
         let mistyped = MICROSOFT_HEX.replacen("56", "é6", 1);
-        let expected = KeyError::Digit { position: 5, found: 'é' };
+        let expected = KeyError::Digit {
+            position: 5,
+            found: 'é',
+        };
         assert_eq!(mistyped.parse::<Key>(), Err(expected));
     }
 }

@@ -24,13 +24,21 @@ pub enum HashKind {
 }
 
 /// In the order of the kinds.
-const NAMES: [&str; 6] = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+const NAMES: [&str; 6] = [
+    "ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp",
+];
 const CODES: [u8; 6] = [2, 1, 7, 5, 3, 8];
 
 impl HashKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Ipv4, Self::Ipv4Tcp, Self::Ipv4Udp, Self::Ipv6, Self::Ipv6Tcp, Self::Ipv6Udp];
+    pub const ALL: [Self; 6] = [
+        Self::Ipv4,
+        Self::Ipv4Tcp,
+        Self::Ipv4Udp,
+        Self::Ipv6,
+        Self::Ipv6Tcp,
+        Self::Ipv6Udp,
+    ];
 
     /// The name in a policy file, such as `"ipv4-tcp"`.
     pub const fn name(self) -> &'static str {
@@ -58,7 +66,10 @@ impl FromStr for HashKind {
     type Err = UnknownHashKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownHashKind> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(UnknownHashKind)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or(UnknownHashKind)
     }
 }
 
@@ -86,7 +97,9 @@ impl HashKinds {
 
     /// The kinds of the set, in the order of their codes.
     pub fn iter(self) -> impl Iterator<Item = HashKind> {
-        HashKind::ALL.into_iter().filter(move |&kind| self.contains(kind))
+        HashKind::ALL
+            .into_iter()
+            .filter(move |&kind| self.contains(kind))
     }
 }
 
@@ -105,7 +118,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_name_and_its_code() {
-        let names = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+        let names = [
+            "ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp",
+        ];
         for ((kind, name), code) in HashKind::ALL.into_iter().zip(names).zip([2, 1, 7, 5, 3, 8]) {
             assert_eq!((kind.name(), kind.code()), (name, code));
             assert_eq!(name.parse(), Ok(kind));
@@ -119,7 +134,9 @@ mod tests {
         assert!(set.iter().eq([HashKind::Ipv4, HashKind::Ipv6Udp]));
         assert!(!set.contains(HashKind::Ipv6));
         assert_eq!(HashKinds::NONE.iter().count(), 0);
-        let all = HashKind::ALL.into_iter().fold(HashKinds::NONE, HashKinds::with);
+        let all = HashKind::ALL
+            .into_iter()
+            .fold(HashKinds::NONE, HashKinds::with);
         assert_eq!(all, HashKinds::ALL);
     }
 }

@@ -20,10 +20,16 @@ impl Table {
     /// If `size` is no power of two up to [`Table::MAX`], or `queues` is 0: the
     /// first is a constant of the card, the second has passed the policy check.
     pub fn round_robin(size: usize, queues: u8) -> Self {
-        assert!(size.is_power_of_two() && size <= Self::MAX, "a table of {size} entries");
+        assert!(
+            size.is_power_of_two() && size <= Self::MAX,
+            "a table of {size} entries"
+        );
         assert!(queues > 0, "a table for no queue");
         let entries = core::array::from_fn(|i| (i % usize::from(queues)) as u8);
-        Self { entries, mask: (size - 1) as u32 }
+        Self {
+            entries,
+            mask: (size - 1) as u32,
+        }
     }
 
     /// The queue of a packet with this hash.

@@ -21,7 +21,9 @@ pub fn toeplitz(key: &Key, data: &[u8]) -> u32 {
     let mut hash = 0;
     // Each byte meets 40 bits of the key, each of its bits the 32 from its place on.
     for (byte, window) in data.iter().zip(key.bytes().windows(5)) {
-        let window = window.iter().fold(0, |bits, &next| bits << 8 | u64::from(next));
+        let window = window
+            .iter()
+            .fold(0, |bits, &next| bits << 8 | u64::from(next));
         for bit in (0..8).filter(|bit| byte & (0x80 >> bit) != 0) {
             hash ^= (window >> (8 - bit)) as u32;
         }
@@ -80,7 +82,10 @@ impl Toeplitz {
 
     /// Hashes the bytes of `input` and says what they were.
     pub fn hash_of(&self, input: &Input) -> Hash {
-        Hash { value: self.hash(input.padded()), kind: input.kind() }
+        Hash {
+            value: self.hash(input.padded()),
+            kind: input.kind(),
+        }
     }
 }
 
@@ -102,17 +107,52 @@ mod tests {
 
     /// The IPv4 rows of Microsoft's "Verifying the RSS Hash Calculation".
     const IPV4: [Row; 5] = [
-        (("161.142.100.80", 1766), ("66.9.149.187", 2794), 0x323e_8fc2, 0x51cc_c178),
-        (("65.69.140.83", 4739), ("199.92.111.2", 14230), 0xd718_262a, 0xc626_b0ea),
-        (("12.22.207.184", 38024), ("24.19.198.95", 12898), 0xd2d0_a5de, 0x5c2b_394a),
-        (("209.142.163.6", 2217), ("38.27.205.30", 48228), 0x8298_9176, 0xafc7_327f),
-        (("202.188.127.2", 1303), ("153.39.163.191", 44251), 0x5d18_09c5, 0x10e8_28a2),
+        (
+            ("161.142.100.80", 1766),
+            ("66.9.149.187", 2794),
+            0x323e_8fc2,
+            0x51cc_c178,
+        ),
+        (
+            ("65.69.140.83", 4739),
+            ("199.92.111.2", 14230),
+            0xd718_262a,
+            0xc626_b0ea,
+        ),
+        (
+            ("12.22.207.184", 38024),
+            ("24.19.198.95", 12898),
+            0xd2d0_a5de,
+            0x5c2b_394a,
+        ),
+        (
+            ("209.142.163.6", 2217),
+            ("38.27.205.30", 48228),
+            0x8298_9176,
+            0xafc7_327f,
+        ),
+        (
+            ("202.188.127.2", 1303),
+            ("153.39.163.191", 44251),
+            0x5d18_09c5,
+            0x10e8_28a2,
+        ),
     ];
 
     /// The IPv6 rows.
     const IPV6: [Row; 3] = [
-        (("3ffe:2501:200:3::1", 1766), ("3ffe:2501:200:1fff::7", 2794), 0x2cc1_8cd5, 0x4020_7d3d),
-        (("ff02::1", 4739), ("3ffe:501:8::260:97ff:fe40:efab", 14230), 0x0f0c_461c, 0xdde5_1bbf),
+        (
+            ("3ffe:2501:200:3::1", 1766),
+            ("3ffe:2501:200:1fff::7", 2794),
+            0x2cc1_8cd5,
+            0x4020_7d3d,
+        ),
+        (
+            ("ff02::1", 4739),
+            ("3ffe:501:8::260:97ff:fe40:efab", 14230),
+            0x0f0c_461c,
+            0xdde5_1bbf,
+        ),
         (
             ("fe80::200:f8ff:fe21:67cf", 38024),
             ("3ffe:1900:4545:3:200:f8ff:fe21:67cf", 44251),
@@ -139,7 +179,9 @@ mod tests {
     /// definition says.
     fn each_agrees<const N: usize>(key: &Key, data: &[[u8; N]]) -> bool {
         let right = |way: &Toeplitz, data: &[u8; N]| way.hash(data) == toeplitz(key, data);
-        ways(key).iter().all(|way| data.iter().all(|data| right(way, data)))
+        ways(key)
+            .iter()
+            .all(|way| data.iter().all(|data| right(way, data)))
     }
 
     #[test]
@@ -190,7 +232,11 @@ mod tests {
     #[test]
     fn key_of_a_partition_fits_beside_others_in_the_first_level_cache() {
         // Matrices take the place of the tables, for all but odd lengths.
-        let matrices = if cfg!(target_arch = "x86_64") { 384 + 64 } else { 0 };
+        let matrices = if cfg!(target_arch = "x86_64") {
+            384 + 64
+        } else {
+            0
+        };
         assert_eq!(size_of::<Toeplitz>(), 4608 + matrices);
         assert_eq!(align_of::<Toeplitz>(), 64);
     }
@@ -199,10 +245,14 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     fn processor_with_the_instructions_multiplies_and_any_other_looks_up() {
         // The standard library asks the processor by code of its own.
-        let [f, dq] =
-            [std::is_x86_feature_detected!("avx512f"), std::is_x86_feature_detected!("avx512dq")];
-        let [vl, gfni] =
-            [std::is_x86_feature_detected!("avx512vl"), std::is_x86_feature_detected!("gfni")];
+        let [f, dq] = [
+            std::is_x86_feature_detected!("avx512f"),
+            std::is_x86_feature_detected!("avx512dq"),
+        ];
+        let [vl, gfni] = [
+            std::is_x86_feature_detected!("avx512vl"),
+            std::is_x86_feature_detected!("gfni"),
+        ];
         let multiplies = f && dq && vl && gfni;
         std::println!("this processor multiplies: {multiplies}");
         let [tables, best] = ways(&Key::MICROSOFT);

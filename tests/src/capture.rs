@@ -34,7 +34,11 @@ pub struct Frame {
 /// When it cannot be read or is not a whole capture.
 pub fn read(path: &Path) -> io::Result<Vec<Frame>> {
     let bytes = fs::read(path)?;
-    let frames = if bytes.starts_with(&PCAPNG) { read_pcapng(&bytes) } else { read_pcap(&bytes) };
+    let frames = if bytes.starts_with(&PCAPNG) {
+        read_pcapng(&bytes)
+    } else {
+        read_pcap(&bytes)
+    };
     frames.map_err(|error| {
         let reason = format!("{}: {error}", path.display());
         io::Error::new(io::ErrorKind::InvalidData, reason)
@@ -45,7 +49,11 @@ fn read_pcap(bytes: &[u8]) -> Result<Vec<Frame>, pcap_file::PcapError> {
     let mut reader = PcapReader::new(bytes)?;
     let mut frames = Vec::new();
     while let Some(packet) = reader.next_packet() {
-        frames.push(Frame { bytes: packet?.data.into_owned(), queue: None, hash: None });
+        frames.push(Frame {
+            bytes: packet?.data.into_owned(),
+            queue: None,
+            hash: None,
+        });
     }
     Ok(frames)
 }
@@ -56,15 +64,21 @@ fn read_pcapng(bytes: &[u8]) -> Result<Vec<Frame>, pcap_file::PcapError> {
     while let Some(block) = reader.next_block() {
         match block? {
             Block::EnhancedPacket(packet) => {
-                let mut frame = Frame { bytes: packet.data.into_owned(), queue: None, hash: None };
+                let mut frame = Frame {
+                    bytes: packet.data.into_owned(),
+                    queue: None,
+                    hash: None,
+                };
                 for option in packet.options {
                     note(&mut frame, option);
                 }
                 frames.push(frame);
             }
-            Block::SimplePacket(packet) => {
-                frames.push(Frame { bytes: packet.data.into_owned(), queue: None, hash: None })
-            }
+            Block::SimplePacket(packet) => frames.push(Frame {
+                bytes: packet.data.into_owned(),
+                queue: None,
+                hash: None,
+            }),
             _ => {}
         }
     }
@@ -76,7 +90,10 @@ fn note(frame: &mut Frame, option: EnhancedPacketOption<'_>) {
         EnhancedPacketOption::Hash(hash) => frame.hash = Some(hash.into_owned()),
         EnhancedPacketOption::Unknown(option) if option.code == EPB_QUEUE => {
             // The files at hand are written on this machine, little-endian.
-            frame.queue = option.value.first_chunk().map(|value| u32::from_le_bytes(*value));
+            frame.queue = option
+                .value
+                .first_chunk()
+                .map(|value| u32::from_le_bytes(*value));
         }
         _ => {}
     }

@@ -17,10 +17,16 @@ pub fn collection() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/pcaps");
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| {
-            panic!("the captures for tests belong in {}: {error}", folder.display())
+            panic!(
+                "the captures for tests belong in {}: {error}",
+                folder.display()
+            )
         })
         .map(|entry| entry.expect("a folder that can be listed").path())
-        .filter(|path| path.extension().is_some_and(|e| e == "pcap" || e == "pcapng"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|e| e == "pcap" || e == "pcapng")
+        })
         .collect();
     files.sort();
     assert!(!files.is_empty(), "no captures in {}", folder.display());

@@ -24,7 +24,15 @@ pub fn plan(policy: &str) -> Plan {
 /// When it does not start.
 pub fn started(card: Card, plan: &Plan, slots: u16) -> (Nic, Queues) {
     let mut nic = open(card).expect("a driver");
-    let queues = nic.start(plan, RingSizes { rx: slots, tx: slots }).expect("it starts");
+    let queues = nic
+        .start(
+            plan,
+            RingSizes {
+                rx: slots,
+                tx: slots,
+            },
+        )
+        .expect("it starts");
     (nic, queues)
 }
 

@@ -58,7 +58,9 @@ fn build(name: &str) -> io::Result<PathBuf> {
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+    folders
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// Whether a program runs without shared libraries, and so in a guest that has none.
@@ -96,7 +98,10 @@ mod tests {
             "\tnot a dynamic executable",
         ];
         let found: Vec<_> = lines.iter().filter_map(|line| library(line)).collect();
-        let expected = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"];
+        let expected = [
+            "/lib/x86_64-linux-gnu/libc.so.6",
+            "/lib64/ld-linux-x86-64.so.2",
+        ];
         assert_eq!(found, expected.map(PathBuf::from));
     }
 

@@ -25,7 +25,9 @@ impl Random {
         match env::var(name).as_deref() {
             Err(_) => 1,
             Ok("random") => RandomState::new().hash_one(0),
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+            Ok(text) => text
+                .parse()
+                .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
         }
     }
 

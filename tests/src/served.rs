@@ -68,7 +68,10 @@ impl Wire {
                 }
             }
         });
-        Ok(Self { socket, arrived: Mutex::new(arrived) })
+        Ok(Self {
+            socket,
+            arrived: Mutex::new(arrived),
+        })
     }
 }
 
@@ -111,7 +114,10 @@ impl Served {
             Cable::Wire => {
                 let [near, far] = ["near", "far"].map(|name| folder.path().join(name));
                 let wire = Wire::bind(&near)?;
-                (Some(format!("dgram:{},{}", far.display(), near.display())), Some(wire))
+                (
+                    Some(format!("dgram:{},{}", far.display(), near.display())),
+                    Some(wire),
+                )
             }
         };
         let mut command = match cable {
@@ -122,13 +128,22 @@ impl Served {
             }
             _ => Command::new(program),
         };
-        command.args(["serve", "--card", card, "--socket"]).arg(&socket);
+        command
+            .args(["serve", "--card", card, "--socket"])
+            .arg(&socket);
         if let Some(place) = place {
             command.args(["--wire", &place]);
         }
         let said = fs::File::create(folder.path().join("said"))?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
-        let mut served = Self { server: command.spawn()?, wire, folder };
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(said);
+        let mut served = Self {
+            server: command.spawn()?,
+            wire,
+            folder,
+        };
         served.wait_for(&socket)?;
         spec.device = device(&socket);
         spec.cable = Cable::Elsewhere;
@@ -145,7 +160,8 @@ impl Served {
     pub fn send(&self, frame: &[u8], deadline: Instant) -> io::Result<()> {
         let wire = &self.wire()?.socket;
         wire.set_write_timeout(Some(left(deadline)))?;
-        wire.send_to(frame, self.folder.path().join("far")).map(drop)
+        wire.send_to(frame, self.folder.path().join("far"))
+            .map(drop)
     }
 
     /// The next frame that the card sent, or `None` after `timeout`.
@@ -172,10 +188,16 @@ impl Served {
             match self.server.try_wait()? {
                 Some(status) if status.success() => return Ok(self.said()),
                 Some(status) => {
-                    return Err(Error::Ended { status: status.to_string(), said: self.said() });
+                    return Err(Error::Ended {
+                        status: status.to_string(),
+                        said: self.said(),
+                    });
                 }
                 None if Instant::now() > deadline => {
-                    return Err(Error::Silent { wanted: "at its end", said: self.said() });
+                    return Err(Error::Silent {
+                        wanted: "at its end",
+                        said: self.said(),
+                    });
                 }
                 None => thread::sleep(Duration::from_millis(5)),
             }
@@ -186,10 +208,16 @@ impl Served {
         let deadline = Instant::now() + PATIENCE;
         while !socket.exists() {
             if let Some(status) = self.server.try_wait()? {
-                return Err(Error::Ended { status: status.to_string(), said: self.said() });
+                return Err(Error::Ended {
+                    status: status.to_string(),
+                    said: self.said(),
+                });
             }
             if Instant::now() > deadline {
-                return Err(Error::Silent { wanted: "there", said: self.said() });
+                return Err(Error::Silent {
+                    wanted: "there",
+                    said: self.said(),
+                });
             }
             thread::sleep(Duration::from_millis(2));
         }
@@ -197,7 +225,9 @@ impl Served {
     }
 
     fn wire(&self) -> io::Result<&Wire> {
-        self.wire.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.wire
+            .as_ref()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn said(&self) -> String {
@@ -229,5 +259,7 @@ fn device(socket: &Path) -> String {
 
 /// What is left until `deadline`; a time limit of nothing would be none.
 fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    deadline
+        .saturating_duration_since(Instant::now())
+        .max(Duration::from_millis(1))
 }

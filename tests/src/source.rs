@@ -100,7 +100,10 @@ pub fn find_word(code: &str, word: &str) -> Vec<usize> {
         })
     };
     let lines = code.lines().enumerate();
-    lines.filter(|(_, line)| has_word(line)).map(|(index, _)| index + 1).collect()
+    lines
+        .filter(|(_, line)| has_word(line))
+        .map(|(index, _)| index + 1)
+        .collect()
 }
 
 /// Length and kind of the token at `at`; code comes in pieces.
@@ -206,8 +209,9 @@ fn test_items(code: &[u8]) -> Vec<std::ops::Range<usize>> {
     const ATTRIBUTE: &[u8] = b"#[cfg(test)]";
     let mut items = Vec::new();
     let mut at = 0;
-    while let Some(found) =
-        code[at..].windows(ATTRIBUTE.len()).position(|window| window == ATTRIBUTE)
+    while let Some(found) = code[at..]
+        .windows(ATTRIBUTE.len())
+        .position(|window| window == ATTRIBUTE)
     {
         let start = at + found;
         at = item_end(code, start + ATTRIBUTE.len());
@@ -310,7 +314,15 @@ mod tests {
 
     #[test]
     fn an_unfinished_source_is_read_to_its_end() {
-        for text in ["\"", "'", "r#\"", "/*", "'\\", "#[cfg(test)] mod a {", "\"\\"] {
+        for text in [
+            "\"",
+            "'",
+            "r#\"",
+            "/*",
+            "'\\",
+            "#[cfg(test)] mod a {",
+            "\"\\",
+        ] {
             Source::new(text).lines_of_code();
         }
     }

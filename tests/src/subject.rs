@@ -39,8 +39,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, those with pools first.
-    pub const ALL: [Self; 5] =
-        [Self::Model82599, Self::QemuIgb, Self::Model82576, Self::QemuE1000e, Self::Model82574];
+    pub const ALL: [Self; 5] = [
+        Self::Model82599,
+        Self::QemuIgb,
+        Self::Model82576,
+        Self::QemuE1000e,
+        Self::Model82574,
+    ];
 
     /// What tables call it.
     pub const fn name(self) -> &'static str {
@@ -72,7 +77,9 @@ impl Kind {
     /// # Panics
     /// When the policy is refused.
     pub fn plan(self, policy: &str) -> Plan {
-        let machine = Machine { cores: vec![0, 1, 2, 3] };
+        let machine = Machine {
+            cores: vec![0, 1, 2, 3],
+        };
         let policy = Policy::parse(policy).unwrap_or_else(|error| panic!("{error}:\n{policy}"));
         let plan = policy.check(self.capabilities(), &machine);
         plan.unwrap_or_else(|error| panic!("{error}"))
@@ -159,7 +166,9 @@ impl Subject {
     /// When QEMU is gone.
     pub fn left(&self, timeout: Duration) -> Option<Vec<u8>> {
         match &self.end {
-            End::Qemu(qemu) => qemu.receive(timeout).unwrap_or_else(|error| panic!("{error}")),
+            End::Qemu(qemu) => qemu
+                .receive(timeout)
+                .unwrap_or_else(|error| panic!("{error}")),
             End::Model(model, left) => {
                 let mut left = left.borrow_mut();
                 left.extend(model.transmitted());
@@ -225,7 +234,12 @@ impl Bench {
         let subject = Subject::new(kind);
         let (mut nic, queues) = cards::started(subject.card(), &plan, slots);
         cards::linked(&mut nic);
-        Self { subject, plan, nic, queues }
+        Self {
+            subject,
+            plan,
+            nic,
+            queues,
+        }
     }
 
     /// Stops the card and starts it again, with rings of `slots`.
@@ -234,15 +248,23 @@ impl Bench {
     /// When it does not.
     pub fn restart(&mut self, slots: u16) {
         self.nic.stop().expect("it stops");
-        self.queues = Queues { rx: Vec::new(), tx: Vec::new() };
-        let sizes = RingSizes { rx: slots, tx: slots };
+        self.queues = Queues {
+            rx: Vec::new(),
+            tx: Vec::new(),
+        };
+        let sizes = RingSizes {
+            rx: slots,
+            tx: slots,
+        };
         self.queues = self.nic.start(&self.plan, sizes).expect("it starts again");
         cards::linked(&mut self.nic);
     }
 
     /// Sends frames to the card and returns what came of them.
     pub fn exchange<'f>(&mut self, frames: impl IntoIterator<Item = &'f Vec<u8>>) -> Vec<Arrival> {
-        frames.into_iter().for_each(|frame| self.subject.send(frame));
+        frames
+            .into_iter()
+            .for_each(|frame| self.subject.send(frame));
         self.subject.settle();
         self.arrivals()
     }
@@ -257,10 +279,19 @@ impl Bench {
             let (pool, number) = (queue.pool(), queue.queue());
             queue.frames(usize::MAX, |frame, hash| {
                 let (bytes, hash) = (frame.to_vec(), hash.map(|(value, _)| value));
-                arrivals.push(Arrival { pool, queue: number, bytes, hash });
+                arrivals.push(Arrival {
+                    pool,
+                    queue: number,
+                    bytes,
+                    hash,
+                });
                 true
             });
-            assert_eq!(queue.take_bad(), 0, "every descriptor describes a whole frame");
+            assert_eq!(
+                queue.take_bad(),
+                0,
+                "every descriptor describes a whole frame"
+            );
         }
         arrivals
     }
@@ -268,7 +299,10 @@ impl Bench {
     /// The pools that a frame comes out of.
     pub fn pools_of(&mut self, frame: &Vec<u8>) -> Vec<u8> {
         let arrivals = self.exchange([frame]);
-        assert!(arrivals.iter().all(|arrival| arrival.bytes == *frame), "copies are true");
+        assert!(
+            arrivals.iter().all(|arrival| arrival.bytes == *frame),
+            "copies are true"
+        );
         let mut pools: Vec<u8> = arrivals.into_iter().map(|arrival| arrival.pool).collect();
         pools.sort_unstable();
         pools
@@ -291,7 +325,11 @@ impl Bench {
         let deadline = Instant::now() + PATIENCE;
         while queue.pending() > 0 {
             queue.free();
-            assert!(Instant::now() < deadline, "{} frames are not sent", queue.pending());
+            assert!(
+                Instant::now() < deadline,
+                "{} frames are not sent",
+                queue.pending()
+            );
             thread::yield_now();
         }
     }
@@ -302,7 +340,9 @@ impl Bench {
     /// When fewer leave.
     pub fn leaving(&mut self, count: usize) -> Vec<Vec<u8>> {
         let left = (0..count).map(|n| {
-            self.subject.left(PATIENCE).unwrap_or_else(|| panic!("{n} of {count} frames left"))
+            self.subject
+                .left(PATIENCE)
+                .unwrap_or_else(|| panic!("{n} of {count} frames left"))
         });
         left.collect()
     }

@@ -97,7 +97,13 @@ fn record(suite: &str, feature: &str, device: &str, seen: Seen) {
         "suite": suite, "feature": feature, "device": device, "seen": seen, "reason": reason,
     });
     let name: String = [suite, feature, device].join("@");
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '@' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '@' {
+            c
+        } else {
+            '-'
+        }
+    };
     let path = folder().join(name.chars().map(plain).collect::<String>() + ".json");
     let written = fs::create_dir_all(folder()).and_then(|()| fs::write(&path, value.to_string()));
     written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -111,7 +117,12 @@ fn parse(value: &Value) -> Option<Cell> {
         "not emulated" => Seen::NotEmulated(text("reason")?),
         _ => return None,
     };
-    Some(Cell { suite: text("suite")?, feature: text("feature")?, device: text("device")?, seen })
+    Some(Cell {
+        suite: text("suite")?,
+        feature: text("feature")?,
+        device: text("device")?,
+        seen,
+    })
 }
 
 #[cfg(test)]
@@ -127,7 +138,10 @@ mod tests {
         assert!(fell.is_err());
         case(suite, feature, "device: b", || {});
         not_emulated(suite, feature, "device: c", "no such thing");
-        let mine = cells().unwrap().into_iter().filter(|cell| cell.suite == suite);
+        let mine = cells()
+            .unwrap()
+            .into_iter()
+            .filter(|cell| cell.suite == suite);
         let seen: Vec<_> = mine.map(|cell| cell.seen).collect();
         let reason = Seen::NotEmulated("no such thing".into());
         assert_eq!(seen, [Seen::Fails, Seen::Passes, reason]);

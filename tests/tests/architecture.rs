@@ -17,8 +17,14 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("lockgate-rss", &[]),
     ("lockgate-lane", &[]),
     ("lockgate-vmdq", &["lockgate-rss"]),
-    ("lockgate-drivers", &["lockgate-regs", "lockgate-rss", "lockgate-vmdq"]),
-    ("lockgate-nicmodel", &["lockgate-regs", "lockgate-rss", "lockgate-drivers"]),
+    (
+        "lockgate-drivers",
+        &["lockgate-regs", "lockgate-rss", "lockgate-vmdq"],
+    ),
+    (
+        "lockgate-nicmodel",
+        &["lockgate-regs", "lockgate-rss", "lockgate-drivers"],
+    ),
     (
         "lockgate",
         &[
@@ -137,7 +143,10 @@ fn dependencies_point_only_down() {
     for package in &all {
         let name = package.name.as_str();
         let Some(allowed) = allowed.get(name) else {
-            assert!(DEVELOPMENT.contains(&name), "{name} has no place in the order");
+            assert!(
+                DEVELOPMENT.contains(&name),
+                "{name} has no place in the order"
+            );
             continue;
         };
         let used = package.uses.iter().map(String::as_str);
@@ -152,7 +161,10 @@ fn the_trusted_core_takes_no_more_from_others_than_is_listed() {
     let all = packages();
     for (name, allowed) in CORE_TAKES {
         let package = all.iter().find(|package| package.name == name).unwrap();
-        let foreign = package.uses.iter().filter(|used| !used.starts_with("lockgate"));
+        let foreign = package
+            .uses
+            .iter()
+            .filter(|used| !used.starts_with("lockgate"));
         for used in foreign {
             assert!(allowed.contains(&used.as_str()), "{name} takes {used}");
         }
@@ -207,7 +219,10 @@ fn packages_without_unsafe_forbid_it() {
         });
         if is_root && !holds_unsafe {
             let code = Source::new(&text).code();
-            assert!(code.contains("#![forbid(unsafe_code)]"), "{path} does not forbid unsafe code");
+            assert!(
+                code.contains("#![forbid(unsafe_code)]"),
+                "{path} does not forbid unsafe code"
+            );
         }
     }
 }
@@ -236,7 +251,9 @@ fn every_unsafe_block_says_why_it_is_sound() {
 
 /// Whether a line asks its users for something, rather than relying on it.
 fn is_promise(line: &str) -> bool {
-    ["unsafe fn", "unsafe trait", "unsafe extern"].iter().any(|words| line.contains(words))
+    ["unsafe fn", "unsafe trait", "unsafe extern"]
+        .iter()
+        .any(|words| line.contains(words))
 }
 
 /// Whether the comment above the statement that line `at` belongs to has the word.
@@ -270,8 +287,12 @@ fn an_unexplained_block_is_noticed() {
         is_explained(&code, &comments, at)
     };
     assert!(lines("// SAFETY: it is.\nlet a = unsafe { f() };\n"));
-    assert!(lines("// SAFETY: it is,\n// for sure.\nlet a =\n    unsafe { f() };\n"));
+    assert!(lines(
+        "// SAFETY: it is,\n// for sure.\nlet a =\n    unsafe { f() };\n"
+    ));
     assert!(!lines("let a = unsafe { f() };\n"));
-    assert!(!lines("// SAFETY: of another.\nlet b = f();\nlet a = unsafe { f() };\n"));
+    assert!(!lines(
+        "// SAFETY: of another.\nlet b = f();\nlet a = unsafe { f() };\n"
+    ));
     assert!(!lines("// SAFETY: far away.\n\nlet a = unsafe { f() };\n"));
 }

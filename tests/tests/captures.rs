@@ -16,7 +16,10 @@ const DEVICE: &str = "model:82576";
 const BOTH: [&str; 2] = [DEVICE, "model:82574"];
 
 fn from_the_wire(file: &Path, device: &str) {
-    let what = format!("{} on {device}", file.file_name().expect("a name").to_string_lossy());
+    let what = format!(
+        "{} on {device}",
+        file.file_name().expect("a name").to_string_lossy()
+    );
     let arriving = frames(file);
     let scene = derive(&arriving);
     let mut expected = Expected::new(&scene);
@@ -27,14 +30,21 @@ fn from_the_wire(file: &Path, device: &str) {
     compare_counts(&scene, &expected, &outcome, &what);
     for (tenant, wanted) in scene.tenants.iter().zip(&expected.deliveries) {
         let got = outcome.delivered(&tenant.name);
-        assert!(by_queue(&got) == by_queue(wanted), "{what}: {} got other frames", tenant.name);
+        assert!(
+            by_queue(&got) == by_queue(wanted),
+            "{what}: {} got other frames",
+            tenant.name
+        );
     }
 }
 
 /// Two of the tenants reflect, others send meanwhile, on a card with pools and on one
 /// without.
 fn reflected(file: &Path, device: &str) {
-    let what = format!("{} on {device}", file.file_name().expect("a name").to_string_lossy());
+    let what = format!(
+        "{} on {device}",
+        file.file_name().expect("a name").to_string_lossy()
+    );
     let arriving = frames(file);
     let mut scene = derive(&arriving);
     scene.tenants[0].reflects = true;
@@ -53,7 +63,11 @@ fn reflected(file: &Path, device: &str) {
 }
 
 fn from_the_tenants(file: &Path) {
-    let what = file.file_name().expect("a name").to_string_lossy().into_owned();
+    let what = file
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
     let sent = frames(file);
     let scene = derive(&sent);
     let mut expected = Expected::new(&scene);
@@ -111,7 +125,12 @@ fn frames_at_every_edge_of_the_rules_go_where_the_oracle_says() {
     }
     for device in BOTH {
         let outcome = run(&scene, device, &replays);
-        compare_all(&scene, expected.clone(), &outcome, &format!("edge frames on {device}"));
+        compare_all(
+            &scene,
+            expected.clone(),
+            &outcome,
+            &format!("edge frames on {device}"),
+        );
     }
 }
 
@@ -133,7 +152,16 @@ fn edge_frames() -> Vec<Vec<u8>> {
     let group = [0x01, 0, 0x5e, 0, 0, 0xfb];
     let reserved = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
     let pause = [0x01, 0x80, 0xc2, 0, 0, 0x01];
-    let destinations = [mac(1), mac(2), mac(3), mac(9), [0xff; 6], group, reserved, pause];
+    let destinations = [
+        mac(1),
+        mac(2),
+        mac(3),
+        mac(9),
+        [0xff; 6],
+        group,
+        reserved,
+        pause,
+    ];
     let tags: [&[u8]; 7] = [
         &[],
         &[0x81, 0, 0, 0],
@@ -143,7 +171,9 @@ fn edge_frames() -> Vec<Vec<u8>> {
         &[0x81, 0, 0x0f, 0xff],
         &[0x88, 0xa8, 0, 7],
     ];
-    let lengths = [0, 13, 14, 15, 17, 18, 59, 60, 61, 1513, 1514, 1515, 1518, 1519, 9000];
+    let lengths = [
+        0, 13, 14, 15, 17, 18, 59, 60, 61, 1513, 1514, 1515, 1518, 1519, 9000,
+    ];
     let mut frames = Vec::new();
     for dst in destinations {
         for src in [mac(1), mac(2), mac(4), mac(8)] {

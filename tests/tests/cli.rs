@@ -25,7 +25,18 @@ fn policy_of(partitions: usize) -> String {
 
 /// A pcap file of one frame of 60 bytes.
 fn pcap(link_type: u32) -> Vec<u8> {
-    let words = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, link_type, 0, 0, 60, 60];
+    let words = [
+        0xa1b2_c3d4,
+        0x0004_0002,
+        0,
+        0,
+        65_535,
+        link_type,
+        0,
+        0,
+        60,
+        60,
+    ];
     let mut file: Vec<u8> = words.iter().copied().flat_map(u32::to_le_bytes).collect();
     file.extend([0xff; 60]);
     file
@@ -50,12 +61,17 @@ impl Desk {
     fn run(&self, words: &[&str]) -> Output {
         let mut command = lockgate();
         command.current_dir(self.folder.path()).args(words);
-        command.stdin(Stdio::null()).output().expect("lockgate starts")
+        command
+            .stdin(Stdio::null())
+            .output()
+            .expect("lockgate starts")
     }
 
     fn files(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.folder.path()).expect("a folder");
-        let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        let mut files: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
         files.sort();
         files
     }
@@ -73,7 +89,10 @@ impl Desk {
         for part in expected {
             assert!(text.contains(part), "no {part:?} in: {text}");
         }
-        assert!(output.stdout.is_empty(), "standard output is not for errors");
+        assert!(
+            output.stdout.is_empty(),
+            "standard output is not for errors"
+        );
         assert_eq!(self.files(), before, "something was left behind");
         text
     }
@@ -109,7 +128,9 @@ fn an_unknown_key_is_shown_where_it_stands() {
 
 #[test]
 fn two_partitions_with_one_mac_on_one_vlan_are_both_named() {
-    let policy = policy_of(2).replace("00:00:02", "00:00:01").replace("[2]", "[1]");
+    let policy = policy_of(2)
+        .replace("00:00:02", "00:00:01")
+        .replace("[2]", "[1]");
     let text = Desk::new(&policy).refuses(
         &["check", "policy.toml"],
         &["policy.toml:9:", "`p1`", "`p2`", "02:4c:47:00:00:01"],
@@ -131,7 +152,12 @@ fn a_flow_downhill_is_refused_with_its_path() {
 fn ten_partitions_do_not_fit_eight_pools() {
     let desk = Desk::new(&policy_of(10));
     desk.refuses_policy(&["policy.toml:36:", "`p9`", "8"]);
-    assert!(Desk::new(&policy_of(8)).run(&["check", "policy.toml"]).status.success());
+    assert!(
+        Desk::new(&policy_of(8))
+            .run(&["check", "policy.toml"])
+            .status
+            .success()
+    );
 }
 
 #[test]
@@ -184,18 +210,31 @@ fn a_partition_that_reflects_is_refused_what_it_cannot_keep() {
     let plan = desk.run(&["plan", "policy.toml"]).stdout;
     assert!(String::from_utf8_lossy(&plan).contains("reflect"));
     desk.write("a.pcap", &pcap(1));
-    desk.refuses(&["run", "policy.toml", "--replay", "p1=a.pcap"], &["p1", "reflects"]);
+    desk.refuses(
+        &["run", "policy.toml", "--replay", "p1=a.pcap"],
+        &["p1", "reflects"],
+    );
 
     let slow = reflecting.clone() + "tx = { rate = \"1Mbit/s\" }\n";
     let desk = Desk::new(&slow.replace("82576", "82574"));
     desk.refuses_policy(&["partition p1 reflects at a rate", "tx.rate"]);
-    assert!(Desk::new(&slow).run(&["check", "policy.toml"]).status.success());
+    assert!(
+        Desk::new(&slow)
+            .run(&["check", "policy.toml"])
+            .status
+            .success()
+    );
 
     let flow = |from: &str, to: &str| format!("[[flow]]\nfrom = \"{from}\"\nto = \"{to}\"\n");
     let attach = "attach = { kind = \"reflect\" }\n";
     let both = policy_of(1) + attach + &partition(2) + attach + &flow("p1", "p2");
     let both = both.replace("vlans = [2]", "vlans = [1]");
-    assert!(Desk::new(&both).run(&["check", "policy.toml"]).status.success());
+    assert!(
+        Desk::new(&both)
+            .run(&["check", "policy.toml"])
+            .status
+            .success()
+    );
     let desk = Desk::new(&(both + &flow("p2", "p1")));
     desk.refuses_policy(&["partition p1 reflects what p2 sends", "[[flow]]"]);
 }
@@ -206,7 +245,10 @@ fn a_replay_for_nobody_is_refused() {
     desk.write("a.pcap", &pcap(1));
     desk.refuses(&["run", "policy.toml", "--replay", "p7=a.pcap"], &["p7"]);
     let twice = ["--replay", "wire=a.pcap", "--replay", "wire=a.pcap"];
-    desk.refuses(&[&["run", "policy.toml"][..], &twice].concat(), &["wire", "twice"]);
+    desk.refuses(
+        &[&["run", "policy.toml"][..], &twice].concat(),
+        &["wire", "twice"],
+    );
 }
 
 #[test]
@@ -274,11 +316,17 @@ fn words_that_are_no_command_exit_with_2_and_help_with_0() {
     ] {
         let output = desk.run(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
-        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{words:?}");
+        assert!(
+            !output.stderr.is_empty() && output.stdout.is_empty(),
+            "{words:?}"
+        );
     }
     for words in [&["--help"][..], &["--version"], &["run", "--help"]] {
         let output = desk.run(words);
-        assert!(output.status.success() && output.stderr.is_empty(), "{words:?}");
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{words:?}"
+        );
     }
 }
 
@@ -286,14 +334,28 @@ fn words_that_are_no_command_exit_with_2_and_help_with_0() {
 fn rss_takes_its_tuple_whole_or_in_words() {
     let desk = Desk::new("");
     let whole = desk.run(&["rss", "--queues", "4", "ip 66.9.149.187 > 161.142.100.80"]);
-    let words = desk.run(&["rss", "--queues", "4", "ip", "66.9.149.187", ">", "161.142.100.80"]);
+    let words = desk.run(&[
+        "rss",
+        "--queues",
+        "4",
+        "ip",
+        "66.9.149.187",
+        ">",
+        "161.142.100.80",
+    ]);
     assert_eq!(whole.stdout, words.stdout);
     let text = String::from_utf8(whole.stdout).expect("text");
     // Microsoft, "Verifying the RSS Hash Calculation".
-    assert!(text.contains("0x323e8fc2") && text.contains("ipv4\n"), "{text}");
+    assert!(
+        text.contains("0x323e8fc2") && text.contains("ipv4\n"),
+        "{text}"
+    );
     assert!(text.contains("queue  2 of 4"), "{text}");
     desk.refuses(&["rss", "tcp 1.2.3.4 > 5.6.7.8"], &["1.2.3.4"]);
-    desk.refuses(&["rss", "--key", "secret", "ip 1.2.3.4 > 5.6.7.8"], &["--key"]);
+    desk.refuses(
+        &["rss", "--key", "secret", "ip 1.2.3.4 > 5.6.7.8"],
+        &["--key"],
+    );
 }
 
 #[test]

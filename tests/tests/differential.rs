@@ -25,8 +25,11 @@ const PROGRAMS: usize = 500;
 
 /// The frames of all captures that a card can hold.
 fn captured() -> Vec<Vec<u8>> {
-    let all = captures::collection().into_iter().flat_map(|path| captures::frames(&path));
-    all.filter(|frame| (14..9_000).contains(&frame.len())).collect()
+    let all = captures::collection()
+        .into_iter()
+        .flat_map(|path| captures::frames(&path));
+    all.filter(|frame| (14..9_000).contains(&frame.len()))
+        .collect()
 }
 
 /// The first difference between the two devices, in words.
@@ -58,9 +61,13 @@ fn difference(
         }
     }
     let [left, right] = [qemu, model].map(|device| device.take_counters(program));
-    let apart = left.iter().zip(&right).filter(|(left, right)| left != right);
-    let apart: Vec<_> =
-        apart.map(|(l, r)| format!("{}: QEMU {}, model {}", l.0, l.1, r.1)).collect();
+    let apart = left
+        .iter()
+        .zip(&right)
+        .filter(|(left, right)| left != right);
+    let apart: Vec<_> = apart
+        .map(|(l, r)| format!("{}: QEMU {}, model {}", l.0, l.1, r.1))
+        .collect();
     (!apart.is_empty()).then(|| format!("counters: {}", apart.join("; ")))
 }
 
@@ -70,64 +77,74 @@ fn devices() -> [Device; 2] {
 
 #[test]
 fn receive_does_the_same_on_both() {
-    case(SUITE, "receive: pool, queue, status, length, hash, counters", DEVICES, || {
-        let seed = Random::seed("LOCKGATE_SEED");
-        println!("LOCKGATE_SEED={seed}");
-        let captured = captured();
-        let mut random = Random::new(seed);
-        let mut devices = devices();
-        let mut compared = 0;
-        for n in 0..PROGRAMS {
-            let program = Program::random(&mut random);
-            let mut sent = frames(&mut random, &captured, FRAMES);
-            sent.retain(|frame| !known::is_avoided(&program, frame));
-            compared += sent.len();
-            if let Some(first) = difference(&mut devices, &program, &sent) {
-                let differs = |program: &Program, frames: &[Vec<u8>]| {
-                    let tried = || difference(&mut devices, program, frames).is_some();
-                    catch_unwind(AssertUnwindSafe(tried)).unwrap_or(false)
-                };
-                let (program, sent) = shrink(program, sent, differs);
-                let again = difference(&mut devices, &program, &sent).unwrap_or(first);
-                let heads: Vec<_> = sent
-                    .iter()
-                    .map(|f| format!("{} bytes {:02x?}", f.len(), &f[..f.len().min(64)]))
-                    .collect();
-                panic!("LOCKGATE_SEED={seed}, program {n}: {again}\n{program:x?}\n{heads:#?}");
+    case(
+        SUITE,
+        "receive: pool, queue, status, length, hash, counters",
+        DEVICES,
+        || {
+            let seed = Random::seed("LOCKGATE_SEED");
+            println!("LOCKGATE_SEED={seed}");
+            let captured = captured();
+            let mut random = Random::new(seed);
+            let mut devices = devices();
+            let mut compared = 0;
+            for n in 0..PROGRAMS {
+                let program = Program::random(&mut random);
+                let mut sent = frames(&mut random, &captured, FRAMES);
+                sent.retain(|frame| !known::is_avoided(&program, frame));
+                compared += sent.len();
+                if let Some(first) = difference(&mut devices, &program, &sent) {
+                    let differs = |program: &Program, frames: &[Vec<u8>]| {
+                        let tried = || difference(&mut devices, program, frames).is_some();
+                        catch_unwind(AssertUnwindSafe(tried)).unwrap_or(false)
+                    };
+                    let (program, sent) = shrink(program, sent, differs);
+                    let again = difference(&mut devices, &program, &sent).unwrap_or(first);
+                    let heads: Vec<_> = sent
+                        .iter()
+                        .map(|f| format!("{} bytes {:02x?}", f.len(), &f[..f.len().min(64)]))
+                        .collect();
+                    panic!("LOCKGATE_SEED={seed}, program {n}: {again}\n{program:x?}\n{heads:#?}");
+                }
             }
-        }
-        println!("{compared} frames compared");
-        assert!(compared >= 100_000, "{compared} frames are too few");
-    });
+            println!("{compared} frames compared");
+            assert!(compared >= 100_000, "{compared} frames are too few");
+        },
+    );
 }
 
 #[test]
 fn transmit_does_the_same_on_both() {
-    case(SUITE, "transmit: what leaves, whole and in pieces, with tags", DEVICES, || {
-        let seed = Random::seed("LOCKGATE_SEED");
-        println!("LOCKGATE_SEED={seed}");
-        let mut random = Random::new(seed);
-        let [mut qemu, mut model] = devices();
-        for n in 0..150 {
-            let program = Program::random(&mut random);
-            qemu.load(&program);
-            model.load(&program);
-            let sent = (0..6).map(|n| {
-                let bytes = random.among(&[60, 61, 64, 100, 1000, 1514, 4000]);
-                let tci = [None, Some(10), Some(0x6014)][n % 3];
-                frame(station(9), 1 + n as u8, tci, bytes)
-            });
-            let sent: Vec<_> = sent.collect();
-            let (queue, pieces) = (random.below(16) as u32, 1 + random.below(4) as usize);
-            let left = qemu.transmit(queue, &sent, pieces);
-            let right = model.transmit(queue, &sent, pieces);
-            assert!(
-                left == right,
-                "LOCKGATE_SEED={seed}, program {n}, queue {queue}, {pieces} pieces: QEMU let {} \
+    case(
+        SUITE,
+        "transmit: what leaves, whole and in pieces, with tags",
+        DEVICES,
+        || {
+            let seed = Random::seed("LOCKGATE_SEED");
+            println!("LOCKGATE_SEED={seed}");
+            let mut random = Random::new(seed);
+            let [mut qemu, mut model] = devices();
+            for n in 0..150 {
+                let program = Program::random(&mut random);
+                qemu.load(&program);
+                model.load(&program);
+                let sent = (0..6).map(|n| {
+                    let bytes = random.among(&[60, 61, 64, 100, 1000, 1514, 4000]);
+                    let tci = [None, Some(10), Some(0x6014)][n % 3];
+                    frame(station(9), 1 + n as u8, tci, bytes)
+                });
+                let sent: Vec<_> = sent.collect();
+                let (queue, pieces) = (random.below(16) as u32, 1 + random.below(4) as usize);
+                let left = qemu.transmit(queue, &sent, pieces);
+                let right = model.transmit(queue, &sent, pieces);
+                assert!(
+                    left == right,
+                    "LOCKGATE_SEED={seed}, program {n}, queue {queue}, {pieces} pieces: QEMU let {} \
                  frames go, the model {}\n{program:x?}",
-                left.len(),
-                right.len()
-            );
-        }
-    });
+                    left.len(),
+                    right.len()
+                );
+            }
+        },
+    );
 }

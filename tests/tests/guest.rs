@@ -11,7 +11,8 @@ const SHORT: Duration = Duration::from_secs(20);
 #[test]
 fn a_guest_gives_its_card_to_vfio_and_files_to_the_host() {
     let mut spec = Spec::new("igb");
-    spec.programs.push(("/bin/ls".into(), "/bin/host-ls".into()));
+    spec.programs
+        .push(("/bin/ls".into(), "/bin/host-ls".into()));
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     spec.files.push(file.clone());
     let begun = Instant::now();
@@ -40,7 +41,9 @@ fn a_guest_gives_its_card_to_vfio_and_files_to_the_host() {
     assert_eq!(failed.status, 1);
     assert!(failed.text.contains("No such file"), "{}", failed.text);
 
-    guest.succeed(&format!("cp {} /out/", file.display()), SHORT).unwrap();
+    guest
+        .succeed(&format!("cp {} /out/", file.display()), SHORT)
+        .unwrap();
     guest.succeed("seq 1 100000 >/out/numbers", SHORT).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {

@@ -36,7 +36,10 @@ fn wait_for_link(qemu: &Qemu, up: bool) {
 #[test]
 fn the_igb_is_an_82576_with_its_reset_values() {
     let qemu = Qemu::igb();
-    let expected = DeviceId { vendor: 0x8086, device: 0x10c9 };
+    let expected = DeviceId {
+        vendor: 0x8086,
+        device: 0x10c9,
+    };
     assert_eq!(qemu.id(), expected);
     assert_eq!(qemu.read(CTRL), 0x0010_0209);
     assert_eq!(qemu.read(STATUS), 0x8008_0481);
@@ -46,7 +49,10 @@ fn the_igb_is_an_82576_with_its_reset_values() {
 #[test]
 fn the_e1000e_is_an_82574_with_its_reset_values() {
     let qemu = Qemu::e1000e();
-    let expected = DeviceId { vendor: 0x8086, device: 0x10d3 };
+    let expected = DeviceId {
+        vendor: 0x8086,
+        device: 0x10d3,
+    };
     assert_eq!(qemu.id(), expected);
     assert_eq!(qemu.read(CTRL), 0x0014_0241);
     assert_eq!(qemu.read(STATUS) & LU, LU, "its link is up by itself");
@@ -161,14 +167,20 @@ fn a_missing_qemu_is_named_with_the_remedy() {
     let error = Qemu::start(options).err().unwrap();
     assert!(matches!(error, Error::Missing { .. }));
     let text = error.to_string();
-    assert!(text.contains("qemu-system-none is not installed: run"), "{text}");
+    assert!(
+        text.contains("qemu-system-none is not installed: run"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_qemu_that_refuses_its_arguments_is_quoted() {
     let error = Qemu::start(Options::new("no-such-card", 2)).err().unwrap();
     let text = error.to_string();
-    assert!(text.contains("'no-such-card' is not a valid device"), "{text}");
+    assert!(
+        text.contains("'no-such-card' is not a valid device"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -88,7 +88,13 @@ fn flows_spread_over_both_queues_of_a_pool_as_their_hash_says() {
         let hashed = input(&frame, HashKinds::ALL).unwrap();
         let hash = toeplitz.hash(hashed.bytes());
         let expected = table.queue(hash);
-        assert_eq!(model.receive(&frame), Receive::Stored { copies: 1, missed: 0 });
+        assert_eq!(
+            model.receive(&frame),
+            Receive::Stored {
+                copies: 1,
+                missed: 0
+            }
+        );
         let mut got = Vec::new();
         for queue in &mut queues.rx {
             let (pool, number) = (queue.pool(), queue.queue());

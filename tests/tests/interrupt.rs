@@ -58,9 +58,18 @@ fn stop_by(signal: Signal) {
         assert_eq!(figures["rx_frames"], captured.len(), "capture of {name}");
     }
     let left = deliveries(&out.join("wire.pcapng"));
-    assert_eq!(report["wire"]["tx_frames"], left.len(), "capture of the wire");
+    assert_eq!(
+        report["wire"]["tx_frames"],
+        left.len(),
+        "capture of the wire"
+    );
     let files = std::fs::read_dir(&out).expect("a folder").count();
-    assert_eq!(files, partitions.len() + 2, "something half-written stays in {}", out.display());
+    assert_eq!(
+        files,
+        partitions.len() + 2,
+        "something half-written stays in {}",
+        out.display()
+    );
 }
 
 #[test]
@@ -102,13 +111,20 @@ fn a_run_at_full_speed_accounts_for_every_frame_that_arrived_before_it_was_told_
     let told = Instant::now();
     kill_process(Pid::from_child(&child), Signal::INT).expect("a running process");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
-    assert!(told.elapsed() < Duration::from_secs(1), "it took {:?}", told.elapsed());
+    assert!(
+        told.elapsed() < Duration::from_secs(1),
+        "it took {:?}",
+        told.elapsed()
+    );
 
     let text = std::fs::read_to_string(&report).expect("a report");
     let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let arrived = report["wire"]["rx_frames"].as_u64().expect("a count");
     assert!(arrived < FRAMES as u64, "it was over before it was told");
-    assert_eq!(report["partitions"]["a"]["rx_frames"], arrived, "all are for this partition");
+    assert_eq!(
+        report["partitions"]["a"]["rx_frames"], arrived,
+        "all are for this partition"
+    );
 }
 
 #[test]
@@ -123,7 +139,11 @@ fn duration_ends_a_run_that_would_go_on() {
         .arg(folder.path())
         .output()
         .expect("lockgate starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     // Its replays would take 40 s at this rate.
     assert!(begun.elapsed() < Duration::from_secs(10));
 }

@@ -51,7 +51,12 @@ fn flood(bench: &mut Bench, time: Duration, floods: impl Fn(u8) -> bool) -> Vec<
     let mut sent = vec![0; bench.plan.partitions().len()];
     model.advance(Duration::ZERO);
     for _ in 0..time.as_micros() / STEP.as_micros() {
-        bench.queues.tx.iter_mut().filter(|queue| floods(queue.pool())).for_each(fill);
+        bench
+            .queues
+            .tx
+            .iter_mut()
+            .filter(|queue| floods(queue.pool()))
+            .for_each(fill);
         model.advance(STEP);
         for frame in model.transmitted() {
             sent[usize::from(frame[11])] += 1;
@@ -62,7 +67,10 @@ fn flood(bench: &mut Bench, time: Duration, floods: impl Fn(u8) -> bool) -> Vec<
 
 fn within_two_percent(measured: f64, wanted: f64, what: &str) {
     let off = measured / wanted - 1.0;
-    println!("{what}: {measured:.4} of {wanted:.4}, {:+.2} % off", 100.0 * off);
+    println!(
+        "{what}: {measured:.4} of {wanted:.4}, {:+.2} % off",
+        100.0 * off
+    );
     assert!(off.abs() < 0.02, "{what}: {measured} and not {wanted}");
 }
 
@@ -85,7 +93,11 @@ fn each_pool_gets_its_rate_and_the_others_share_the_rest_by_weight_under_a_flood
     }
     for (pool, weight) in [1.0, 2.0, 5.0, 8.0].into_iter().enumerate() {
         let measured = sent[3 + pool] as f64 * ON_THE_LINK / 1e6;
-        within_two_percent(measured, left * weight / 16.0, &format!("Mbit/s of weight {weight}"));
+        within_two_percent(
+            measured,
+            left * weight / 16.0,
+            &format!("Mbit/s of weight {weight}"),
+        );
     }
 }
 
@@ -100,7 +112,11 @@ fn of_64_pools_one_that_floods_by_two_queues_gets_no_more_than_its_share() {
     });
     let sent = flood(bench, Duration::from_millis(200), |_| true);
     let all: u64 = sent.iter().sum();
-    within_two_percent(all as f64 * ON_THE_LINK / 2e5, 10_000.0, "Mbit/s of all pools");
+    within_two_percent(
+        all as f64 * ON_THE_LINK / 2e5,
+        10_000.0,
+        "Mbit/s of all pools",
+    );
     for sent in sent {
         within_two_percent(sent as f64, all as f64 / 64.0, "frames of a pool");
     }
@@ -110,7 +126,11 @@ fn of_64_pools_one_that_floods_by_two_queues_gets_no_more_than_its_share() {
 fn a_pool_that_is_over_its_rate_costs_the_others_nothing() {
     let mut bench = Bench::start(Kind::Model82599, &policy(&["rate = '10Mbit/s'", ""]), 512);
     let sent = flood(&mut bench, Duration::from_millis(100), |_| true);
-    within_two_percent(sent[1] as f64 * ON_THE_LINK / 1e5, 9_990.0, "Mbit/s beside it");
+    within_two_percent(
+        sent[1] as f64 * ON_THE_LINK / 1e5,
+        9_990.0,
+        "Mbit/s beside it",
+    );
 }
 
 #[test]
@@ -164,7 +184,10 @@ fn four_queues_make_32_pools_and_rss_fills_all_four_of_each_that_has_them() {
     let policy = format!("[nic]\ndevice = 'model:82599'\n{policy}");
     let mut bench = Bench::start(Kind::Model82599, &policy, 128);
     assert_eq!(bench.plan.hardware().pools.len(), 32);
-    assert_eq!(&bench.nic.read_back().expect("registers"), bench.plan.hardware());
+    assert_eq!(
+        &bench.nic.read_back().expect("registers"),
+        bench.plan.hardware()
+    );
     let key = lockgate_rss::Key::MICROSOFT;
     for n in 0..32 {
         let frames: Vec<_> = (0..64).map(|flow| packet(n, flow)).collect();
@@ -175,9 +198,16 @@ fn four_queues_make_32_pools_and_rss_fills_all_four_of_each_that_has_them() {
         for arrival in arrivals {
             let hash = lockgate_rss::toeplitz(&key, &arrival.bytes[26..38]);
             assert_eq!((arrival.pool, arrival.hash), (n, Some(hash)));
-            assert_eq!(u32::from(arrival.queue), hash % 128 % 4 % queues, "of {queues} queues");
+            assert_eq!(
+                u32::from(arrival.queue),
+                hash % 128 % 4 % queues,
+                "of {queues} queues"
+            );
             used[usize::from(arrival.queue)] += 1;
         }
-        assert!(used.iter().take(queues as usize).all(|&count| count > 0), "{used:?}");
+        assert!(
+            used.iter().take(queues as usize).all(|&count| count > 0),
+            "{used:?}"
+        );
     }
 }

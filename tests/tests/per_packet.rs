@@ -117,19 +117,35 @@ impl Rig {
         let (frame_in, left) = (frame(A, OUTSIDE), AtomicUsize::new(0));
         let (model, sent) = (model.clone(), AtomicUsize::new(0));
         let mut card = model.card();
-        let wire = Arc::new(Fed { model, frame: frame_in, left, sent });
+        let wire = Arc::new(Fed {
+            model,
+            frame: frame_in,
+            left,
+            sent,
+        });
         card.bar = wire.clone();
         let (mut nic, queues) = cards::started(card, &plan, 512);
         cards::linked(&mut nic);
         let (share, mut ends) = lanes(&plan, queues);
-        let kinds = [frame(OUTSIDE, A), frame(B, A), frame([0xff; 6], A), frame(OUTSIDE, B)];
+        let kinds = [
+            frame(OUTSIDE, A),
+            frame(B, A),
+            frame([0xff; 6], A),
+            frame(OUTSIDE, B),
+        ];
         for frame in kinds.iter().cycle().take(frames) {
             assert!(ends[0].up.push(frame), "the lane has room");
         }
         ends[0].up.publish();
         wire.left.store(frames, Relaxed);
         wire.feed();
-        Self { plan, nic, wire, share, ends }
+        Self {
+            plan,
+            nic,
+            wire,
+            share,
+            ends,
+        }
     }
 
     /// Works until nothing is left; gives the number of allocations.
@@ -154,25 +170,50 @@ impl Rig {
         // A quarter left by unicast and a quarter by broadcast; the last was forged.
         assert_eq!(self.wire.left.load(Relaxed), 0, "all came");
         assert_eq!(self.wire.sent.load(Relaxed), frames / 2);
-        assert_eq!(stats.partitions[0].drops.get(Reason::SpoofedMac), frames as u64 / 4);
-        let received = self.ends.iter_mut().map(|end| end.rings[0].available().expect("in order"));
-        assert_eq!(received.collect::<Vec<_>>(), [frames as u32, frames as u32 / 2]);
+        assert_eq!(
+            stats.partitions[0].drops.get(Reason::SpoofedMac),
+            frames as u64 / 4
+        );
+        let received = self
+            .ends
+            .iter_mut()
+            .map(|end| end.rings[0].available().expect("in order"));
+        assert_eq!(
+            received.collect::<Vec<_>>(),
+            [frames as u32, frames as u32 / 2]
+        );
         info.count_total
     }
 }
 
 /// Lanes with room for everything, so that nobody has to drain them meanwhile.
 fn lanes(plan: &Plan, queues: Queues) -> (Assignment, Vec<Endpoint>) {
-    let geometry = Geometry { rings: 1, slots: 16384, frame_bytes: 128 };
+    let geometry = Geometry {
+        rings: 1,
+        slots: 16384,
+        frame_bytes: 128,
+    };
     let (mut down, mut up, mut ends) = (vec![], vec![], vec![]);
     for (p, partition) in plan.partitions().iter().enumerate() {
         let lane = Lane::create(&partition.name, geometry).expect("a lane");
-        let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
+        let tx = queues
+            .tx
+            .iter()
+            .position(|queue| usize::from(queue.pool()) == p);
         ends.push(Endpoint::attach(&lane.files).expect("its far end"));
         down.extend(lane.down);
         up.push((p, lane.up, tx.or(Some(0))));
     }
-    (Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None }, ends)
+    (
+        Assignment {
+            rx: queues.rx,
+            tx: queues.tx,
+            down,
+            up,
+            mirror: None,
+        },
+        ends,
+    )
 }
 
 fn work(kind: Kind, model: fn() -> Model, frames: usize) -> u64 {
@@ -183,7 +224,12 @@ fn work(kind: Kind, model: fn() -> Model, frames: usize) -> u64 {
 fn the_worker_allocates_nothing_however_many_frames_there_are() {
     for (kind, model) in MODELS {
         for frames in [1_000, 10_000] {
-            assert_eq!(work(kind, model, frames), 0, "{} with {frames} frames", kind.name());
+            assert_eq!(
+                work(kind, model, frames),
+                0,
+                "{} with {frames} frames",
+                kind.name()
+            );
         }
     }
 }
@@ -200,7 +246,10 @@ fn an_allocation_of_the_worker_would_be_counted_and_one_of_the_model_is_not() {
 #[test]
 #[ignore = "its neighbour runs it under strace"]
 fn traced() {
-    let frames = env::var(FRAMES).expect("a number of frames").parse().expect("a number");
+    let frames = env::var(FRAMES)
+        .expect("a number of frames")
+        .parse()
+        .expect("a number");
     for (kind, model) in MODELS {
         work(kind, model, frames);
     }
@@ -219,7 +268,10 @@ fn system_calls(frames: usize) -> BTreeMap<String, usize> {
         .env(FRAMES, frames.to_string())
         .stdout(Stdio::null())
         .status();
-    assert!(status.expect("strace starts").success(), "the traced run went well");
+    assert!(
+        status.expect("strace starts").success(),
+        "the traced run went well"
+    );
     count(&fs::read_to_string(&trace).expect("a trace"))
 }
 
@@ -243,7 +295,11 @@ fn count(trace: &str) -> BTreeMap<String, usize> {
             *calls.entry(name.to_owned()).or_default() += 1;
         }
     }
-    assert_eq!((worker, workers), (None, MODELS.len()), "each model's worker ends");
+    assert_eq!(
+        (worker, workers),
+        (None, MODELS.len()),
+        "each model's worker ends"
+    );
     calls
 }
 
@@ -261,5 +317,8 @@ fn system_calls_of_the_worker_are_told_from_those_before_after_and_of_others() {
         8 write(1) = 1\n7 futex(1 <unfinished ...>\n7 <... futex resumed>) = 0\n\
         7   read(3) = 0\n7 prctl(PR_SET_NAME, \"worker ends\") = 0\n7 exit(0) = ?\n";
     let counted = count(&one.repeat(MODELS.len()));
-    assert_eq!(counted, [("futex".to_owned(), 3), ("read".to_owned(), 3)].into());
+    assert_eq!(
+        counted,
+        [("futex".to_owned(), 3), ("read".to_owned(), 3)].into()
+    );
 }

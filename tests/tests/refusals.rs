@@ -15,7 +15,8 @@ const PROGRAM: &str = "/bin/lockgate";
 /// A guest that has the program and an example policy.
 fn boot() -> (Guest, String) {
     let mut spec = Spec::new("igb");
-    spec.programs.push((build_lockgate().expect("it builds"), PROGRAM.into()));
+    spec.programs
+        .push((build_lockgate().expect("it builds"), PROGRAM.into()));
     let folder = workspace().join("examples");
     let policy = folder.join("mils.toml");
     spec.files.push(policy.clone());
@@ -38,16 +39,30 @@ fn run(guest: &Guest, policy: &str, device: &str) -> Output {
 fn refused(output: &Output, words: &[&str]) {
     assert_eq!(output.status, 2, "{}", output.text);
     for word in words {
-        assert!(output.text.contains(word), "no `{word}` in: {}", output.text);
+        assert!(
+            output.text.contains(word),
+            "no `{word}` in: {}",
+            output.text
+        );
     }
-    assert_eq!(output.text.matches("help:").count(), 1, "one remedy: {}", output.text);
+    assert_eq!(
+        output.text.matches("help:").count(),
+        1,
+        "one remedy: {}",
+        output.text
+    );
     assert!(!output.text.contains("panicked"), "{}", output.text);
 }
 
 /// COMMAND bit 2 in the card's configuration space: it may start DMA.
 fn bus_master(guest: &Guest) -> bool {
     let line = format!("hexdump -s 4 -n 1 -e '1/1 \"%d\"' /sys/bus/pci/devices/{ADDRESS}/config");
-    let command: u8 = guest.succeed(&line, SHORT).expect("a byte").trim().parse().expect("digits");
+    let command: u8 = guest
+        .succeed(&line, SHORT)
+        .expect("a byte")
+        .trim()
+        .parse()
+        .expect("digits");
     command & 4 != 0
 }
 
@@ -55,16 +70,31 @@ fn bus_master(guest: &Guest) -> bool {
 fn a_card_that_cannot_be_had_is_refused_with_its_remedy() {
     let (guest, policy) = boot();
     let bind = format!("lockgate nic bind {ADDRESS}");
-    refused(&run(&guest, &policy, "0000:00:1e.0"), &["0000:00:1e.0", "lockgate nic list"]);
+    refused(
+        &run(&guest, &policy, "0000:00:1e.0"),
+        &["0000:00:1e.0", "lockgate nic list"],
+    );
     // The host bridge is Intel's, but no network card.
-    refused(&run(&guest, &policy, "0000:00:00.0"), &["0000:00:00.0", "8086"]);
+    refused(
+        &run(&guest, &policy, "0000:00:00.0"),
+        &["0000:00:00.0", "8086"],
+    );
     let foreign = "grep -l 0x1af4 /sys/bus/pci/devices/*/vendor | head -n 1";
-    let foreign = guest.succeed(foreign, SHORT).expect("the guest's own virtio device");
-    let foreign = foreign.trim().rsplit('/').nth(1).expect("an address").to_owned();
+    let foreign = guest
+        .succeed(foreign, SHORT)
+        .expect("the guest's own virtio device");
+    let foreign = foreign
+        .trim()
+        .rsplit('/')
+        .nth(1)
+        .expect("an address")
+        .to_owned();
     refused(&run(&guest, &policy, &foreign), &[&foreign, "1af4"]);
     refused(&run(&guest, &policy, ADDRESS), &[ADDRESS, &bind]);
 
-    guest.succeed(&format!("{PROGRAM} nic bind {ADDRESS}"), SHORT).expect("it is handed over");
+    guest
+        .succeed(&format!("{PROGRAM} nic bind {ADDRESS}"), SHORT)
+        .expect("it is handed over");
     let first = format!(
         "{PROGRAM} run {policy} --device {ADDRESS} --duration 60 >/out/first 2>&1 & pid=$!; sleep 3"
     );
@@ -74,7 +104,10 @@ fn a_card_that_cannot_be_had_is_refused_with_its_remedy() {
     let told = Instant::now();
     let stopped = "kill -INT $pid; wait $pid; echo status $?; cat /out/first";
     let said = guest.run(stopped, SHORT).expect("an answer").text;
-    assert!(told.elapsed() < Duration::from_secs(10), "it went on until its duration was over");
+    assert!(
+        told.elapsed() < Duration::from_secs(10),
+        "it went on until its duration was over"
+    );
     assert!(said.contains("status 0"), "{said}");
     assert!(said.contains("every frame accounted for"), "{said}");
     assert!(!bus_master(&guest), "the card may still start DMA");

@@ -57,7 +57,10 @@ fn feed(qemu: &Qemu, frames: &[Vec<u8>]) {
         }
         qemu.settle().expect("QEMU has read them");
         while !drained(qemu) {
-            assert!(Instant::now() < deadline, "the worker does not empty the rings");
+            assert!(
+                Instant::now() < deadline,
+                "the worker does not empty the rings"
+            );
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -66,19 +69,26 @@ fn feed(qemu: &Qemu, frames: &[Vec<u8>]) {
 /// What has left by the cable, until nothing more comes.
 fn collect(qemu: &Qemu) -> Vec<Vec<u8>> {
     let mut left = Vec::new();
-    while let Some(frame) = qemu.receive(Duration::from_millis(500)).expect("QEMU lives") {
+    while let Some(frame) = qemu
+        .receive(Duration::from_millis(500))
+        .expect("QEMU lives")
+    {
         left.push(frame);
     }
     left
 }
 
 fn own_replays(loaded: &Loaded) -> Vec<Option<Replay>> {
-    let own = loaded.policy.partitions.iter().map(|partition| match &partition.attach.value {
-        Attach::Pcap { replay: Some(file) } => {
-            Some(Replay::open(&loaded.folder().join(file)).expect("the example's capture"))
-        }
-        _ => None,
-    });
+    let own = loaded
+        .policy
+        .partitions
+        .iter()
+        .map(|partition| match &partition.attach.value {
+            Attach::Pcap { replay: Some(file) } => {
+                Some(Replay::open(&loaded.folder().join(file)).expect("the example's capture"))
+            }
+            _ => None,
+        });
     own.collect()
 }
 
@@ -87,8 +97,11 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
     let loaded = load(policy, None).expect("a policy");
     let plan = loaded.check().expect("a sound policy");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let arriving: Vec<_> =
-        capture::read(wire).expect("a capture").into_iter().map(|frame| frame.bytes).collect();
+    let arriving: Vec<_> = capture::read(wire)
+        .expect("a capture")
+        .into_iter()
+        .map(|frame| frame.bytes)
+        .collect();
     let qemu = Qemu::igb();
     let stop = Stop::new().expect("a pair of sockets");
     let (ready, begun) = channel();
@@ -107,16 +120,28 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
             device: "qemu:igb".into(),
             model: None,
             alarm: None,
-            sources: Sources { partitions: own_replays(&loaded), ..Sources::default() },
+            sources: Sources {
+                partitions: own_replays(&loaded),
+                ..Sources::default()
+            },
             captures: Some(folder.path().to_owned()),
             duration: Some(PATIENCE),
             stop: &stop,
             observer: &mut Ready(ready),
         };
-        (run.go().expect("it runs"), feeder.join().expect("it is fed"))
+        (
+            run.go().expect("it runs"),
+            feeder.join().expect("it is fed"),
+        )
     });
     assert!(report.accounts.balance());
-    Outcome { status: 0, folder, summary: String::new(), log: String::new(), left }
+    Outcome {
+        status: 0,
+        folder,
+        summary: String::new(),
+        log: String::new(),
+        left,
+    }
 }
 
 #[test]
@@ -133,7 +158,10 @@ fn every_partition_gets_from_qemus_card_what_the_model_gives_it() {
     assert_eq!(model.status, 0, "{}", model.log);
     let qemu = outside(&policy, &wire);
     let rows = compare(&qemu, &model).expect("captures");
-    assert!(rows.iter().map(|row| row.frames).sum::<usize>() > 5000, "too little to compare");
+    assert!(
+        rows.iter().map(|row| row.frames).sum::<usize>() > 5000,
+        "too little to compare"
+    );
     for row in rows {
         assert!(!matches!(row.verdict, Verdict::Different(_)), "{row}");
     }

@@ -59,14 +59,18 @@ fn linux_takes_it(card: &str, driver: &str) {
     for _ in 0..2 {
         guest.succeed(&format!("load {driver}"), COMMAND).unwrap();
         assert_eq!(guest.succeed(UP, COMMAND).unwrap(), "1");
-        guest.succeed("ip addr add 10.0.0.2/24 dev eth0", COMMAND).unwrap();
+        guest
+            .succeed("ip addr add 10.0.0.2/24 dev eth0", COMMAND)
+            .unwrap();
         guest.run("ping -c 1 -W 1 10.0.0.1", COMMAND).unwrap();
         assert!(sends(&served, [0x08, 0x06]), "an ARP request");
 
         let count = "cat /sys/class/net/eth0/statistics/rx_packets";
         let before: u64 = guest.succeed(count, COMMAND).unwrap().parse().unwrap();
         for last in 0..20 {
-            served.send(&broadcast(last), Instant::now() + COMMAND).unwrap();
+            served
+                .send(&broadcast(last), Instant::now() + COMMAND)
+                .unwrap();
         }
         let arrived = format!(
             "for i in $(seq 50); do [ $({count}) -ge {} ] && break; sleep 0.1; \
@@ -81,9 +85,14 @@ fn linux_takes_it(card: &str, driver: &str) {
     let console = guest.console();
     guest.shut_down(COMMAND).unwrap();
     let report = served.report(COMMAND).unwrap();
-    assert!(report.contains("; 0 DMA faults") && !report.contains("misuse"), "{report}");
+    assert!(
+        report.contains("; 0 DMA faults") && !report.contains("misuse"),
+        "{report}"
+    );
     for word in ["WARNING", "Hang", "error", "failed"] {
-        let line = console.lines().find(|line| line.contains(driver) && line.contains(word));
+        let line = console
+            .lines()
+            .find(|line| line.contains(driver) && line.contains(word));
         assert_eq!(line, None);
     }
 }

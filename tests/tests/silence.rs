@@ -32,7 +32,10 @@ const QUEUES: [u32; 2] = [0xC028, 0xE028];
 const QUEUE_ENABLE: u32 = 1 << 25;
 
 fn devices() -> [(Kind, Qemu); 2] {
-    [(Kind::QemuIgb, Qemu::igb()), (Kind::QemuE1000e, Qemu::e1000e())]
+    [
+        (Kind::QemuIgb, Qemu::igb()),
+        (Kind::QemuE1000e, Qemu::e1000e()),
+    ]
 }
 
 #[test]
@@ -46,7 +49,9 @@ fn a_stopped_card_is_switched_off_and_may_not_start_dma() {
         assert_eq!(qemu.config(COMMAND).unwrap() & BUS_MASTER, 0);
         assert_eq!((qemu.read(RCTL) & ENABLE, qemu.read(TCTL) & ENABLE), (0, 0));
         if kind.has_pools() {
-            for queue in QUEUES.into_iter().flat_map(|first| (0..16).map(move |n| first + 0x40 * n))
+            for queue in QUEUES
+                .into_iter()
+                .flat_map(|first| (0..16).map(move |n| first + 0x40 * n))
             {
                 assert_eq!(qemu.read(queue) & QUEUE_ENABLE, 0, "{queue:#x}");
             }

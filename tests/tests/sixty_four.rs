@@ -26,7 +26,11 @@ fn group(n: u64) -> [u8; 6] {
 
 /// 64 tenants with two addresses each, all 128 filters of the card, on one to three VLANs.
 fn scene(random: &mut Random) -> Scene {
-    let mut scene = Scene { mtu: 1500, tenants: Vec::new(), flows: Vec::new() };
+    let mut scene = Scene {
+        mtu: 1500,
+        tenants: Vec::new(),
+        flows: Vec::new(),
+    };
     for n in 0..PARTITIONS {
         let macs = [0, 1].map(|second| [0x02, random.below(256) as u8, 0, second, 0x64, n as u8]);
         let vlans = (0..=random.below(3)).map(|_| random.below(VLANS + 1) as u16);
@@ -141,7 +145,8 @@ fn ten_thousand_random_frames_for_each_partition_go_where_the_oracle_says() {
             arriving.push(frame(&mut random, &scene, tenant, false));
             sent.push(frame(&mut random, &scene, tenant, true));
         }
-        sent.iter().for_each(|frame| expected.send(&scene, tenant, frame));
+        sent.iter()
+            .for_each(|frame| expected.send(&scene, tenant, frame));
         let name = scene.tenants[tenant].name.clone();
         let file = folder.path().join(format!("{name}.pcap"));
         write_pcap(&file, &sent);
@@ -151,12 +156,17 @@ fn ten_thousand_random_frames_for_each_partition_go_where_the_oracle_says() {
     for at in (1..arriving.len()).rev() {
         arriving.swap(at, random.below(at as u64 + 1) as usize);
     }
-    arriving.iter().for_each(|frame| expected.arrive(&scene, frame));
+    arriving
+        .iter()
+        .for_each(|frame| expected.arrive(&scene, frame));
     let file = folder.path().join("wire.pcap");
     write_pcap(&file, &arriving);
     replays.push(("wire".to_owned(), file));
     let least = expected.deliveries.iter().map(Vec::len).min();
-    println!("{} arrive; the least delivered to one partition: {least:?}", expected.arrived);
+    println!(
+        "{} arrive; the least delivered to one partition: {least:?}",
+        expected.arrived
+    );
     let outcome = run(&scene, DEVICE, &replays);
     compare_all(&scene, expected, &outcome, "64 partitions");
 }
@@ -168,11 +178,17 @@ fn example(name: &str) -> PathBuf {
 #[test]
 fn the_generator_writes_the_example_that_is_there() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let made = Command::new("python3").arg(example("sixty-four.py")).arg(folder.path()).status();
+    let made = Command::new("python3")
+        .arg(example("sixty-four.py"))
+        .arg(folder.path())
+        .status();
     assert!(made.expect("python3 is installed").success());
     for name in ["sixty-four.toml", "sixty-four.pcap"] {
         let (made, there) = (fs::read(folder.path().join(name)), fs::read(example(name)));
-        assert!(made.expect("a file") == there.expect("a file"), "{name} is out of date");
+        assert!(
+            made.expect("a file") == there.expect("a file"),
+            "{name} is out of date"
+        );
     }
 }
 
@@ -181,7 +197,11 @@ fn the_example_accounts_for_every_frame() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let report = folder.path().join("report.json");
     let mut command = lockgate();
-    let run = command.arg("run").arg(example("sixty-four.toml")).arg("--report").arg(&report);
+    let run = command
+        .arg("run")
+        .arg(example("sixty-four.toml"))
+        .arg("--report")
+        .arg(&report);
     assert!(run.output().expect("it runs").status.success());
     let report: serde_json::Value =
         serde_json::from_slice(&fs::read(report).expect("a report")).expect("JSON");
@@ -192,6 +212,9 @@ fn the_example_accounts_for_every_frame() {
     assert_eq!(wire["drops"]["unknown-vlan"], 16);
     for customer in 0..16 {
         let rx = |role: &str| &report["partitions"][format!("{role}-{customer:02}")]["rx_frames"];
-        assert_eq!([rx("web"), rx("db"), rx("log"), rx("ops")], [24, 20, 20, 16]);
+        assert_eq!(
+            [rx("web"), rx("db"), rx("log"), rx("ops")],
+            [24, 20, 20, 16]
+        );
     }
 }

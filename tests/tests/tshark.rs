@@ -18,8 +18,15 @@ fn queues(file: &Path) -> Vec<u32> {
         .output()
         .expect("tshark starts: `cargo xtask setup` installs it");
     let said = String::from_utf8_lossy(&output.stderr);
-    let complaints: Vec<_> = said.lines().filter(|line| !line.starts_with(TO_ROOT)).collect();
-    assert!(output.status.success() && complaints.is_empty(), "{}: {said}", file.display());
+    let complaints: Vec<_> = said
+        .lines()
+        .filter(|line| !line.starts_with(TO_ROOT))
+        .collect();
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "{}: {said}",
+        file.display()
+    );
     let text = String::from_utf8(output.stdout).expect("text");
     text.lines().map(|line| line.parse().unwrap_or(0)).collect()
 }
@@ -34,7 +41,11 @@ fn tshark_opens_every_capture_and_shows_the_queues() {
         .arg(folder.path())
         .output()
         .expect("lockgate starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let mut files = 0;
     let mut used = std::collections::BTreeSet::new();
     for entry in std::fs::read_dir(folder.path()).expect("a folder") {
@@ -42,7 +53,12 @@ fn tshark_opens_every_capture_and_shows_the_queues() {
         let ours = deliveries(&file);
         assert!(!ours.is_empty(), "{} holds nothing", file.display());
         let shown = queues(&file);
-        assert_eq!(shown, ours.iter().map(|d| d.queue).collect::<Vec<_>>(), "{}", file.display());
+        assert_eq!(
+            shown,
+            ours.iter().map(|d| d.queue).collect::<Vec<_>>(),
+            "{}",
+            file.display()
+        );
         used.extend(shown);
         files += 1;
     }

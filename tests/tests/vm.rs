@@ -22,7 +22,9 @@ fn request(card: CardKind, policy: &str, replays: &[(&str, &str)]) -> Request {
     Request {
         lockgate: build_lockgate().unwrap(),
         policy: example(policy),
-        replays: replays.map(|(source, file)| ((*source).into(), example(file))).collect(),
+        replays: replays
+            .map(|(source, file)| ((*source).into(), example(file)))
+            .collect(),
         card,
     }
 }

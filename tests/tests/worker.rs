@@ -50,18 +50,38 @@ impl Rig {
         let model = Model::i82576();
         let (mut nic, queues) = cards::started(model.card(), &plan, 512);
         cards::linked(&mut nic);
-        let geometry = Geometry { rings: 1, slots: 1024, frame_bytes: 1536 };
+        let geometry = Geometry {
+            rings: 1,
+            slots: 1024,
+            frame_bytes: 1536,
+        };
         let (mut down, mut up, mut ends, mut files) = (vec![], vec![], vec![], vec![]);
         for (p, partition) in plan.partitions().iter().enumerate() {
             let lane = Lane::create(&partition.name, geometry).expect("a lane");
-            let tx = queues.tx.iter().position(|queue| usize::from(queue.pool()) == p);
+            let tx = queues
+                .tx
+                .iter()
+                .position(|queue| usize::from(queue.pool()) == p);
             ends.push(Endpoint::attach(&lane.files).expect("its far end"));
             down.extend(lane.down);
             up.push((p, lane.up, tx));
             files.push(lane.files);
         }
-        let share = Assignment { rx: queues.rx, tx: queues.tx, down, up, mirror: None };
-        Self { plan, model, nic, share, ends, files }
+        let share = Assignment {
+            rx: queues.rx,
+            tx: queues.tx,
+            down,
+            up,
+            mirror: None,
+        };
+        Self {
+            plan,
+            model,
+            nic,
+            share,
+            ends,
+            files,
+        }
     }
 
     fn send(&mut self, p: usize, frame: &[u8], times: usize) {
@@ -82,7 +102,10 @@ impl Rig {
         let queues = thread::scope(|scope| {
             let worker = Worker::new(&self.plan, &stats, &control, self.share, Overflow::Drop);
             let beside = || beside.iter_mut().map(Reflector::turn).sum();
-            scope.spawn(|| worker.run(Clock::start(), beside)).join().expect("it ends")
+            scope
+                .spawn(|| worker.run(Clock::start(), beside))
+                .join()
+                .expect("it ends")
         });
         self.nic.stop().expect("it stops");
         drop(queues);
@@ -91,7 +114,11 @@ impl Rig {
 }
 
 fn sent_by(frames: &[Vec<u8>], src: [u8; 6]) -> usize {
-    frames.iter().filter(|frame| frame[6..12] == src).map(Vec::len).sum()
+    frames
+        .iter()
+        .filter(|frame| frame[6..12] == src)
+        .map(Vec::len)
+        .sum()
 }
 
 #[test]
@@ -105,7 +132,10 @@ fn backlogged_partitions_share_the_wire_by_weight_and_bytes() {
     let while_both_wait = &left[..1000];
     let (a, b) = (sent_by(while_both_wait, A), sent_by(while_both_wait, B));
     let share = a as f64 / b as f64;
-    assert!((2.8..3.2).contains(&share), "{a} bytes against {b}: a share of {share:.2}");
+    assert!(
+        (2.8..3.2).contains(&share),
+        "{a} bytes against {b}: a share of {share:.2}"
+    );
     assert_eq!(stats.partitions[0].tx.frames.get(), 1000);
 }
 
@@ -117,9 +147,16 @@ fn a_rate_is_not_exceeded_and_its_neighbour_does_not_wait_for_it() {
     let begun = Instant::now();
     let (left, ..) = rig.run();
     // 500,000 bytes at a million a second, less the first burst.
-    assert!(begun.elapsed() > Duration::from_millis(450), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() > Duration::from_millis(450),
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(left.len(), 1000);
-    let last_of_b = left.iter().rposition(|frame| frame[6..12] == B).expect("b sent");
+    let last_of_b = left
+        .iter()
+        .rposition(|frame| frame[6..12] == B)
+        .expect("b sent");
     assert!(last_of_b < 520, "b's last frame left as number {last_of_b}");
 }
 
@@ -189,19 +226,32 @@ fn what_is_reflected_is_the_frame_itself_with_its_addresses_swapped() {
         })
         .collect();
     assert_eq!(left, expected);
-    assert_eq!((stats.partitions[0].rx.frames.get(), stats.partitions[0].tx.frames.get()), (7, 7));
+    assert_eq!(
+        (
+            stats.partitions[0].rx.frames.get(),
+            stats.partitions[0].tx.frames.get()
+        ),
+        (7, 7)
+    );
 }
 
 #[test]
 fn what_is_reflected_keeps_to_the_rate_of_its_partition() {
-    let rig = Rig::new(plan("attach = { kind = \"reflect\" }\ntx = { rate = \"8Mbit/s\" }", ""));
+    let rig = Rig::new(plan(
+        "attach = { kind = \"reflect\" }\ntx = { rate = \"8Mbit/s\" }",
+        "",
+    ));
     for number in 0..300 {
         rig.model.receive(&arriving(number, 1000));
     }
     let begun = Instant::now();
     let (left, ..) = rig.run();
     // 300,000 bytes at a million a second, less the first burst.
-    assert!(begun.elapsed() > Duration::from_millis(250), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() > Duration::from_millis(250),
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(left.len(), 300, "what waits stays in its lane");
 }
 
@@ -231,7 +281,10 @@ fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
     });
     drop(queues);
     // It comes after this closure, is sent in the next round, and seen in the one after that.
-    let late = (1..).zip(&came).filter(|(n, round)| **round != 100 * n + 1).count();
+    let late = (1..)
+        .zip(&came)
+        .filter(|(n, round)| **round != 100 * n + 1)
+        .count();
     assert_eq!(came.len(), 100);
     assert!(late <= 10, "{late} of 100 left later: {came:?}");
 }

@@ -70,7 +70,12 @@ fn partitions<'p>(policy: &'p Policy, card: &Capabilities) -> Checked {
         let name = extra.name.value.clone();
         return Err(Kind::TooManyPartitions(name, limit + 1, card.card, limit).at(extra.name.at));
     }
-    let peer = |p: &'p Partition| Some(At { value: p.attach.peer()?, at: p.attach.at });
+    let peer = |p: &'p Partition| {
+        Some(At {
+            value: p.attach.peer()?,
+            at: p.attach.at,
+        })
+    };
     let peers: Vec<_> = policy.partitions.iter().filter_map(peer).collect();
     once("attachment", &peers)?;
     policy.partitions.iter().try_for_each(partition)
@@ -107,7 +112,11 @@ fn flows(policy: &Policy) -> Checked<Flows<'_>> {
     };
     let mut flows = Flows::new();
     for flow in &policy.flows {
-        let Flow { from, to, downgrade } = flow;
+        let Flow {
+            from,
+            to,
+            downgrade,
+        } = flow;
         let ends = (find(from)?, find(to)?);
         if let Some(empty) = downgrade.iter().find(|reason| reason.trim().is_empty()) {
             return Err(Kind::Empty("the reason for `downgrade`").at(empty.at));

@@ -19,7 +19,12 @@ pub struct PciAddress {
 
 impl fmt::Display for PciAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { domain, bus, device, function } = self;
+        let Self {
+            domain,
+            bus,
+            device,
+            function,
+        } = self;
         write!(f, "{domain:04x}:{bus:02x}:{device:02x}.{function:x}")
     }
 }
@@ -38,7 +43,12 @@ impl FromStr for PciAddress {
             let domain = u32::from_str_radix(parts.next()?, 16).ok()?;
             let mut number = || u8::from_str_radix(parts.next()?, 16).ok();
             let (bus, device, function) = (number()?, number()?, number()?);
-            let address = Self { domain, bus, device, function };
+            let address = Self {
+                domain,
+                bus,
+                device,
+                function,
+            };
             // Printed again it shows signs, other separators and digits too many or too few.
             let same = address.to_string() == text.to_ascii_lowercase();
             (same && device < 32 && function < 8).then_some(address)
@@ -90,7 +100,13 @@ mod tests {
 
     #[test]
     fn devices_print_as_they_are_written() {
-        for text in ["model:82574", "model:82576", "model:82599", "0000:03:00.0", "10000:e1:1f.7"] {
+        for text in [
+            "model:82574",
+            "model:82576",
+            "model:82599",
+            "0000:03:00.0",
+            "10000:e1:1f.7",
+        ] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
     }

@@ -21,7 +21,10 @@ impl Place {
     pub fn of(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let last = before.rsplit('\n').next().unwrap_or("");
-        Self { line: before.split('\n').count(), column: last.chars().count() + 1 }
+        Self {
+            line: before.split('\n').count(),
+            column: last.chars().count() + 1,
+        }
     }
 }
 
@@ -40,7 +43,10 @@ pub struct PolicyError {
 impl PolicyError {
     /// The same, with the offset of the other side.
     pub(crate) fn and(self, other: usize) -> Self {
-        Self { also: Some(other), ..self }
+        Self {
+            also: Some(other),
+            ..self
+        }
     }
 }
 
@@ -100,6 +106,10 @@ pub enum PolicyErrorKind {
 impl PolicyErrorKind {
     /// The refusal of the item at byte offset `at`.
     pub(crate) fn at(self, at: usize) -> PolicyError {
-        PolicyError { kind: Box::new(self), at, also: None }
+        PolicyError {
+            kind: Box::new(self),
+            at,
+            also: None,
+        }
     }
 }

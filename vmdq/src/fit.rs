@@ -43,7 +43,12 @@ impl<'a> Fit<'a> {
             // One more would have no queue of the card to serve.
             workers.truncate(card.rx_queues.into());
         }
-        Ok(Self { card, machine, layout, workers })
+        Ok(Self {
+            card,
+            machine,
+            layout,
+            workers,
+        })
     }
 
     /// The cores that the policy names, else those without a worker, else all.
@@ -53,7 +58,11 @@ impl<'a> Fit<'a> {
         }
         let mut free = self.machine.cores.clone();
         free.retain(|core| !self.workers.contains(core));
-        if free.is_empty() { self.machine.cores.clone() } else { free }
+        if free.is_empty() {
+            self.machine.cores.clone()
+        } else {
+            free
+        }
     }
 }
 
@@ -68,7 +77,10 @@ fn layout(all: &[Partition], card: &Capabilities) -> Checked<Option<PoolLayout>>
     };
     let found = fitting().find(|layout| layout.queues >= *most.queues);
     let kind = || Kind::TooManyQueues(name(most), *most.queues, card.card, all.len(), limit);
-    found.copied().map(Some).ok_or_else(|| kind().at(most.queues.at))
+    found
+        .copied()
+        .map(Some)
+        .ok_or_else(|| kind().at(most.queues.at))
 }
 
 /// Pools that spread over queues must agree in what the card has once.
@@ -88,7 +100,11 @@ fn shared_rss(all: &[Partition], card: &Capabilities) -> Checked {
         ];
         if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
             let earlier = other.queues.at < widest.queues.at;
-            let (a, b) = if earlier { (other, widest) } else { (widest, other) };
+            let (a, b) = if earlier {
+                (other, widest)
+            } else {
+                (widest, other)
+            };
             let kind = Kind::SharedRss(name(a), name(b), what, card.card);
             return Err(kind.at(b.queues.at).and(a.queues.at));
         }
@@ -113,8 +129,15 @@ fn rate(partition: &Partition, card: &Capabilities) -> Checked {
 /// Checks that every named core exists; returns the cores of the workers.
 fn cores(policy: &Policy, machine: &Machine) -> Checked<Vec<u16>> {
     let value = machine.cores.first().copied().unwrap_or(0);
-    let first = [At { value, at: policy.nic.device.at }];
-    let workers = policy.nic.workers.as_ref().map_or(&first[..], |cores| &cores.value);
+    let first = [At {
+        value,
+        at: policy.nic.device.at,
+    }];
+    let workers = policy
+        .nic
+        .workers
+        .as_ref()
+        .map_or(&first[..], |cores| &cores.value);
     let mut users = vec![(String::from("a worker"), workers)];
     for partition in &policy.partitions {
         let cores = partition.cores.iter().map(|cores| &cores.value[..]);

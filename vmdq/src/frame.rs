@@ -70,7 +70,10 @@ impl FrameHeader {
         }
         frame.first_chunk::<HEADER>()?;
         let mut padded = [0; HEADER + TAG];
-        padded.iter_mut().zip(frame).for_each(|(to, from)| *to = *from);
+        padded
+            .iter_mut()
+            .zip(frame)
+            .for_each(|(to, from)| *to = *from);
         Some(Self::read(&padded))
     }
 
@@ -102,7 +105,10 @@ mod tests {
     fn a_tag_is_0x8100_behind_the_source_and_nothing_else() {
         let read = |rest: &[u8]| header(rest).map(|h| (h.tagged, h.vid, h.ethertype));
         assert_eq!(read(&[0x08, 0, 1, 2, 3, 4]), Some((false, 0, 0x0800)));
-        assert_eq!(read(&[0x81, 0, 0xef, 0xfe, 0x86, 0xdd]), Some((true, 0xffe, 0x86dd)));
+        assert_eq!(
+            read(&[0x81, 0, 0xef, 0xfe, 0x86, 0xdd]),
+            Some((true, 0xffe, 0x86dd))
+        );
         assert_eq!(read(&[0x88, 0xa8, 0, 5, 0x81, 0]), Some((false, 0, 0x88a8)));
         assert_eq!(read(&[0x81, 0, 0, 5, 0x81, 0]), Some((true, 5, 0x8100)));
     }

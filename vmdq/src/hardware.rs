@@ -106,7 +106,8 @@ impl HardwarePlan {
             pools: Vec::new(),
         };
         for (p, partition) in policy.partitions.iter().enumerate() {
-            plan.pools.push(PoolPlan::new(partition, fit.card, *policy.nic.mtu));
+            plan.pools
+                .push(PoolPlan::new(partition, fit.card, *policy.nic.mtu));
             if partition.wire.receives() {
                 plan.filter(partition, fit.layout.map_or(1, |_| 1 << p), fit.card)?;
             }
@@ -136,7 +137,12 @@ impl HardwarePlan {
                 return Err(Kind::TooManyVlans(name(), *on, card.card, card.vlans).at(on.at));
             }
         }
-        for index in partition.multicast.listed().iter().map(|mac| multicast_index(mac.value)) {
+        for index in partition
+            .multicast
+            .listed()
+            .iter()
+            .map(|mac| multicast_index(mac.value))
+        {
             self.multicast[index >> 5] |= 1 << (index & 31);
         }
         if partition.multicast == Multicast::All {
@@ -148,7 +154,9 @@ impl HardwarePlan {
 
 impl RssPlan {
     fn new(Rss { key, hash: kinds }: Rss, queues: u8, card: &Capabilities) -> Self {
-        let table = Table::round_robin(card.reta.into(), queues).entries().to_vec();
+        let table = Table::round_robin(card.reta.into(), queues)
+            .entries()
+            .to_vec();
         Self { key, kinds, table }
     }
 }
@@ -156,10 +164,22 @@ impl RssPlan {
 impl PoolPlan {
     fn new(partition: &Partition, card: &Capabilities, mtu: u16) -> Self {
         let transmit = partition.wire.sends();
-        let rate = partition.tx.rate.filter(|_| transmit && card.min_rate.is_some());
-        let weight = if transmit && card.weighs { *partition.tx.weight } else { 0 };
+        let rate = partition
+            .tx
+            .rate
+            .filter(|_| transmit && card.min_rate.is_some());
+        let weight = if transmit && card.weighs {
+            *partition.tx.weight
+        } else {
+            0
+        };
         let rate = rate.map(|rate| rate.value);
-        let off = Self { transmit, rate, weight, ..Self::default() };
+        let off = Self {
+            transmit,
+            rate,
+            weight,
+            ..Self::default()
+        };
         if !partition.wire.receives() {
             return off;
         }

@@ -33,15 +33,26 @@ impl<'p> Graph<'p> {
         let mut members = vec![PartitionSet::default(); 4096];
         let mut ranks = Vec::new();
         for (p, partition) in policy.partitions.iter().enumerate() {
-            partition.segments().for_each(|on| members[usize::from(on.vid())].insert(p));
+            partition
+                .segments()
+                .for_each(|on| members[usize::from(on.vid())].insert(p));
             let rank = |level: &At<String>| {
-                let found = policy.levels.order.iter().position(|known| **known == **level);
+                let found = policy
+                    .levels
+                    .order
+                    .iter()
+                    .position(|known| **known == **level);
                 let (name, text) = (partition.name.value.clone(), level.value.clone());
                 found.ok_or_else(|| Kind::UnknownLevel(name, text).at(level.at))
             };
             ranks.push(partition.level.as_ref().map(rank).transpose()?);
         }
-        Ok(Self { policy, flows, members, ranks })
+        Ok(Self {
+            policy,
+            flows,
+            members,
+            ranks,
+        })
     }
 
     /// Refuses two owners of one address on a segment, different levels that meet on one
@@ -49,7 +60,9 @@ impl<'p> Graph<'p> {
     pub(crate) fn check(&self) -> Checked {
         let all = 0..self.ranks.len();
         let pairs = || all.clone().flat_map(|b| all.clone().map(move |a| (a, b)));
-        pairs().filter(|(a, b)| a < b).try_for_each(|(a, b)| self.owners(a, b))?;
+        pairs()
+            .filter(|(a, b)| a < b)
+            .try_for_each(|(a, b)| self.owners(a, b))?;
         pairs().try_for_each(|(from, to)| self.meeting(from, to))?;
         all.clone().try_for_each(|top| self.downhill(top))
     }
@@ -93,7 +106,9 @@ impl<'p> Graph<'p> {
             return Ok(());
         };
         let mut there = self.policy.partitions[to].segments();
-        let there = there.find(|on| on.value == here.value).map_or(here.at, |on| on.at);
+        let there = there
+            .find(|on| on.value == here.value)
+            .map_or(here.at, |on| on.at);
         let kind = Kind::LevelsMeet(self.side(from), self.side(to), here.value);
         Err(kind.at(here.at.max(there)).and(here.at.min(there)))
     }
@@ -102,8 +117,13 @@ impl<'p> Graph<'p> {
     /// it is.
     fn step(&self, from: usize, to: usize) -> Option<(String, Option<usize>)> {
         match self.flows.get(&(from, to)) {
-            Some(flow) => flow.downgrade.is_none().then(|| (String::new(), Some(flow.from.at))),
-            None => self.wire(from, to).map(|on| (format!("{} -> ", on.value), None)),
+            Some(flow) => flow
+                .downgrade
+                .is_none()
+                .then(|| (String::new(), Some(flow.from.at))),
+            None => self
+                .wire(from, to)
+                .map(|on| (format!("{} -> ", on.value), None)),
         }
     }
 
@@ -134,7 +154,10 @@ impl<'p> Graph<'p> {
     /// A partition and its level, for a message.
     fn side(&self, p: usize) -> String {
         let partition = &self.policy.partitions[p];
-        let level = partition.level.as_ref().map_or("no level", |level| level.as_str());
+        let level = partition
+            .level
+            .as_ref()
+            .map_or("no level", |level| level.as_str());
         format!("`{}` ({level})", *partition.name)
     }
 }

@@ -37,7 +37,10 @@ struct Item<T>(T);
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let read = Spanned::<Item<T>>::deserialize(from)?;
-        Ok(Self { at: read.span().start, value: read.into_inner().0 })
+        Ok(Self {
+            at: read.span().start,
+            value: read.into_inner().0,
+        })
     }
 }
 
@@ -52,8 +55,12 @@ pub(crate) fn within<
     from: D,
 ) -> Result<At<T>, D::Error> {
     let At { value, at } = At::<i64>::deserialize(from)?;
-    let number = u16::try_from(value).ok().filter(|number| (LOW..=HIGH).contains(number));
-    let number = number.and_then(|number| T::try_from(number).ok()).map(|value| At { value, at });
+    let number = u16::try_from(value)
+        .ok()
+        .filter(|number| (LOW..=HIGH).contains(number));
+    let number = number
+        .and_then(|number| T::try_from(number).ok())
+        .map(|value| At { value, at });
     number.ok_or_else(|| D::Error::custom(format!("{value} is not a number from {LOW} to {HIGH}")))
 }
 
@@ -92,7 +99,9 @@ pub(crate) fn hash<'de, D: Deserializer<'de>>(from: D) -> Result<HashKinds, D::E
     struct Name(#[serde(deserialize_with = "word")] HashKind);
 
     let names = Vec::<Name>::deserialize(from)?;
-    Ok(names.iter().fold(HashKinds::NONE, |all, Name(kind)| all.with(*kind)))
+    Ok(names
+        .iter()
+        .fold(HashKinds::NONE, |all, Name(kind)| all.with(*kind)))
 }
 
 impl<'de> Deserialize<'de> for Multicast {

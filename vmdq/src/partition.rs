@@ -51,7 +51,11 @@ impl PartitionSet {
     }
 
     const fn bit(partition: usize) -> u64 {
-        if partition < MAX_PARTITIONS { 1 << partition } else { 0 }
+        if partition < MAX_PARTITIONS {
+            1 << partition
+        } else {
+            0
+        }
     }
 }
 

@@ -131,17 +131,23 @@ impl Plan {
     /// What becomes of a frame from the wire. `header` is its start, at least 18
     /// bytes if it has them; `len` its length before padding.
     pub fn from_wire(&self, header: &[u8], len: usize) -> WireVerdict {
-        self.rules.arriving(header, len).map_or_else(WireVerdict::Drop, WireVerdict::Deliver)
+        self.rules
+            .arriving(header, len)
+            .map_or_else(WireVerdict::Drop, WireVerdict::Deliver)
     }
 
     /// What becomes of a frame that partition `from` sends; arguments as for
     /// [`Plan::from_wire`].
     pub fn from_partition(&self, from: usize, header: &[u8], len: usize) -> SendVerdict {
-        self.rules.sent(from, header, len).unwrap_or_else(SendVerdict::Refuse)
+        self.rules
+            .sent(from, header, len)
+            .unwrap_or_else(SendVerdict::Refuse)
     }
 
     /// Whether `partition` gets this frame from the wire.
     pub fn accepts(&self, partition: usize, header: &[u8], len: usize) -> bool {
-        self.rules.arriving(header, len).is_ok_and(|to| to.contains(partition))
+        self.rules
+            .arriving(header, len)
+            .is_ok_and(|to| to.contains(partition))
     }
 }

@@ -131,7 +131,10 @@ impl Partition {
 
     /// Its segments; the untagged one has the place of the name when none is listed.
     pub fn segments(&self) -> impl Iterator<Item = At<Segment>> {
-        let untagged = At { value: Segment::UNTAGGED, at: self.name.at };
+        let untagged = At {
+            value: Segment::UNTAGGED,
+            at: self.name.at,
+        };
         let default = self.vlans.is_empty().then_some(untagged);
         self.vlans.iter().copied().chain(default)
     }
@@ -151,7 +154,10 @@ pub struct Rss {
 
 impl Default for Rss {
     fn default() -> Self {
-        Self { key: Key::MICROSOFT, hash: HashKinds::ALL }
+        Self {
+            key: Key::MICROSOFT,
+            hash: HashKinds::ALL,
+        }
     }
 }
 
@@ -168,7 +174,10 @@ pub struct Tx {
 
 impl Default for Tx {
     fn default() -> Self {
-        Self { weight: At::default(1), rate: None }
+        Self {
+            weight: At::default(1),
+            rate: None,
+        }
     }
 }
 

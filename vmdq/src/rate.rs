@@ -9,8 +9,12 @@ use crate::prelude::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BitRate(u64);
 
-const UNITS: [(&str, u64); 4] =
-    [("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)];
+const UNITS: [(&str, u64); 4] = [
+    ("Gbit/s", 1_000_000_000),
+    ("Mbit/s", 1_000_000),
+    ("kbit/s", 1_000),
+    ("bit/s", 1),
+];
 
 impl BitRate {
     /// The rate of `bits` per second; `None` for zero.
@@ -75,7 +79,11 @@ mod tests {
             ("1.50Mbit/s", 1_500_000),
             ("10.0bit/s", 10),
         ] {
-            assert_eq!(text.parse::<BitRate>().map(BitRate::bits_per_second), Ok(bits), "{text}");
+            assert_eq!(
+                text.parse::<BitRate>().map(BitRate::bits_per_second),
+                Ok(bits),
+                "{text}"
+            );
         }
     }
 

@@ -31,7 +31,12 @@ impl<const FROM_WIRE: bool> Recent<FROM_WIRE> {
     /// No frame yet, on the card of `plan`.
     pub fn new(plan: &Plan) -> Self {
         let longest = usize::from(plan.mtu()) + HEADER;
-        Self { addresses: (0, 0), kind: 1, mask: 0, longest }
+        Self {
+            addresses: (0, 0),
+            kind: 1,
+            mask: 0,
+            longest,
+        }
     }
 
     /// Remembers a frame.
@@ -40,7 +45,11 @@ impl<const FROM_WIRE: bool> Recent<FROM_WIRE> {
         let Some(start) = frame.first_chunk().filter(kept) else {
             return;
         };
-        self.mask = if start[12..14] == TPID.to_be_bytes() { TAGGED } else { UNTAGGED };
+        self.mask = if start[12..14] == TPID.to_be_bytes() {
+            TAGGED
+        } else {
+            UNTAGGED
+        };
         self.addresses = addresses::<FROM_WIRE>(start);
         self.kind = word::<10>(start) & self.mask;
     }
@@ -67,7 +76,9 @@ impl<const FROM_WIRE: bool> Recent<FROM_WIRE> {
 /// The eight bytes at `AT`.
 #[inline(always)]
 fn word<const AT: usize>(start: &Start) -> u64 {
-    start[AT..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+    start[AT..]
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
 /// The addresses that count.
@@ -75,7 +86,11 @@ fn word<const AT: usize>(start: &Start) -> u64 {
 fn addresses<const FROM_WIRE: bool>(start: &Start) -> (u64, u64) {
     let first = word::<0>(start);
     // Of the first eight bytes six are the destination's.
-    if FROM_WIRE { (u64::from_le(first) << 16, 0) } else { (first, word::<4>(start)) }
+    if FROM_WIRE {
+        (u64::from_le(first) << 16, 0)
+    } else {
+        (first, word::<4>(start))
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +107,9 @@ mod tests {
         [[flow]]\nfrom = \"b\"\nto = \"c\"\n";
 
     fn plan() -> Plan {
-        let machine = Machine { cores: alloc::vec![0, 1] };
+        let machine = Machine {
+            cores: alloc::vec![0, 1],
+        };
         let policy = Policy::parse(POLICY).unwrap();
         policy.check(&Capabilities::I82576, &machine).unwrap()
     }
@@ -101,7 +118,12 @@ mod tests {
     fn frame() -> impl Strategy<Value = ([u8; 20], usize)> {
         let bytes = |of: &'static [u8]| prop::sample::select(of);
         let types = prop::sample::select(&[[0x08, 0], [0x81, 0], [0x88, 0x08]][..]);
-        let parts = (bytes(&[0, 1, 2]), bytes(&[1, 2, 3, 9]), bytes(&[1, 2, 3]), types.clone());
+        let parts = (
+            bytes(&[0, 1, 2]),
+            bytes(&[1, 2, 3, 9]),
+            bytes(&[1, 2, 3]),
+            types.clone(),
+        );
         (
             parts,
             bytes(&[0, 5, 6]),
@@ -133,7 +155,11 @@ mod tests {
             assert!(recent.is_again(&frame(&|f| f[14] = 0xe0)), "priority");
             assert!(recent.is_again(&frame(&|f| f[18] = 1)), "payload");
             for at in 6..12 {
-                assert_eq!(recent.is_again(&frame(&|f| f[at] ^= 2)), FROM_WIRE, "source");
+                assert_eq!(
+                    recent.is_again(&frame(&|f| f[at] ^= 2)),
+                    FROM_WIRE,
+                    "source"
+                );
             }
             for at in (0..6).chain(12..18) {
                 assert!(!recent.is_again(&frame(&|f| f[at] ^= 2)), "byte {at}");

@@ -48,7 +48,9 @@ impl Rules {
         };
         for (p, partition) in policy.partitions.iter().enumerate() {
             let when = |yes: bool| u64::from(yes) << p;
-            rules.takers.insert(Mac::BROADCAST, when(partition.broadcast));
+            rules
+                .takers
+                .insert(Mac::BROADCAST, when(partition.broadcast));
             rules.all_multicast |= when(partition.multicast == Multicast::All);
             rules.receives |= when(partition.wire.receives());
             rules.sends |= when(partition.wire.sends());
@@ -99,7 +101,10 @@ impl Rules {
         let to = takers & self.flows.get(from).copied().unwrap_or(0);
         let local = takers != 0 && !frame.dst.is_multicast();
         let wire = !local && sender(self.sends);
-        let send = SendVerdict::Send { to: PartitionSet(to), wire };
+        let send = SendVerdict::Send {
+            to: PartitionSet(to),
+            wire,
+        };
         (to != 0 || wire).then_some(send).ok_or(Reason::FlowDenied)
     }
 
@@ -150,7 +155,10 @@ impl AddressTable {
     /// An empty table for up to `count` addresses.
     fn new(count: usize) -> Self {
         let size = (4 * count).next_power_of_two().max(4);
-        Self { slots: vec![(FREE, 0); size], shift: u64::BITS - size.trailing_zeros() }
+        Self {
+            slots: vec![(FREE, 0); size],
+            shift: u64::BITS - size.trailing_zeros(),
+        }
     }
 
     /// Adds `partitions` to those of `mac`.

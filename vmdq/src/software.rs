@@ -8,7 +8,9 @@ impl Plan {
     /// no verdict.
     #[inline]
     pub fn likely(&self, frame: &[u8]) -> usize {
-        let takers = frame.first_chunk().map_or(0, |dst| self.rules.takers.get(Mac::new(*dst)));
+        let takers = frame
+            .first_chunk()
+            .map_or(0, |dst| self.rules.takers.get(Mac::new(*dst)));
         takers.trailing_zeros() as usize
     }
 }

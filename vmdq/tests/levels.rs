@@ -34,15 +34,24 @@ impl Case {
                 (false, true) => "out",
                 (false, false) => "none",
             };
-            let level =
-                level.map_or(String::new(), |level| format!("level = '{}'\n", LEVELS[level]));
-            let vlans = vlans.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+            let level = level.map_or(String::new(), |level| {
+                format!("level = '{}'\n", LEVELS[level])
+            });
+            let vlans = vlans
+                .iter()
+                .map(u16::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
             text += &format!(
                 "[[partition]]\nname = 'p{p}'\n{level}vlans = [{vlans}]\nwire = '{wire}'\n"
             );
         }
         for ((from, to), downgrade) in &self.flows {
-            let reason = if *downgrade { "downgrade = 'reviewed'\n" } else { "" };
+            let reason = if *downgrade {
+                "downgrade = 'reviewed'\n"
+            } else {
+                ""
+            };
             text += &format!("[[flow]]\nfrom = 'p{from}'\nto = 'p{to}'\n{reason}");
         }
         text
@@ -69,9 +78,15 @@ impl Case {
         match node {
             Node::Partition(from) => {
                 let (_, vlans, _, sends) = &self.partitions[from];
-                let flows = self.flows.iter().filter(|((x, _), down)| *x == from && !**down);
+                let flows = self
+                    .flows
+                    .iter()
+                    .filter(|((x, _), down)| *x == from && !**down);
                 let flows = flows.map(|((_, to), _)| Node::Partition(*to));
-                let out = vlans.iter().filter(|_| *sends).map(|vid| Node::Segment(*vid, from));
+                let out = vlans
+                    .iter()
+                    .filter(|_| *sends)
+                    .map(|vid| Node::Segment(*vid, from));
                 flows.chain(out).collect()
             }
             Node::Segment(vid, from) => numbers
@@ -152,5 +167,8 @@ fn the_random_policies_are_of_every_kind() {
             2
         }] += 1;
     }
-    assert!(kinds.iter().all(|count| *count > 50), "meet, downhill, fine: {kinds:?}");
+    assert!(
+        kinds.iter().all(|count| *count > 50),
+        "meet, downhill, fine: {kinds:?}"
+    );
 }

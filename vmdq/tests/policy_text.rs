@@ -58,11 +58,21 @@ fn the_example_of_the_design_checks_once_its_other_partition_exists() {
     assert_eq!(secret.macs, ["02:4c:47:00:00:02".parse().unwrap()]);
     assert_eq!(secret.vlans, [Segment::new(20).unwrap()]);
     assert_eq!(policy.partitions[0].wire, Wire::Both);
-    let groups = policy.partitions[0].multicast.listed().iter().map(|mac| mac.to_string());
+    let groups = policy.partitions[0]
+        .multicast
+        .listed()
+        .iter()
+        .map(|mac| mac.to_string());
     assert_eq!(groups.collect::<Vec<_>>(), ["01:00:5e:00:00:fb"]);
-    assert_eq!((secret.rss.key, secret.rss.hash), (Key::SYMMETRIC, HashKinds::ALL));
+    assert_eq!(
+        (secret.rss.key, secret.rss.hash),
+        (Key::SYMMETRIC, HashKinds::ALL)
+    );
     assert_eq!(secret.weight, 2);
-    assert_eq!(secret.rate.map(|rate| rate.bits_per_second()), Some(200_000_000));
+    assert_eq!(
+        secret.rate.map(|rate| rate.bits_per_second()),
+        Some(200_000_000)
+    );
     let socket = "/run/lockgate/secret.sock".into();
     assert_eq!(policy.partitions[0].attach.value, Attach::Memif { socket });
     assert_eq!((plan.workers(), plan.mtu()), (&[0][..], 1500));
@@ -89,10 +99,23 @@ fn attachments_of_every_kind_are_read() {
     for (text, attach) in [
         ("", Attach::Pcap { replay: None }),
         ("attach = { kind = 'pcap' }", Attach::Pcap { replay: None }),
-        ("attach = { kind = 'pcap', replay = 'x.pcap' }", Attach::Pcap { replay: path("x.pcap") }),
-        ("attach = { kind = 'vhost-user', socket = '/s' }", Attach::VhostUser { socket }),
+        (
+            "attach = { kind = 'pcap', replay = 'x.pcap' }",
+            Attach::Pcap {
+                replay: path("x.pcap"),
+            },
+        ),
+        (
+            "attach = { kind = 'vhost-user', socket = '/s' }",
+            Attach::VhostUser { socket },
+        ),
         ("attach = { kind = 'reflect' }", Attach::Reflect {}),
-        ("attach = { kind = 'tap', name = 'lg0' }", Attach::Tap { name: "lg0".to_owned() }),
+        (
+            "attach = { kind = 'tap', name = 'lg0' }",
+            Attach::Tap {
+                name: "lg0".to_owned(),
+            },
+        ),
     ] {
         assert_eq!(with(text).partitions[0].attach.value, attach);
     }
@@ -100,8 +123,14 @@ fn attachments_of_every_kind_are_read() {
 
 #[test]
 fn multicast_is_a_list_or_all() {
-    assert_eq!(with("multicast = 'all'").partitions[0].multicast, Multicast::All);
-    assert_eq!(with("multicast = []").partitions[0].multicast, Multicast::List(vec![]));
+    assert_eq!(
+        with("multicast = 'all'").partitions[0].multicast,
+        Multicast::All
+    );
+    assert_eq!(
+        with("multicast = []").partitions[0].multicast,
+        Multicast::List(vec![])
+    );
 }
 
 #[test]

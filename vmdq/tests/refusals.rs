@@ -12,13 +12,18 @@ fn cut(text: &str, mark: char) -> (Option<Place>, String) {
     let place = text.lines().enumerate().find_map(|(line, content)| {
         let column = content.chars().filter(|c| *c == mark || !"«»".contains(*c));
         let column = column.take_while(|c| *c != mark).count();
-        content.contains(mark).then_some(Place { line: line + 1, column: column + 1 })
+        content.contains(mark).then_some(Place {
+            line: line + 1,
+            column: column + 1,
+        })
     });
     (place, text.replace(mark, ""))
 }
 
 fn judge(text: &str, card: &Capabilities) -> Result<(), PolicyError> {
-    let machine = Machine { cores: vec![0, 1, 2, 5] };
+    let machine = Machine {
+        cores: vec![0, 1, 2, 5],
+    };
     Policy::parse(text)?.check(card, &machine).map(|_| ())
 }
 
@@ -57,7 +62,11 @@ fn accepted(rest: &str) {
 macro_rules! kind {
     ($kind:expr, $pattern:pat) => {
         let kind = $kind;
-        assert!(matches!(kind, $pattern), "{kind:?} is no {}", stringify!($pattern));
+        assert!(
+            matches!(kind, $pattern),
+            "{kind:?} is no {}",
+            stringify!($pattern)
+        );
     };
 }
 
@@ -71,7 +80,10 @@ fn parse_error(text: &str) -> (usize, usize) {
 
 #[test]
 fn places_are_lines_and_columns_from_one() {
-    assert_eq!(parse_error("[nic]\ndevice = 'model:82576'\n\n  mtux = 3\n"), (4, 3));
+    assert_eq!(
+        parse_error("[nic]\ndevice = 'model:82576'\n\n  mtux = 3\n"),
+        (4, 3)
+    );
 }
 
 #[test]
@@ -84,7 +96,10 @@ fn columns_count_characters_and_not_bytes() {
 #[test]
 fn what_is_no_toml_is_refused_where_it_ceases_to_be() {
     kind!(refused("mtu = «= 4", &["extra `=`"]), Kind::Toml(_));
-    kind!(refused("mtu = 1500\n«mtu = 1500", &["duplicate key"]), Kind::Toml(_));
+    kind!(
+        refused("mtu = 1500\n«mtu = 1500", &["duplicate key"]),
+        Kind::Toml(_)
+    );
     let empty = refused_on(&Capabilities::I82576, "«", &["missing key `nic`"]);
     kind!(*empty.kind, Kind::Toml(_));
 }
@@ -96,7 +111,10 @@ fn unknown_keys_are_refused_in_every_table() {
         ("[«nik]", "nik"),
         ("[levels]\norder = ['a']\n«ordre = 3", "ordre"),
         ("[[partition]]\nname = 'a'\n«maks = []", "maks"),
-        ("[[partition]]\nname = 'a'\nrss = { «kee = 'symmetric' }", "kee"),
+        (
+            "[[partition]]\nname = 'a'\nrss = { «kee = 'symmetric' }",
+            "kee",
+        ),
         ("[[partition]]\nname = 'a'\ntx = { «wait = 3 }", "wait"),
         ("[wire]\n«play = 'x'", "play"),
         ("[[flow]]\nfrom = 'a'\nto = 'b'\n«via = 'c'", "via"),
@@ -110,12 +128,21 @@ fn unknown_keys_are_refused_in_every_table() {
 fn an_attachment_has_the_keys_of_its_kind_only() {
     for (attach, says) in [
         ("«{ kind = 'memif' }", "missing key `socket`"),
-        ("«{ kind = 'memif', socket = 'x', replay = 'y' }", "unknown key `replay`"),
-        ("{ kind = «'tape' }", "unknown variant `tape`, expected one of `pcap`, `memif`"),
+        (
+            "«{ kind = 'memif', socket = 'x', replay = 'y' }",
+            "unknown key `replay`",
+        ),
+        (
+            "{ kind = «'tape' }",
+            "unknown variant `tape`, expected one of `pcap`, `memif`",
+        ),
         ("«{ socket = 'x' }", "missing key `kind`"),
         ("«{ kind = 'reflect', rate = 3 }", "unknown key `rate`"),
     ] {
-        refused(&format!("[[partition]]\nname = 'a'\nattach = {attach}"), &[says]);
+        refused(
+            &format!("[[partition]]\nname = 'a'\nattach = {attach}"),
+            &[says],
+        );
     }
 }
 
@@ -123,7 +150,11 @@ fn an_attachment_has_the_keys_of_its_kind_only() {
 fn missing_keys_are_refused_at_their_table() {
     refused("«[[partition]]\nmacs = []", &["missing key `name`"]);
     refused("«[[flow]]\nto = 'a'", &["missing key `from`"]);
-    refused_on(&Capabilities::I82576, "«[nic]\nmtu = 1500", &["missing key `device`"]);
+    refused_on(
+        &Capabilities::I82576,
+        "«[nic]\nmtu = 1500",
+        &["missing key `device`"],
+    );
     refused("«[levels]\n", &["missing key `order`"]);
 }
 
@@ -137,7 +168,10 @@ fn malformed_values_are_refused_with_what_would_be_right() {
         ("workers", "[0, «-1]", "integer `-1`"),
     ] {
         let mark = if value.contains('«') { "" } else { "«" };
-        kind!(refused(&format!("{key} = {mark}{value}"), &[says]), Kind::Toml(_));
+        kind!(
+            refused(&format!("{key} = {mark}{value}"), &[says]),
+            Kind::Toml(_)
+        );
     }
     for (key, value, says) in [
         ("queues", "«0", "0 is not a number from 1 to 16"),
@@ -149,16 +183,36 @@ fn malformed_values_are_refused_with_what_would_be_right() {
             "is not right: a MAC address is six pairs",
         ),
         ("macs", "[«7]", "expected a string"),
-        ("vlans", "[1, «4095]", "4095 is not a VLAN ID from 0 to 4094"),
+        (
+            "vlans",
+            "[1, «4095]",
+            "4095 is not a VLAN ID from 0 to 4094",
+        ),
         ("vlans", "[«-1]", "-1 is not a VLAN ID"),
-        ("wire", "«'up'", "unknown variant `up`, expected one of `none`, `in`, `out`, `both`"),
+        (
+            "wire",
+            "«'up'",
+            "unknown variant `up`, expected one of `none`, `in`, `out`, `both`",
+        ),
         ("broadcast", "«'yes'", "expected a boolean"),
-        ("multicast", "«'some'", "expected \"all\" or a list of multicast addresses"),
-        ("multicast", "[«'all']", "is not right: a MAC address is six pairs"),
+        (
+            "multicast",
+            "«'some'",
+            "expected \"all\" or a list of multicast addresses",
+        ),
+        (
+            "multicast",
+            "[«'all']",
+            "is not right: a MAC address is six pairs",
+        ),
         ("rss", "{ key = «'secret' }", "RSS key"),
         ("rss", "{ hash = ['ipv4', «'ipv5'] }", "ipv4-tcp"),
         ("tx", "{ weight = «0 }", "0 is not a number from 1 to 1000"),
-        ("tx", "{ weight = «1001 }", "1001 is not a number from 1 to 1000"),
+        (
+            "tx",
+            "{ weight = «1001 }",
+            "1001 is not a number from 1 to 1000",
+        ),
         ("tx", "{ rate = «'fast' }", "is not right: a rate is"),
         ("tx", "{ rate = «'0bit/s' }", "is not right: a rate is"),
         ("cores", "[«'one']", "expected u16"),
@@ -169,14 +223,24 @@ fn malformed_values_are_refused_with_what_would_be_right() {
         kind!(refused(&text, &[says]), Kind::Toml(_));
     }
     let device = "[nic]\ndevice = «'model:82575'";
-    refused_on(&Capabilities::I82576, device, &["model:82576", "0000:03:00.0"]);
+    refused_on(
+        &Capabilities::I82576,
+        device,
+        &["model:82576", "0000:03:00.0"],
+    );
 }
 
 #[test]
 fn lists_that_must_name_something_are_refused_empty() {
-    kind!(refused("workers = «[]", &["the list of cores is empty"]), Kind::Empty(_));
+    kind!(
+        refused("workers = «[]", &["the list of cores is empty"]),
+        Kind::Empty(_)
+    );
     let text = "[[partition]]\nname = 'a'\ncores = «[]";
-    kind!(refused(text, &["the list of cores is empty"]), Kind::Empty(_));
+    kind!(
+        refused(text, &["the list of cores is empty"]),
+        Kind::Empty(_)
+    );
     let text = "[[partition]]\nname = 'a'\n[[flow]]\nfrom = 'a'\nto = 'a'\ndowngrade = «' '";
     kind!(refused(text, &["reason", "is empty"]), Kind::Empty(_));
 }
@@ -186,9 +250,15 @@ fn nothing_is_listed_twice() {
     for (text, says) in [
         ("workers = [»1, 0, «1]", "core 1"),
         ("[levels]\norder = [»'a', 'b', «'a']", "level a"),
-        ("[[partition]]\nname = »'a'\n[[partition]]\nname = «'a'", "partition a"),
+        (
+            "[[partition]]\nname = »'a'\n[[partition]]\nname = «'a'",
+            "partition a",
+        ),
         ("[[partition]]\nname = 'a'\ncores = [»1, «1]", "core 1"),
-        ("[[partition]]\nname = 'a'\nvlans = [»7, «7]", "segment VLAN 7"),
+        (
+            "[[partition]]\nname = 'a'\nvlans = [»7, «7]",
+            "segment VLAN 7",
+        ),
         (
             "[[partition]]\nname = 'a'\nmacs = [»'02:00:00:00:00:01', «'02:00:00:00:00:01']",
             "address 02:00:00:00:00:01",
@@ -216,9 +286,21 @@ fn a_policy_needs_a_partition() {
 
 #[test]
 fn names_must_do_as_file_names_and_never_mean_the_wire() {
-    for name in ["", "wire", "a b", "a/b", "..", ".hidden", "ä", &"x".repeat(65)] {
+    for name in [
+        "",
+        "wire",
+        "a b",
+        "a/b",
+        "..",
+        ".hidden",
+        "ä",
+        &"x".repeat(65),
+    ] {
         let text = format!("[[partition]]\nname = «'{name}'");
-        kind!(refused(&text, &["is no name for a partition"]), Kind::BadName(_));
+        kind!(
+            refused(&text, &["is no name for a partition"]),
+            Kind::BadName(_)
+        );
     }
     accepted("[[partition]]\nname = 'Top-Secret_1.2'");
 }
@@ -226,11 +308,20 @@ fn names_must_do_as_file_names_and_never_mean_the_wire() {
 #[test]
 fn partitions_own_unicast_and_listen_to_multicast() {
     for (text, says) in [
-        ("macs = [«'01:00:5e:00:00:fb']", "01:00:5e:00:00:fb is no unicast address"),
+        (
+            "macs = [«'01:00:5e:00:00:fb']",
+            "01:00:5e:00:00:fb is no unicast address",
+        ),
         ("macs = [«'ff:ff:ff:ff:ff:ff']", "is no unicast address"),
         ("macs = [«'00:00:00:00:00:00']", "is no unicast address"),
-        ("multicast = [«'02:00:00:00:00:01']", "is no multicast address"),
-        ("multicast = [«'ff:ff:ff:ff:ff:ff']", "is no multicast address"),
+        (
+            "multicast = [«'02:00:00:00:00:01']",
+            "is no multicast address",
+        ),
+        (
+            "multicast = [«'ff:ff:ff:ff:ff:ff']",
+            "is no multicast address",
+        ),
     ] {
         let text = format!("[[partition]]\nname = 'a'\n{text}");
         kind!(refused(&text, &[says]), Kind::BadAddress(..));
@@ -240,14 +331,20 @@ fn partitions_own_unicast_and_listen_to_multicast() {
 #[test]
 fn two_partitions_never_attach_to_one_peer() {
     for (one, two) in [
-        ("kind = 'memif', socket = '/s'", "kind = 'vhost-user', socket = '/s'"),
+        (
+            "kind = 'memif', socket = '/s'",
+            "kind = 'vhost-user', socket = '/s'",
+        ),
         ("kind = 'tap', name = '/s'", "kind = 'tap', name = '/s'"),
     ] {
         let text = format!(
             "[[partition]]\nname = 'a'\nattach = »{{ {one} }}\n\
              [[partition]]\nname = 'b'\nattach = «{{ {two} }}"
         );
-        kind!(refused(&text, &["attachment /s is listed twice"]), Kind::Repeated(_));
+        kind!(
+            refused(&text, &["attachment /s is listed twice"]),
+            Kind::Repeated(_)
+        );
     }
 }
 
@@ -275,7 +372,10 @@ fn one_address_has_one_owner_on_a_segment() {
 #[test]
 fn a_level_must_be_in_the_order() {
     let text = "[levels]\norder = ['low']\n[[partition]]\nname = 'a'\nlevel = «'high'";
-    kind!(refused(text, &["`a`", "`high`", "levels.order"]), Kind::UnknownLevel(..));
+    kind!(
+        refused(text, &["`a`", "`high`", "levels.order"]),
+        Kind::UnknownLevel(..)
+    );
     let text = "[[partition]]\nname = 'a'\nlevel = «'high'";
     kind!(refused(text, &["`a`", "`high`"]), Kind::UnknownLevel(..));
 }
@@ -286,9 +386,18 @@ const TWO_LEVELS: &str = "[levels]\norder = ['low', 'mid', 'high']\n";
 fn levelled(partitions: &[(&str, &str, &str)], flows: &[(&str, &str, &str)]) -> String {
     let mut text = TWO_LEVELS.to_owned();
     for (name, level, more) in partitions {
-        let mark = name.starts_with(['«', '»']).then(|| name.chars().next().unwrap());
-        let (mark, name) = (mark.map_or(String::new(), String::from), name.replace(['«', '»'], ""));
-        let level = if level.is_empty() { String::new() } else { format!("level = '{level}'\n") };
+        let mark = name
+            .starts_with(['«', '»'])
+            .then(|| name.chars().next().unwrap());
+        let (mark, name) = (
+            mark.map_or(String::new(), String::from),
+            name.replace(['«', '»'], ""),
+        );
+        let level = if level.is_empty() {
+            String::new()
+        } else {
+            format!("level = '{level}'\n")
+        };
         text += &format!("[[partition]]\nname = {mark}'{name}'\n{level}{more}\n");
     }
     for (from, to, more) in flows {
@@ -302,14 +411,20 @@ fn levelled(partitions: &[(&str, &str, &str)], flows: &[(&str, &str, &str)]) -> 
 #[test]
 fn different_levels_meet_on_a_segment_only_by_declared_flows() {
     let meet = |flows: &[_]| {
-        let vlans = [("a", "low", "vlans = [»20]"), ("b", "high", "vlans = [10, «20]")];
+        let vlans = [
+            ("a", "low", "vlans = [»20]"),
+            ("b", "high", "vlans = [10, «20]"),
+        ];
         levelled(&vlans, flows)
     };
     let sides = ["`a` (low)", "`b` (high)", "VLAN 20"];
     kind!(refused(&meet(&[]), &sides), Kind::LevelsMeet(..));
     // Only the way up is declared; the way down through the segment is not.
     kind!(
-        refused(&meet(&[("a", "b", "")]), &["no flow from `b` (high) to `a` (low)"]),
+        refused(
+            &meet(&[("a", "b", "")]),
+            &["no flow from `b` (high) to `a` (low)"]
+        ),
         Kind::LevelsMeet(..)
     );
     let both = [("a", "b", ""), ("b", "a", "downgrade = 'release'")];
@@ -325,8 +440,13 @@ fn levels_meet_only_in_directions_that_the_wire_has() {
     accepted(&one_way("out", "in", &[("a", "b", "")]));
     accepted(&one_way("in", "in", &[]));
     accepted(&one_way("both", "none", &[]));
-    let text = one_way("out", "in", &[]).replace("'a'", "»'a'").replace("'b'", "«'b'");
-    kind!(refused(&text, &["untagged segment", "`a` (low) to `b`"]), Kind::LevelsMeet(..));
+    let text = one_way("out", "in", &[])
+        .replace("'a'", "»'a'")
+        .replace("'b'", "«'b'");
+    kind!(
+        refused(&text, &["untagged segment", "`a` (low) to `b`"]),
+        Kind::LevelsMeet(..)
+    );
 }
 
 #[test]
@@ -349,7 +469,10 @@ fn a_flow_through_others_is_as_bad_as_a_direct_one() {
     let text = levelled(&relay, &[("high", "relay", ""), ("«relay", "low", "")]);
     let says = ["`high` (high)", "`low` (low)", "`high` -> `relay` -> `low`"];
     kind!(refused(&text, &says), Kind::FlowDownhill(..));
-    let flows = [("high", "relay", ""), ("relay", "low", "downgrade = 'filtered'")];
+    let flows = [
+        ("high", "relay", ""),
+        ("relay", "low", "downgrade = 'filtered'"),
+    ];
     accepted(&levelled(&relay, &flows).replace('»', ""));
 }
 
@@ -366,7 +489,9 @@ fn a_segment_carries_a_flow_down_as_any_partition_would() {
     let path = "`high` -> VLAN 1 -> `router` -> VLAN 2 -> `low`";
     kind!(refused(&text, &[path]), Kind::FlowDownhill(..));
     accepted(
-        &text.replace("vlans = [1, 2]", "vlans = [1, 2]\nwire = 'in'").replace(['«', '»'], ""),
+        &text
+            .replace("vlans = [1, 2]", "vlans = [1, 2]\nwire = 'in'")
+            .replace(['«', '»'], ""),
     );
 }
 
@@ -386,11 +511,16 @@ fn an_upper_level_in_between_does_not_excuse_the_way_down() {
 #[test]
 fn flows_join_partitions_that_exist() {
     let text = "[[partition]]\nname = 'a'\n[[flow]]\nfrom = 'a'\nto = «'b'";
-    kind!(refused(text, &["`b`", "no partition has that name"]), Kind::UnknownPartition(_));
+    kind!(
+        refused(text, &["`b`", "no partition has that name"]),
+        Kind::UnknownPartition(_)
+    );
 }
 
 fn many(count: usize, each: impl Fn(usize) -> String) -> String {
-    (0..count).map(|i| format!("[[partition]]\nname = 'p{i}'\n{}\n", each(i))).collect()
+    (0..count)
+        .map(|i| format!("[[partition]]\nname = 'p{i}'\n{}\n", each(i)))
+        .collect()
 }
 
 #[test]
@@ -398,7 +528,10 @@ fn ten_partitions_do_not_fit_a_card_with_eight_pools() {
     let vlan = |i| format!("vlans = [{}]", i + 1);
     accepted(&many(8, vlan));
     let text = many(10, vlan).replace("'p8'", "«'p8'");
-    kind!(refused(&text, &["`p8`", "82576", "holds 8"]), Kind::TooManyPartitions(..));
+    kind!(
+        refused(&text, &["`p8`", "82576", "holds 8"]),
+        Kind::TooManyPartitions(..)
+    );
     let text = NIC.to_owned() + &many(65, vlan).replace("'p64'", "«'p64'");
     for card in [&Capabilities::I82574, &Capabilities::I82599] {
         refused_on(card, &text, &["`p64`", card.card, "holds 64"]);
@@ -408,27 +541,47 @@ fn ten_partitions_do_not_fit_a_card_with_eight_pools() {
 #[test]
 fn queues_are_those_of_the_pools_that_the_partitions_leave() {
     let text = "[[partition]]\nname = 'a'\nqueues = «3";
-    kind!(refused(text, &["`a`", "3 queues", "82576", "has 2 each"]), Kind::TooManyQueues(..));
+    kind!(
+        refused(text, &["`a`", "3 queues", "82576", "has 2 each"]),
+        Kind::TooManyQueues(..)
+    );
     let text = |count, mark| {
         let queues = |i| {
-            if i == 0 { format!("queues = {mark}4") } else { String::new() }
+            if i == 0 {
+                format!("queues = {mark}4")
+            } else {
+                String::new()
+            }
         };
         NIC.to_owned() + &many(count, |i| format!("vlans = [{}]\n{}", i + 1, queues(i)))
     };
     judge(&text(32, ""), &Capabilities::I82599).unwrap();
-    refused_on(&Capabilities::I82599, &text(33, "«"), &["4 queues", "33 partitions has 2 each"]);
+    refused_on(
+        &Capabilities::I82599,
+        &text(33, "«"),
+        &["4 queues", "33 partitions has 2 each"],
+    );
     judge(&text(64, "").replace("= 4", "= 16"), &Capabilities::I82574).unwrap();
 }
 
 #[test]
 fn address_filters_run_out() {
     let macs = |count: usize, mark: &str| {
-        let mac = |i: usize| format!("{}'02:00:00:00:00:{i:02x}'", if i == 24 { mark } else { "" });
+        let mac = |i: usize| {
+            format!(
+                "{}'02:00:00:00:00:{i:02x}'",
+                if i == 24 { mark } else { "" }
+            )
+        };
         let macs: Vec<_> = (0..count).map(mac).collect();
         format!("[[partition]]\nname = 'a'\nmacs = [{}]", macs.join(", "))
     };
     accepted(&macs(24, ""));
-    let says = ["02:00:00:00:00:18 of partition `a`", "82576", "24 MAC filters"];
+    let says = [
+        "02:00:00:00:00:18 of partition `a`",
+        "82576",
+        "24 MAC filters",
+    ];
     kind!(refused(&macs(25, "«"), &says), Kind::TooManyMacs(..));
     // What may not receive needs no filter.
     accepted(&(macs(25, "") + "\nwire = 'out'"));
@@ -438,7 +591,10 @@ fn address_filters_run_out() {
 fn vlan_filters_run_out() {
     let vlans = |from: usize, count: usize| {
         let vlans: Vec<_> = (from..from + count).map(|vid| vid.to_string()).collect();
-        format!("[[partition]]\nname = 'p{from}'\nvlans = [{}]\n", vlans.join(", "))
+        format!(
+            "[[partition]]\nname = 'p{from}'\nvlans = [{}]\n",
+            vlans.join(", ")
+        )
     };
     accepted(&(vlans(1, 32) + &vlans(2, 10)));
     let text = vlans(1, 32) + &vlans(33, 1).replace("[33", "[«33");
@@ -448,7 +604,10 @@ fn vlan_filters_run_out() {
     );
     // The untagged segment takes a filter too, for priority tags.
     let text = vlans(1, 32) + "[[partition]]\nname = «'u'";
-    kind!(refused(&text, &["the untagged segment of partition `u`"]), Kind::TooManyVlans(..));
+    kind!(
+        refused(&text, &["the untagged segment of partition `u`"]),
+        Kind::TooManyVlans(..)
+    );
 }
 
 #[test]
@@ -460,9 +619,15 @@ fn pools_that_share_one_rss_must_agree() {
         )
     };
     let text = two("rss = { key = 'symmetric' }", "");
-    kind!(refused(&text, &["`a` and `b`", "`rss.key`", "82576"]), Kind::SharedRss(..));
+    kind!(
+        refused(&text, &["`a` and `b`", "`rss.key`", "82576"]),
+        Kind::SharedRss(..)
+    );
     let text = two("", "rss = { hash = ['ipv4'] }");
-    kind!(refused(&text, &["`a` and `b`", "`rss.hash`"]), Kind::SharedRss(..));
+    kind!(
+        refused(&text, &["`a` and `b`", "`rss.hash`"]),
+        Kind::SharedRss(..)
+    );
     accepted(&two("", "").replace(['«', '»'], ""));
     // One queue, or no way in, needs no RSS.
     let text = two("rss = { key = 'symmetric' }", "").replace(['«', '»'], "");
@@ -483,7 +648,11 @@ fn one_table_serves_pools_of_different_size_only_in_powers_of_two() {
         judge(&two(a, b).replace(['«', '»'], ""), &Capabilities::I82599).unwrap();
     }
     for (a, b) in [(2, 3), (3, 4), (3, 2)] {
-        let error = refused_on(&Capabilities::I82599, &two(a, b), &["`a` and `b`", "`queues`"]);
+        let error = refused_on(
+            &Capabilities::I82599,
+            &two(a, b),
+            &["`a` and `b`", "`queues`"],
+        );
         kind!(*error.kind, Kind::SharedRss(..));
     }
 }
@@ -505,7 +674,11 @@ fn rates_are_what_the_card_can_limit_to() {
 #[test]
 fn the_mtu_is_no_more_than_the_card_takes() {
     let mtu = |mtu: u16| format!("{NIC}mtu = «{mtu}\n[[partition]]\nname = 'a'");
-    for card in [&Capabilities::I82574, &Capabilities::I82576, &Capabilities::I82599] {
+    for card in [
+        &Capabilities::I82574,
+        &Capabilities::I82576,
+        &Capabilities::I82599,
+    ] {
         judge(&mtu(card.max_mtu).replace('«', ""), card).unwrap();
         let error = refused_on(card, &mtu(card.max_mtu + 1), &[card.card, "no more than"]);
         kind!(*error.kind, Kind::MtuTooLarge(..));
@@ -515,12 +688,27 @@ fn the_mtu_is_no_more_than_the_card_takes() {
 #[test]
 fn every_core_is_one_that_the_machine_has() {
     let text = "workers = [0, «4]\n[[partition]]\nname = 'a'";
-    kind!(refused(text, &["a worker", "core 4", "[0, 1, 2, 5]"]), Kind::NoSuchCore(..));
+    kind!(
+        refused(text, &["a worker", "core 4", "[0, 1, 2, 5]"]),
+        Kind::NoSuchCore(..)
+    );
     let text = "[[partition]]\nname = 'a'\ncores = [5, «3]";
-    kind!(refused(text, &["`a`", "core 3", "[0, 1, 2, 5]"]), Kind::NoSuchCore(..));
+    kind!(
+        refused(text, &["`a`", "core 3", "[0, 1, 2, 5]"]),
+        Kind::NoSuchCore(..)
+    );
     let text = format!("{NIC}[[partition]]\nname = 'a'");
     let machine = Machine { cores: vec![] };
-    let none = Policy::parse(&text).unwrap().check(&Capabilities::I82576, &machine).unwrap_err();
+    let none = Policy::parse(&text)
+        .unwrap()
+        .check(&Capabilities::I82576, &machine)
+        .unwrap_err();
     assert!(matches!(*none.kind, Kind::NoSuchCore(..)), "{none}");
-    assert_eq!(Place::of(&text, none.at), Place { line: 2, column: 10 });
+    assert_eq!(
+        Place::of(&text, none.at),
+        Place {
+            line: 2,
+            column: 10
+        }
+    );
 }

@@ -21,8 +21,12 @@ const UNICAST: [u64; 6] = [
     0x00_1b_21_00_00_01,
     0xfe_ff_ff_ff_ff_ff,
 ];
-const GROUPS: [u64; 4] =
-    [0x01_00_5e_00_00_fb, 0x33_33_00_00_00_01, 0x01_80_c2_00_00_0e, 0x03_00_00_00_00_01];
+const GROUPS: [u64; 4] = [
+    0x01_00_5e_00_00_fb,
+    0x33_33_00_00_00_01,
+    0x01_80_c2_00_00_0e,
+    0x03_00_00_00_00_01,
+];
 const BROADCAST: u64 = 0xff_ff_ff_ff_ff_ff;
 const VIDS: [u16; 3] = [0, 5, 4094];
 
@@ -63,11 +67,18 @@ struct Case {
 
 fn mac_text(mac: u64) -> String {
     let octets = mac.to_be_bytes();
-    octets[2..].iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(":")
+    octets[2..]
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect::<Vec<_>>()
+        .join(":")
 }
 
 fn list(macs: &BTreeSet<u64>) -> String {
-    macs.iter().map(|mac| format!("'{}'", mac_text(*mac))).collect::<Vec<_>>().join(", ")
+    macs.iter()
+        .map(|mac| format!("'{}'", mac_text(*mac)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Case {
@@ -108,12 +119,19 @@ impl Case {
 
     fn plan(&self, card: &Capabilities) -> Plan {
         let machine = Machine { cores: vec![0, 1] };
-        Policy::parse(&self.text()).unwrap().check(card, &machine).unwrap()
+        Policy::parse(&self.text())
+            .unwrap()
+            .check(card, &machine)
+            .unwrap()
     }
 }
 
 fn segments(spec: &Spec) -> BTreeSet<u16> {
-    if spec.vlans.is_empty() { [0].into() } else { spec.vlans.clone() }
+    if spec.vlans.is_empty() {
+        [0].into()
+    } else {
+        spec.vlans.clone()
+    }
 }
 
 fn shares_segment(a: &Spec, b: &Spec) -> bool {
@@ -162,8 +180,9 @@ fn address() -> impl Strategy<Value = u64> {
 
 /// Frames of every interesting length, about which the verdicts may differ.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
-    let word =
-        select(vec![0x0800, 0x0800, 0x0800, 0x0800, 0x0800, 0x86dd, 0x8808, 0x8100, 0x88a8, 0]);
+    let word = select(vec![
+        0x0800, 0x0800, 0x0800, 0x0800, 0x0800, 0x86dd, 0x8808, 0x8100, 0x88a8, 0,
+    ]);
     let tag = (select(vec![0, 5, 5, 4094, 7, 4095]), 0..16_u16);
     let tag = prop::option::of(tag.prop_map(|(vid, high)| high << 12 | vid));
     let len = prop_oneof![
@@ -194,10 +213,16 @@ mod oracle {
         let mut padded = frame.to_vec();
         padded.resize(frame.len().max(60), 0);
         let number = |range: std::ops::Range<usize>| {
-            padded[range].iter().fold(0, |all, byte| all << 8 | u64::from(*byte))
+            padded[range]
+                .iter()
+                .fold(0, |all, byte| all << 8 | u64::from(*byte))
         };
         let tagged = number(12..14) == 0x8100;
-        let ethertype = if tagged { number(16..18) } else { number(12..14) };
+        let ethertype = if tagged {
+            number(16..18)
+        } else {
+            number(12..14)
+        };
         let segment = if tagged { number(14..16) % 4096 } else { 0 };
         match () {
             () if frame.len() < 14 => Err("runt"),
@@ -210,9 +235,15 @@ mod oracle {
     pub(super) fn from_wire(case: &Case, frame: &[u8]) -> Result<BTreeSet<usize>, &'static str> {
         let (dst, _, segment) = admit(frame)?;
         let partitions = || case.partitions.iter().enumerate();
-        let on: Vec<_> = partitions().filter(|(_, p)| segments(p).contains(&segment)).collect();
+        let on: Vec<_> = partitions()
+            .filter(|(_, p)| segments(p).contains(&segment))
+            .collect();
         let takers: Vec<_> = on.iter().filter(|(_, p)| p.takes(dst)).collect();
-        let to = takers.iter().filter(|(_, p)| p.receives()).map(|(i, _)| *i).collect();
+        let to = takers
+            .iter()
+            .filter(|(_, p)| p.receives())
+            .map(|(i, _)| *i)
+            .collect();
         match () {
             () if on.is_empty() => Err("unknown-vlan"),
             () if takers.is_empty() => Err("unknown-mac"),
@@ -238,13 +269,22 @@ mod oracle {
             return Err("foreign-vlan");
         }
         let takers = |(_, p): &(usize, &Spec)| segments(p).contains(&segment) && p.takes(dst);
-        let takers = case.partitions.iter().enumerate().filter(takers).map(|(i, _)| i);
+        let takers = case
+            .partitions
+            .iter()
+            .enumerate()
+            .filter(takers)
+            .map(|(i, _)| i);
         let takers: BTreeSet<_> = takers.collect();
         let group = dst >> 40 & 1 == 1;
         let wire = sender.sends() && (group || takers.is_empty());
         let allowed = |to: &usize| case.flows.contains(&(from, *to));
         let to: BTreeSet<_> = takers.into_iter().filter(allowed).collect();
-        if to.is_empty() && !wire { Err("flow-denied") } else { Ok((to, wire)) }
+        if to.is_empty() && !wire {
+            Err("flow-denied")
+        } else {
+            Ok((to, wire))
+        }
     }
 }
 
@@ -272,7 +312,12 @@ fn headers(frame: &[u8]) -> [Vec<u8>; 4] {
     let [mut padded, mut stale] = [frame.to_vec(), frame.to_vec()];
     padded.resize(frame.len().max(60), 0);
     stale.resize(128.max(frame.len()), 0x81);
-    [frame.to_vec(), frame[..frame.len().min(18)].to_vec(), padded, stale]
+    [
+        frame.to_vec(),
+        frame[..frame.len().min(18)].to_vec(),
+        padded,
+        stale,
+    ]
 }
 
 /// Whether pool `p` of the card takes the frame, by the filters alone.
@@ -281,7 +326,9 @@ fn card_takes(hardware: &HardwarePlan, p: usize, frame: &[u8]) -> bool {
     let has = |pools: u64| pools >> p & 1 == 1;
     let mut frame = frame.to_vec();
     frame.resize(frame.len().max(60), 0);
-    let dst = frame[..6].iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let dst = frame[..6]
+        .iter()
+        .fold(0, |all, byte| all << 8 | u64::from(*byte));
     let address = match dst {
         BROADCAST => pool.broadcast,
         dst if dst >> 40 & 1 == 1 => {
@@ -289,7 +336,10 @@ fn card_takes(hardware: &HardwarePlan, p: usize, frame: &[u8]) -> bool {
             let index = sixth * 16 + fifth / 16;
             pool.multicast && hardware.multicast[index / 32] >> (index % 32) & 1 == 1
         }
-        dst => hardware.macs.iter().any(|(mac, pools)| mac.as_u64() == dst && has(*pools)),
+        dst => hardware
+            .macs
+            .iter()
+            .any(|(mac, pools)| mac.as_u64() == dst && has(*pools)),
     };
     let segment = match frame[12..14] {
         [0x81, 0x00] => {
@@ -390,14 +440,23 @@ proptest! {
 
 #[test]
 fn a_partition_that_does_not_exist_can_send_nothing() {
-    let case = Case { partitions: vec![], flows: BTreeSet::new() };
+    let case = Case {
+        partitions: vec![],
+        flows: BTreeSet::new(),
+    };
     let text = case.text() + "[[partition]]\nname = 'a'\nmacs = ['02:00:00:00:00:01']";
     let machine = Machine { cores: vec![0, 1] };
-    let plan = Policy::parse(&text).unwrap().check(&Capabilities::I82576, &machine).unwrap();
+    let plan = Policy::parse(&text)
+        .unwrap()
+        .check(&Capabilities::I82576, &machine)
+        .unwrap();
     let mut frame = [0; 60];
     frame[5] = 9;
     frame[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
-    assert!(matches!(plan.from_partition(0, &frame, 60), SendVerdict::Send { .. }));
+    assert!(matches!(
+        plan.from_partition(0, &frame, 60),
+        SendVerdict::Send { .. }
+    ));
     for from in [1, 63, 64, usize::MAX] {
         let refused = SendVerdict::Refuse(Reason::SpoofedMac);
         assert_eq!(plan.from_partition(from, &frame, 60), refused);
@@ -411,7 +470,12 @@ fn reasons_have_the_names_of_the_design_and_their_place_in_all() {
     let design = "runt oversize control-frame unknown-vlan unknown-mac not-permitted spoofed-mac \
                   foreign-vlan flow-denied ring-full";
     assert_eq!(names, design.split(' ').collect::<Vec<_>>());
-    assert!(Reason::ALL.iter().enumerate().all(|(i, reason)| *reason as usize == i));
+    assert!(
+        Reason::ALL
+            .iter()
+            .enumerate()
+            .all(|(i, reason)| *reason as usize == i)
+    );
     assert_eq!(Reason::COUNT, 10);
 }
 

@@ -68,8 +68,12 @@ pub(crate) fn mirror() -> Result<String, Error> {
 
 /// The first address in a source of either form.
 fn uri(source: &str) -> Option<&str> {
-    let words = source.lines().filter(|line| line.starts_with("URIs:") || line.starts_with("deb "));
-    words.flat_map(str::split_whitespace).find(|word| word.contains(":/"))
+    let words = source
+        .lines()
+        .filter(|line| line.starts_with("URIs:") || line.starts_with("deb "));
+    words
+        .flat_map(str::split_whitespace)
+        .find(|word| word.contains(":/"))
 }
 
 /// What to install, and from where.
@@ -82,22 +86,33 @@ impl Install {
     /// Installs the packages, as root.
     pub(crate) fn run(&self) -> Result<(), Error> {
         if let Some(source) = self.source.as_ref().filter(|source| !source.present()) {
-            fs::write(&source.path, &source.text)
-                .map_err(|error| Error::File { path: source.path.clone(), source: error })?;
+            fs::write(&source.path, &source.text).map_err(|error| Error::File {
+                path: source.path.clone(),
+                source: error,
+            })?;
         }
         run(Command::new("apt-get").args(["-q", "update"]))?;
-        run(Command::new("apt-get").args(self.arguments()).env("DEBIAN_FRONTEND", "noninteractive"))
+        run(Command::new("apt-get")
+            .args(self.arguments())
+            .env("DEBIAN_FRONTEND", "noninteractive"))
     }
 
     /// The same as shell commands, for whoever has to ask somebody else.
     pub(crate) fn commands(&self) -> String {
         let mut lines = String::new();
         if let Some(source) = self.source.as_ref().filter(|source| !source.present()) {
-            lines += &format!("  tee {} <<'END'\n{}END\n", source.path.display(), source.text);
+            lines += &format!(
+                "  tee {} <<'END'\n{}END\n",
+                source.path.display(),
+                source.text
+            );
         }
         lines
             + "  apt-get update\n"
-            + &format!("  DEBIAN_FRONTEND=noninteractive apt-get {}\n", self.arguments().join(" "))
+            + &format!(
+                "  DEBIAN_FRONTEND=noninteractive apt-get {}\n",
+                self.arguments().join(" ")
+            )
     }
 
     fn arguments(&self) -> Vec<&str> {
@@ -121,13 +136,17 @@ pub(crate) fn download(package: &str, folder: &Path) -> Result<PathBuf, Error> {
     run(Command::new("apt-get")
         .args(["-q", "-o", "APT::Sandbox::User=root", "download", package])
         .current_dir(folder))?;
-    let entries =
-        fs::read_dir(folder).map_err(|source| Error::File { path: folder.into(), source })?;
+    let entries = fs::read_dir(folder).map_err(|source| Error::File {
+        path: folder.into(),
+        source,
+    })?;
     entries
         .flatten()
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|ending| ending == "deb"))
-        .ok_or_else(|| Error::NoPackage { name: package.into() })
+        .ok_or_else(|| Error::NoPackage {
+            name: package.into(),
+        })
 }
 
 /// Picks the kernel with the highest version out of `apt-cache show`.
@@ -142,7 +161,9 @@ fn newest_kernel(text: &str) -> Option<String> {
 
 /// The numbers in a name, in order: what versions are compared by.
 pub(crate) fn numbers(name: &str) -> Vec<u64> {
-    name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+    name.split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect()
 }
 
 /// The files that name sources, in the order that apt reads them.
@@ -172,7 +193,11 @@ fn derive(path: &Path, text: &str, codename: &str, suite: &str) -> Option<Source
         "list" => derive_line(text, codename, suite)?,
         _ => return None,
     };
-    Some(Source { path: folder.join(format!("{EXTRA}.{ending}")), text, suite: suite.into() })
+    Some(Source {
+        path: folder.join(format!("{EXTRA}.{ending}")),
+        text,
+        suite: suite.into(),
+    })
 }
 
 /// deb822: stanzas of `Key: value` lines, a blank line between two.
@@ -188,7 +213,11 @@ fn derive_stanza(text: &str, codename: &str, suite: &str) -> Option<String> {
     let lines = stanza.lines().filter(|line| !line.starts_with('#'));
     let lines = lines.filter(|line| !line.trim().is_empty());
     let renamed = lines.map(|line| {
-        if line.starts_with("Suites:") { format!("Suites: {suite}\n") } else { format!("{line}\n") }
+        if line.starts_with("Suites:") {
+            format!("Suites: {suite}\n")
+        } else {
+            format!("{line}\n")
+        }
     });
     Some(renamed.collect())
 }
@@ -243,7 +272,10 @@ mod tests {
     fn the_address_of_a_source_is_found_in_both_forms() {
         let stanza = "Types: deb\nURIs: http://m.example/debian https://o/\nSuites: x\n";
         assert_eq!(uri(stanza), Some("http://m.example/debian"));
-        assert_eq!(uri("deb [signed-by=/k] file:/srv/debian x main\n"), Some("file:/srv/debian"));
+        assert_eq!(
+            uri("deb [signed-by=/k] file:/srv/debian x main\n"),
+            Some("file:/srv/debian")
+        );
         assert_eq!(uri("Types: deb\n"), None);
     }
 
@@ -256,6 +288,9 @@ mod tests {
     #[test]
     fn the_newest_kernel_is_chosen_by_number_not_by_letter() {
         let text = "Depends: linux-image-6.9.7-cloud-amd64 (= 6.9.7-1~bpo12+1)\n\nDepends: linux-image-6.12.30-cloud-amd64 (= 6.12.30-1)\n\nDepends: linux-image-6.1.0-37-cloud-amd64 (= 6.1.140-1)\n";
-        assert_eq!(newest_kernel(text).unwrap(), "linux-image-6.12.30-cloud-amd64");
+        assert_eq!(
+            newest_kernel(text).unwrap(),
+            "linux-image-6.12.30-cloud-amd64"
+        );
     }
 }

@@ -55,14 +55,22 @@ pub(crate) struct BenchArgs {
 /// Runs the benches, all of them unless some are named.
 pub(crate) fn bench(arguments: &BenchArgs) -> Result<(), Error> {
     let needs_guest = arguments.sections.is_empty() || arguments.sections.contains(&GUEST.into());
-    let there = if needs_guest { setup::setup().map(drop) } else { setup::tools().map(drop) };
+    let there = if needs_guest {
+        setup::setup().map(drop)
+    } else {
+        setup::tools().map(drop)
+    };
     if let Err(error) = there {
         eprintln!("xtask: {error}\nxtask: what needs it will be missing from the tables");
     }
     // Before anything runs, since the benches themselves are a load.
     let mut document = format!("{HEAD}\n{}", machine_section());
     let named: Vec<&str> = arguments.sections.iter().map(String::as_str).collect();
-    let sections = if named.is_empty() { &SECTIONS[..] } else { &named };
+    let sections = if named.is_empty() {
+        &SECTIONS[..]
+    } else {
+        &named
+    };
     for section in sections {
         let text = match *section {
             GUEST => guest(),
@@ -98,7 +106,10 @@ fn run_section(name: &str) -> Result<String, Error> {
     command.args(["--bench", name]);
     command.env("CRITERION_HOME", machine::target().join("criterion"));
     let line = format!("cargo bench --bench {name}");
-    let start = |source| Error::Start { command: line.clone(), source };
+    let start = |source| Error::Start {
+        command: line.clone(),
+        source,
+    };
     eprintln!("xtask: {line}");
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(start)?;
     let mut lines = Vec::new();
@@ -110,14 +121,21 @@ fn run_section(name: &str) -> Result<String, Error> {
     let status = child.wait().map_err(start)?;
     if !status.success() {
         let output = format!("\n{}", lines.join("\n"));
-        return Err(Error::Failed { command: line, status: status.to_string(), output });
+        return Err(Error::Failed {
+            command: line,
+            status: status.to_string(),
+            output,
+        });
     }
     Ok(section_of(&lines))
 }
 
 /// The lines from the heading on.
 fn section_of(lines: &[String]) -> String {
-    let from = lines.iter().position(|line| line.starts_with("## ")).unwrap_or(lines.len());
+    let from = lines
+        .iter()
+        .position(|line| line.starts_with("## "))
+        .unwrap_or(lines.len());
     lines[from..].join("\n")
 }
 
@@ -134,20 +152,41 @@ fn machine_section() -> String {
         ("processor", cpu),
         (
             "cores",
-            format!("{cores}{}", if virtual_machine { ", of a virtual machine" } else { "" }),
+            format!(
+                "{cores}{}",
+                if virtual_machine {
+                    ", of a virtual machine"
+                } else {
+                    ""
+                }
+            ),
         ),
         ("kernel", read("/proc/sys/kernel/osrelease")),
         ("frequency governor", governor),
         (
             "load before the run",
-            read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
+            read("/proc/loadavg")
+                .split(' ')
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(" "),
         ),
-        ("rustc", rustc.unwrap_or_default().trim_start_matches("rustc ").to_owned()),
+        (
+            "rustc",
+            rustc
+                .unwrap_or_default()
+                .trim_start_matches("rustc ")
+                .to_owned(),
+        ),
         ("DPDK", dpdk.unwrap_or_else(|_| "missing".into())),
     ];
     let mut text = "## Machine\n\n| | |\n|---|---|\n".to_owned();
     for (name, value) in rows {
-        let value = if value.trim().is_empty() { "unknown" } else { value.trim() };
+        let value = if value.trim().is_empty() {
+            "unknown"
+        } else {
+            value.trim()
+        };
         let _ = writeln!(text, "| {name} | {value} |");
     }
     text

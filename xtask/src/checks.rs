@@ -22,13 +22,15 @@ pub(crate) fn lint() -> Result<(), Error> {
         return Ok(());
     }
     // What the benches build over DPDK is left out above.
-    run(cargo().args(["clippy", "--package", "lockgate-bench", "--features", "dpdk"]).args([
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    run(cargo()
+        .args([
+            "clippy",
+            "--package",
+            "lockgate-bench",
+            "--features",
+            "dpdk",
+        ])
+        .args(["--all-targets", "--quiet", "--", "-D", "warnings"]))
 }
 
 /// The test binaries that record what works where.
@@ -39,13 +41,19 @@ const RECORDING: [&str; 4] = ["conformance", "differential", "guest_suite", "jud
 /// `docs/validation.md` says.
 pub(crate) fn test(arguments: &[String]) -> Result<(), Error> {
     run_tests(arguments)?;
-    if arguments.is_empty() { validation::compare() } else { Ok(()) }
+    if arguments.is_empty() {
+        validation::compare()
+    } else {
+        Ok(())
+    }
 }
 
 /// Runs the tests that record, and writes `docs/validation.md`.
 pub(crate) fn validation() -> Result<(), Error> {
     let package = ["--package", "lockgate-tests"].map(str::to_owned);
-    let tests = RECORDING.iter().flat_map(|name| ["--test".to_owned(), (*name).to_owned()]);
+    let tests = RECORDING
+        .iter()
+        .flat_map(|name| ["--test".to_owned(), (*name).to_owned()]);
     run_tests(&package.into_iter().chain(tests).collect::<Vec<_>>())?;
     validation::write()
 }
@@ -54,12 +62,20 @@ fn run_tests(arguments: &[String]) -> Result<(), Error> {
     let begun = Instant::now();
     setup()?;
     // The guest runs this one. Built first, so that no test waits for a compiler.
-    machine::build_lockgate()
-        .map_err(|source| Error::Start { command: "cargo build --release".into(), source })?;
-    records::clear().map_err(|source| Error::File { path: records::folder(), source })?;
+    machine::build_lockgate().map_err(|source| Error::Start {
+        command: "cargo build --release".into(),
+        source,
+    })?;
+    records::clear().map_err(|source| Error::File {
+        path: records::folder(),
+        source,
+    })?;
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]);
-    if !arguments.iter().any(|argument| argument == "--package" || argument == "-p") {
+    if !arguments
+        .iter()
+        .any(|argument| argument == "--package" || argument == "-p")
+    {
         command.arg("--workspace");
     }
     command.args(arguments);
@@ -121,7 +137,10 @@ impl Count {
 
 /// Runs `command`, shows what it prints and counts.
 fn watch(command: &mut Command) -> Result<Count, Error> {
-    let start = |source| Error::Start { command: "cargo test".into(), source };
+    let start = |source| Error::Start {
+        command: "cargo test".into(),
+        source,
+    };
     let mut child: Child = command.stdout(Stdio::piped()).spawn().map_err(start)?;
     let mut count = Count::default();
     if let Some(stdout) = child.stdout.take() {
@@ -154,7 +173,13 @@ mod tests {
         count.add("test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s");
         count.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.50s");
         count.add("test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s");
-        let expected = Count { passed: 3, failed: 2, ignored: 1, binaries: 2, success: false };
+        let expected = Count {
+            passed: 3,
+            failed: 2,
+            ignored: 1,
+            binaries: 2,
+            success: false,
+        };
         assert_eq!(count, expected);
     }
 }

@@ -36,11 +36,17 @@ pub(crate) fn ensure() -> Result<(), Error> {
         return Ok(());
     }
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::Unprivileged { missing: "a QEMU with vfio-user" });
+        return Err(Error::Unprivileged {
+            missing: "a QEMU with vfio-user",
+        });
     }
     let mirror = apt::mirror()?;
     if machine::find_program("debootstrap").is_none() {
-        Install { packages: vec!["debootstrap"], source: None }.run()?;
+        Install {
+            packages: vec!["debootstrap"],
+            source: None,
+        }
+        .run()?;
     }
     let ready = start.parent().unwrap_or(&start);
     let scratch = ready.with_extension("unpack");
@@ -57,7 +63,10 @@ pub(crate) fn ensure() -> Result<(), Error> {
 /// Unpacks the release and installs QEMU in it.
 fn fill(folder: &Path, mirror: &str) -> Result<(), Error> {
     let mut unpack = Command::new("debootstrap");
-    run(unpack.args(["--variant=minbase", RELEASE]).arg(folder).arg(mirror))?;
+    run(unpack
+        .args(["--variant=minbase", RELEASE])
+        .arg(folder)
+        .arg(mirror))?;
     let list = folder.join("etc/apt/sources.list.d/backports.list");
     fs::write(&list, format!("deb {mirror} {SUITE} main\n")).map_err(at(&list))?;
     let apt = |arguments: &[&str]| {
@@ -66,7 +75,14 @@ fn fill(folder: &Path, mirror: &str) -> Result<(), Error> {
         run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
     };
     apt(&["update"])?;
-    apt(&["install", "-y", "--no-install-recommends", "-t", SUITE, "qemu-system-x86"])?;
+    apt(&[
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "-t",
+        SUITE,
+        "qemu-system-x86",
+    ])?;
     apt(&["clean"])?;
     let name = machine::served_emulator();
     let start = folder.join(name.file_name().unwrap_or_default());
@@ -76,7 +92,9 @@ fn fill(folder: &Path, mirror: &str) -> Result<(), Error> {
 
 /// Removes a folder, but nothing that an unpacking that failed left mounted in it.
 fn remove(folder: &Path) -> Result<(), Error> {
-    run(Command::new("rm").args(["-rf", "--one-file-system", "--"]).arg(folder))
+    run(Command::new("rm")
+        .args(["-rf", "--one-file-system", "--"])
+        .arg(folder))
 }
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {

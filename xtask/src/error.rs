@@ -11,7 +11,11 @@ pub(crate) enum Error {
     #[error("cannot start `{command}`: {source}")]
     Start { command: String, source: io::Error },
     #[error("`{command}` failed ({status}){output}")]
-    Failed { command: String, status: String, output: String },
+    Failed {
+        command: String,
+        status: String,
+        output: String,
+    },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("no apt source of {codename} found under /etc/apt: add the one of your mirror")]
@@ -23,9 +27,16 @@ pub(crate) enum Error {
     #[error("{missing} is missing and this is not root: run `cargo xtask setup` as root")]
     Unprivileged { missing: &'static str },
     #[error("{missing} still missing after the installation: {remedy}")]
-    StillMissing { missing: String, remedy: &'static str },
+    StillMissing {
+        missing: String,
+        remedy: &'static str,
+    },
     #[error("the trusted core for {family} has {lines} lines: no more than {bound} are allowed")]
-    TooLarge { family: String, lines: usize, bound: usize },
+    TooLarge {
+        family: String,
+        lines: usize,
+        bound: usize,
+    },
     #[error("{} is not what the tests recorded: run `cargo xtask validation`", path.display())]
     Stale { path: PathBuf },
     #[error(transparent)]

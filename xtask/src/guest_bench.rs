@@ -35,12 +35,20 @@ pub(crate) struct GuestBenchArgs {
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a count".to_owned())
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "expected a count".to_owned())
 }
 
 impl Default for GuestBenchArgs {
     fn default() -> Self {
-        Self { card: None, rounds: 3, frames: 20_000, trips: 20_000 }
+        Self {
+            card: None,
+            rounds: 3,
+            frames: 20_000,
+            trips: 20_000,
+        }
     }
 }
 
@@ -77,7 +85,11 @@ fn card(device: Device, args: &GuestBenchArgs) -> String {
         let sides = turns.iter_mut().zip(&mut failed);
         for (kind, (turns, failed)) in [Kind::Lockgate, Kind::Testpmd].into_iter().zip(sides) {
             let figures = turn(&mut guest, &device, kind, args, failed);
-            let medians: Vec<_> = figures.trips.iter().map(|trips| micros(trips, 0.5)).collect();
+            let medians: Vec<_> = figures
+                .trips
+                .iter()
+                .map(|trips| micros(trips, 0.5))
+                .collect();
             eprintln!(
                 "{name}, round {round}: {kind:?} {:.0?} frames/s, round trip p50 {medians:.1?} µs",
                 figures.rates
@@ -93,7 +105,9 @@ fn card(device: Device, args: &GuestBenchArgs) -> String {
             "| {size} B, frames/s there and back | {ours:.0} | {theirs:.0} | {ratio:.2} |\n"
         );
     }
-    let [ours, theirs] = turns.each_ref().map(|turns| turns.iter().map(|t| t.lost).sum::<usize>());
+    let [ours, theirs] = turns
+        .each_ref()
+        .map(|turns| turns.iter().map(|t| t.lost).sum::<usize>());
     text += &format!("| frames lost in all rounds | {ours} | {theirs} | |\n");
     let [ours, theirs] = failed;
     text += &format!("| turns that failed and were repeated | {ours} | {theirs} | |\n");
@@ -134,7 +148,9 @@ fn turn(
 fn micros(times: &[Duration], share: f64) -> f64 {
     let last = times.len().saturating_sub(1);
     let at = (times.len() as f64 * share) as usize;
-    times.get(at.min(last)).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+    times
+        .get(at.min(last))
+        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }
 
 fn median(turns: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
@@ -153,7 +169,10 @@ mod tests {
 
     #[test]
     fn medians_and_percentiles_are_of_the_right_place() {
-        let turn = |rate| Figures { rates: vec![rate], ..Figures::default() };
+        let turn = |rate| Figures {
+            rates: vec![rate],
+            ..Figures::default()
+        };
         let rates = |turns: &[Figures]| median(turns, |turn| turn.rates[0]);
         assert_eq!(rates(&[turn(9.0), turn(1.0), turn(2.0)]), 2.0);
         assert_eq!(rates(&[turn(9.0), turn(1.0)]), 5.0);

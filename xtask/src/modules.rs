@@ -37,7 +37,12 @@ impl Package {
         let found = output(Command::new("find").arg(root).args(["-name", "*.ko*"]))?;
         let module = |line: &str| {
             let path = PathBuf::from(line);
-            let name = path.file_name()?.to_str()?.split(".ko").next()?.replace('-', "_");
+            let name = path
+                .file_name()?
+                .to_str()?
+                .split(".ko")
+                .next()?
+                .replace('-', "_");
             Some((name, path))
         };
         Ok(Self(found.lines().filter_map(module).collect()))
@@ -54,7 +59,10 @@ impl Package {
             self.visit(&needed, into, order)?;
         }
         let target = into.join(format!("{name}.ko"));
-        fs::write(&target, &bytes).map_err(|source| Error::File { path: target, source })?;
+        fs::write(&target, &bytes).map_err(|source| Error::File {
+            path: target,
+            source,
+        })?;
         order.push(name);
         Ok(())
     }
@@ -62,21 +70,33 @@ impl Package {
 
 fn decompressed(path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = if path.extension().is_some_and(|ending| ending == "xz") {
-        Command::new("xz").arg("-dc").arg(path).output().map(|unpacked| unpacked.stdout)
+        Command::new("xz")
+            .arg("-dc")
+            .arg(path)
+            .output()
+            .map(|unpacked| unpacked.stdout)
     } else {
         fs::read(path)
     };
-    bytes.map_err(|source| Error::File { path: path.to_owned(), source })
+    bytes.map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What a module says that it needs.
 fn depends(module: &[u8]) -> Vec<String> {
     const FIELD: &[u8] = b"\0depends=";
-    let at = module.windows(FIELD.len()).position(|window| window == FIELD);
+    let at = module
+        .windows(FIELD.len())
+        .position(|window| window == FIELD);
     let list = at.map_or(&[][..], |at| &module[at + FIELD.len()..]);
     let end = list.iter().position(|&byte| byte == 0).unwrap_or(0);
     let text = String::from_utf8_lossy(&list[..end]).into_owned();
-    text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    text.split(',')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -85,7 +105,10 @@ mod tests {
 
     #[test]
     fn a_module_names_what_it_needs() {
-        assert_eq!(depends(b"x\0depends=ptp,i2c-algo-bit,dca\0y"), ["ptp", "i2c-algo-bit", "dca"]);
+        assert_eq!(
+            depends(b"x\0depends=ptp,i2c-algo-bit,dca\0y"),
+            ["ptp", "i2c-algo-bit", "dca"]
+        );
         assert!(depends(b"x\0depends=\0y").is_empty());
         assert!(depends(b"\x7fELF").is_empty());
     }

@@ -43,7 +43,11 @@ const TOOLS: [Tool; 14] = [
 ];
 
 const fn tool(name: &'static str, package: &'static str, present: fn(&str) -> bool) -> Tool {
-    Tool { name, package, present }
+    Tool {
+        name,
+        package,
+        present,
+    }
 }
 
 /// Makes sure that programs and guest kernel are there.
@@ -67,7 +71,10 @@ pub(crate) fn tools() -> Result<(), Error> {
         source: Source::backports()?,
     };
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::Install { missing: names(&missing), commands: install.commands() });
+        return Err(Error::Install {
+            missing: names(&missing),
+            commands: install.commands(),
+        });
     }
     eprintln!("xtask: installing {}", install.packages.join(", "));
     install.run()?;
@@ -132,7 +139,10 @@ fn fetch_kernel() -> Result<Kernel, Error> {
     }
     fs::create_dir_all(&scratch).map_err(file(&scratch))?;
     let archive = apt::download(&package, &scratch)?;
-    run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&scratch))?;
+    run(Command::new("dpkg-deb")
+        .arg("-x")
+        .arg(&archive)
+        .arg(&scratch))?;
     let version = package.trim_start_matches("linux-image-");
     let ready = cache.join("ready");
     fs::create_dir_all(&ready).map_err(file(&ready))?;

@@ -45,7 +45,10 @@ pub(crate) fn compare() -> Result<(), Error> {
 }
 
 fn text() -> Result<String, Error> {
-    let cells = cells().map_err(|source| Error::File { path: folder(), source })?;
+    let cells = cells().map_err(|source| Error::File {
+        path: folder(),
+        source,
+    })?;
     Ok(render(&cells))
 }
 
@@ -65,12 +68,18 @@ fn render_suite(suite: &str, cells: &[&Cell], text: &mut String) {
     let features: BTreeSet<&str> = cells.iter().map(|cell| cell.feature.as_str()).collect();
     let mut notes: Vec<&str> = Vec::new();
     let columns: Vec<&str> = devices.iter().copied().collect();
-    let _ = write!(text, "\n## {suite}\n\n| feature | {} |\n", columns.join(" | "));
+    let _ = write!(
+        text,
+        "\n## {suite}\n\n| feature | {} |\n",
+        columns.join(" | ")
+    );
     let _ = writeln!(text, "|---|{}", "---|".repeat(columns.len()));
     for feature in features {
         let _ = write!(text, "| {feature} |");
         for device in &columns {
-            let found = cells.iter().find(|cell| cell.feature == feature && cell.device == *device);
+            let found = cells
+                .iter()
+                .find(|cell| cell.feature == feature && cell.device == *device);
             let _ = match found.map(|cell| &cell.seen) {
                 None => write!(text, " – |"),
                 Some(Seen::Passes) => write!(text, " passes |"),
@@ -97,7 +106,12 @@ mod tests {
     use super::*;
 
     fn cell(feature: &str, device: &str, seen: Seen) -> Cell {
-        Cell { suite: "s".into(), feature: feature.into(), device: device.into(), seen }
+        Cell {
+            suite: "s".into(),
+            feature: feature.into(),
+            device: device.into(),
+            seen,
+        }
     }
 
     #[test]

@@ -48,20 +48,30 @@ fn parse_replay(text: &str) -> Result<(String, PathBuf), String> {
 
 pub(crate) fn vm(args: VmArgs) -> Result<(), Error> {
     setup()?;
-    let lockgate = machine::build_lockgate()
-        .map_err(|source| Error::Start { command: "cargo build --release".into(), source })?;
+    let lockgate = machine::build_lockgate().map_err(|source| Error::Start {
+        command: "cargo build --release".into(),
+        source,
+    })?;
     let card = match args.card.as_str() {
         "82574" => CardKind::I82574,
         "82599" => CardKind::I82599,
         _ => CardKind::I82576,
     };
-    let request = Request { lockgate, policy: args.policy, replays: args.replay, card };
+    let request = Request {
+        lockgate,
+        policy: args.policy,
+        replays: args.replay,
+        card,
+    };
     // The model first: it is quick, and what is wrong with the policy shows here.
     let patience = Duration::from_secs(args.timeout);
     let model = on_model(&request, Instant::now() + patience)?;
     if model.status != 0 {
         eprintln!("{}", model.log.trim_end());
-        return Err(Error::Status { place: "on the model", status: model.status });
+        return Err(Error::Status {
+            place: "on the model",
+            status: model.status,
+        });
     }
     let begun = Instant::now();
     let guest = in_guest(&request, begun + patience)?;
@@ -74,7 +84,10 @@ pub(crate) fn vm(args: VmArgs) -> Result<(), Error> {
         copy(&guest.folder.path().join("report.json"), file)?;
     }
     if guest.status != 0 {
-        return Err(Error::Status { place: "in the guest", status: guest.status });
+        return Err(Error::Status {
+            place: "in the guest",
+            status: guest.status,
+        });
     }
     let rows = compare(&guest, &model)?;
     println!(
@@ -95,11 +108,16 @@ fn report(rows: &[Row]) -> Result<(), Error> {
     if different.is_empty() {
         return Ok(());
     }
-    Err(Error::Difference { captures: different.join(", ") })
+    Err(Error::Difference {
+        captures: different.join(", "),
+    })
 }
 
 fn save_captures(guest: &Outcome, folder: &Path) -> Result<(), Error> {
-    let error = |source| Error::File { path: folder.into(), source };
+    let error = |source| Error::File {
+        path: folder.into(),
+        source,
+    };
     fs::create_dir_all(folder).map_err(error)?;
     for entry in fs::read_dir(guest.folder.path()).map_err(error)? {
         let path = entry.map_err(error)?.path();
@@ -111,5 +129,8 @@ fn save_captures(guest: &Outcome, folder: &Path) -> Result<(), Error> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::copy(from, to).map(drop).map_err(|source| Error::File { path: to.into(), source })
+    fs::copy(from, to).map(drop).map_err(|source| Error::File {
+        path: to.into(),
+        source,
+    })
 }

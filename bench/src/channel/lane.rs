@@ -11,7 +11,11 @@ use super::{Buffer, Ends, FRAME_BYTES, Receiver, SLOTS, Sender};
 pub(super) const LONGEST: u32 = 1536;
 
 fn lane() -> Option<(Lane, Endpoint)> {
-    let geometry = Geometry { rings: 1, slots: SLOTS, frame_bytes: LONGEST };
+    let geometry = Geometry {
+        rings: 1,
+        slots: SLOTS,
+        frame_bytes: LONGEST,
+    };
     let lane = Lane::create("bench", geometry).ok()?;
     let endpoint = Endpoint::attach(&lane.files).ok()?;
     Some((lane, endpoint))
@@ -20,7 +24,10 @@ fn lane() -> Option<(Lane, Endpoint)> {
 /// From core to partition.
 pub(super) fn down() -> Option<Ends> {
     let (lane, endpoint) = lane()?;
-    let (writer, reader) = (lane.down.into_iter().next()?, endpoint.rings.into_iter().next()?);
+    let (writer, reader) = (
+        lane.down.into_iter().next()?,
+        endpoint.rings.into_iter().next()?,
+    );
     Some((Box::new(writer), Box::new(reader)))
 }
 
@@ -36,7 +43,11 @@ macro_rules! ends {
         impl Sender for $writer {
             fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
                 let frame = &frame[..black_box(FRAME_BYTES)];
-                let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
+                let meta = Meta {
+                    len: frame.len() as u32,
+                    ..Meta::default()
+                }
+                .pack();
                 let mut sent = 0;
                 loop {
                     sent += self.slots(|slots| {

@@ -49,8 +49,16 @@ pub const YARDSTICK: &str = "`rte_ring`";
 
 /// All of them, ours first.
 pub static CHANNELS: [Channel; 5] = [
-    Channel { name: "lane, to a partition", open: lane::down, back: lane::up },
-    Channel { name: "lane, from a partition", open: lane::up, back: lane::down },
+    Channel {
+        name: "lane, to a partition",
+        open: lane::down,
+        back: lane::up,
+    },
+    Channel {
+        name: "lane, from a partition",
+        open: lane::up,
+        back: lane::down,
+    },
     channel(YARDSTICK, rte_ring),
     channel("crossbeam `ArrayQueue`", others::crossbeam),
     channel("`rtrb`", others::rtrb),
@@ -67,7 +75,11 @@ fn rte_ring() -> Option<Ends> {
 
 /// One that is alike in both directions.
 const fn channel(name: &'static str, open: fn() -> Option<Ends>) -> Channel {
-    Channel { name, open, back: open }
+    Channel {
+        name,
+        open,
+        back: open,
+    }
 }
 
 #[cfg(test)]
@@ -85,8 +97,17 @@ mod tests {
             let sent: usize = (0..1000).map(|_| sender.send(&frame, 8)).sum();
             assert!((1016..=1024).contains(&sent), "{}: {sent}", channel.name);
             let received: usize = (0..1000).map(|_| receiver.receive(&mut into, 8)).sum();
-            assert!(received <= sent && received >= 1016, "{}: {received}", channel.name);
-            assert_eq!(into[..FRAME_BYTES], frame[..FRAME_BYTES], "{}", channel.name);
+            assert!(
+                received <= sent && received >= 1016,
+                "{}: {received}",
+                channel.name
+            );
+            assert_eq!(
+                into[..FRAME_BYTES],
+                frame[..FRAME_BYTES],
+                "{}",
+                channel.name
+            );
         }
     }
 }

@@ -46,36 +46,64 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
     };
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
-    let model = loaded.policy.nic.device.value.to_string().starts_with("model:");
+    let model = loaded
+        .policy
+        .nic
+        .device
+        .value
+        .to_string()
+        .starts_with("model:");
     let way = Way::find(&loaded, &plan, args, model)?;
     let outputs = || args.plot.iter().chain(&args.report);
     let mut taken = vec![real(args.policy.clone())];
-    refuse_taken(outputs().cloned(), &mut taken, "choose another --plot or --report")?;
+    refuse_taken(
+        outputs().cloned(),
+        &mut taken,
+        "choose another --plot or --report",
+    )?;
     outputs().try_for_each(|file| Draft::check(file))?;
     let probe = way.probe(args, window);
     let stop = Stop::on_signals()?;
-    let Opened { card, model: behind, alarm } = Opened::open(&loaded.policy.nic.device)?;
+    let Opened {
+        card,
+        model: behind,
+        alarm,
+    } = Opened::open(&loaded.policy.nic.device)?;
     let report = Run {
         plan: &plan,
         card,
         device: loaded.policy.nic.device.to_string(),
         model: behind,
         alarm,
-        sources: Sources { probe: Some(probe), peer: way.peer, ..Sources::default() },
+        sources: Sources {
+            probe: Some(probe),
+            peer: way.peer,
+            ..Sources::default()
+        },
         captures: None,
         duration: Some(WARM_UP + args.duration),
         stop: &stop,
         observer: &mut (),
     }
     .go()?;
-    let measured = report.measured.as_ref().filter(|measured| measured.received > 0);
+    let measured = report
+        .measured
+        .as_ref()
+        .filter(|measured| measured.received > 0);
     let Some(measured) = measured else {
         return Err(Failure::running(
             format!("of the frames {} none arrived", way.words),
             "check the cable, and that the peer reflects on the same VLAN",
         ));
     };
-    let outcome = Outcome { device: &report.device, model, way, args, window, measured };
+    let outcome = Outcome {
+        device: &report.device,
+        model,
+        way,
+        args,
+        window,
+        measured,
+    };
     if let Some(file) = &args.plot {
         write(file, &outcome.chart(command).svg())?;
     }
@@ -87,7 +115,9 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     let mut draft = Draft::create(path)?;
-    draft.write_all(text.as_bytes()).map_err(|error| cannot_write(path, &error))?;
+    draft
+        .write_all(text.as_bytes())
+        .map_err(|error| cannot_write(path, &error))?;
     draft.finish()
 }
 
@@ -110,11 +140,17 @@ impl Way {
         let sends = |p: &&PartitionPlan| !p.reflects && !p.macs.is_empty();
         let (from, sender) = match from {
             Some(from) => from,
-            None => {
-                plan.partitions().iter().enumerate().find(|(_, p)| sends(p)).ok_or_else(|| {
-                    usage("no partition of the policy has an address to send from", "add `macs`")
-                })?
-            }
+            None => plan
+                .partitions()
+                .iter()
+                .enumerate()
+                .find(|(_, p)| sends(p))
+                .ok_or_else(|| {
+                    usage(
+                        "no partition of the policy has an address to send from",
+                        "add `macs`",
+                    )
+                })?,
         };
         let Some(own) = sender.macs.first() else {
             let what = format!("partition {} has no address to send from", sender.name);
@@ -123,7 +159,10 @@ impl Way {
         let longest = usize::from(plan.mtu()) + 14;
         if !(60..=longest).contains(&args.size) {
             let what = format!("--size {} is no size of a frame here", args.size);
-            return Err(usage(what, format!("name one from 60 to {longest}, or raise nic.mtu")));
+            return Err(usage(
+                what,
+                format!("name one from 60 to {longest}, or raise nic.mtu"),
+            ));
         }
         match named(&args.to).transpose()? {
             Some((to, receiver)) => by_flow(plan, args.size, (from, sender, *own), (to, receiver)),
@@ -155,14 +194,21 @@ fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
 
 /// The partition of that name, if it has a lane.
 fn find<'p>(plan: &'p Plan, name: &str) -> Result<(usize, &'p PartitionPlan), Failure> {
-    let found = plan.partitions().iter().enumerate().find(|(_, p)| p.name == name);
+    let found = plan
+        .partitions()
+        .iter()
+        .enumerate()
+        .find(|(_, p)| p.name == name);
     let (at, partition) = found.ok_or_else(|| {
         let what = format!("the policy has no partition {name}");
         usage(what, "`lockgate check` lists those it has")
     })?;
     if partition.reflects {
         let what = format!("partition {name} reflects and has nobody to send or count frames");
-        return Err(usage(what, "name another, or measure from the other end of its cable"));
+        return Err(usage(
+            what,
+            "name another, or measure from the other end of its cable",
+        ));
     }
     Ok((at, partition))
 }
@@ -197,7 +243,15 @@ fn by_flow(
         if matches!(verdict, SendVerdict::Send { to: takers, .. } if takers.contains(to)) {
             let answer = frame.get(..marks_at).unwrap_or_default().to_vec();
             let words = format!("{} -> {} by a flow", sender.name, receiver.name);
-            return Ok(Way { from, to, peer: None, frame, answer, marks_at, words });
+            return Ok(Way {
+                from,
+                to,
+                peer: None,
+                frame,
+                answer,
+                marks_at,
+                words,
+            });
         }
     }
     let (from, to) = (&sender.name, &receiver.name);
@@ -238,17 +292,30 @@ fn by_wire(
         if leaves && plan.accepts(from, &answer, answer.len()) {
             answer.truncate(marks_at);
             let words = format!("{} -> wire -> {peer} and back", sender.name);
-            return Ok(Way { from, to: from, peer: Some(peer), frame, answer, marks_at, words });
+            return Ok(Way {
+                from,
+                to: from,
+                peer: Some(peer),
+                frame,
+                answer,
+                marks_at,
+                words,
+            });
         }
     }
     Err(usage(
-        format!("the policy lets no frame of {} out to {peer} and back", sender.name),
+        format!(
+            "the policy lets no frame of {} out to {peer} and back",
+            sender.name
+        ),
         "set its `wire` to \"both\", or name a partition by --to",
     ))
 }
 
 fn pairs(vlans: &[Segment], macs: &[Mac]) -> impl Iterator<Item = (Segment, Mac)> {
-    vlans.iter().flat_map(move |segment| macs.iter().map(move |mac| (*segment, *mac)))
+    vlans
+        .iter()
+        .flat_map(move |segment| macs.iter().map(move |mac| (*segment, *mac)))
 }
 
 /// All there is to tell.
@@ -261,13 +328,27 @@ struct Outcome<'a> {
     measured: &'a Measured,
 }
 
-const PERCENTILES: [(&str, f64); 5] =
-    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
+const PERCENTILES: [(&str, f64); 5] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("max", 1.0),
+];
 
 impl Outcome<'_> {
     fn note(&self) -> String {
-        let Self { device, args, window, .. } = self;
-        let speed = if self.model { ", which is not the speed of a card" } else { "" };
+        let Self {
+            device,
+            args,
+            window,
+            ..
+        } = self;
+        let speed = if self.model {
+            ", which is not the speed of a card"
+        } else {
+            ""
+        };
         format!("{device}{speed}; {} bytes, {window} in flight", args.size)
     }
 
@@ -301,13 +382,18 @@ impl Outcome<'_> {
         let model = if self.model { "Model: " } else { "" };
         let Measured { latency, steps, .. } = self.measured;
         let (what, chart) = match command {
-            BenchCommand::Throughput { .. } => {
-                ("frames per second", Chart::of_rates(steps, self.args.duration.as_secs_f64()))
-            }
+            BenchCommand::Throughput { .. } => (
+                "frames per second",
+                Chart::of_rates(steps, self.args.duration.as_secs_f64()),
+            ),
             BenchCommand::Latency { .. } => ("latency", Chart::of_latency(latency)),
         };
         let title = format!("{model}{what}, {}", self.way.words);
-        Chart { title, note: self.note(), ..chart }
+        Chart {
+            title,
+            note: self.note(),
+            ..chart
+        }
     }
 
     fn json(&self, command: &BenchCommand) -> serde_json::Value {
@@ -317,7 +403,10 @@ impl Outcome<'_> {
             BenchCommand::Latency { .. } => "latency",
         };
         let latency = PERCENTILES.map(|(name, share)| {
-            (name.replace('.', ""), json!(measured.latency.value_at_quantile(share)))
+            (
+                name.replace('.', ""),
+                json!(measured.latency.value_at_quantile(share)),
+            )
         });
         json!({
             "schema": 1,

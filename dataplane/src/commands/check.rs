@@ -22,8 +22,14 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
         ("", facts),
         ("partitions", partitions(&loaded, &plan)),
         ("flows", describe::flows(&loaded.policy)),
-        ("residual channels", describe::list(&residual::channels(&plan))),
-        ("notes", describe::list(&residual::notes(&loaded.policy, &plan))),
+        (
+            "residual channels",
+            describe::list(&residual::channels(&plan)),
+        ),
+        (
+            "notes",
+            describe::list(&residual::notes(&loaded.policy, &plan)),
+        ),
     ];
     for (heading, lines) in blocks {
         describe::push_block(&mut text, heading, &lines);
@@ -35,8 +41,11 @@ fn partitions(loaded: &Loaded, plan: &Plan) -> Vec<String> {
     let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
     for (partition, policy) in plan.partitions().iter().zip(&loaded.policy.partitions) {
-        let segments: Vec<_> =
-            partition.vlans.iter().map(|segment| describe::segment(*segment)).collect();
+        let segments: Vec<_> = partition
+            .vlans
+            .iter()
+            .map(|segment| describe::segment(*segment))
+            .collect();
         let addresses: Vec<_> = partition.macs.iter().map(ToString::to_string).collect();
         table.row([
             partition.name.as_str(),

@@ -19,7 +19,12 @@ pub(super) struct Console {
 
 impl Console {
     pub(super) fn new(unused_wire: bool) -> Self {
-        Self { terminal: io::stderr().is_terminal(), unused_wire, begun: None, drawn: false }
+        Self {
+            terminal: io::stderr().is_terminal(),
+            unused_wire,
+            begun: None,
+            drawn: false,
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -52,7 +57,10 @@ impl Observer for Console {
 
     fn shut(&mut self, partition: &str, reason: &Closed) {
         self.clear();
-        let _ = writeln!(io::stderr(), "lockgate: the lane of {partition} was shut: {reason}");
+        let _ = writeln!(
+            io::stderr(),
+            "lockgate: the lane of {partition} was shut: {reason}"
+        );
     }
 
     fn progress(&mut self, stats: &[WorkerStats]) {
@@ -63,7 +71,9 @@ impl Observer for Console {
         let arrived = sum(&|s| s.wire.rx.frames.get());
         let left = sum(&|s| s.wire.tx.frames.get());
         let given = sum(&|s| s.partitions.iter().map(|p| p.rx.frames.get()).sum());
-        let seconds = self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+        let seconds = self
+            .begun
+            .map_or(0.0, |begun| begun.elapsed().as_secs_f64());
         let _ = write!(
             io::stderr(),
             "\r\x1b[K{seconds:6.1} s  wire in {arrived}  delivered {given}  wire out {left}"

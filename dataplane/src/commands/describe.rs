@@ -13,14 +13,26 @@ pub(super) fn facts(loaded: &Loaded, plan: &Plan) -> Result<Vec<String>, Failure
     let steering = match plan.steering() {
         SteeringMode::Pools => {
             let pools = plan.hardware().pools.len();
-            format!("by the card: {} of its {pools} pools", plan.partitions().len())
+            format!(
+                "by the card: {} of its {pools} pools",
+                plan.partitions().len()
+            )
         }
         SteeringMode::Software => "software steering: the worker looks every frame up".to_owned(),
     };
     let cores: Vec<_> = plan.workers().iter().map(u16::to_string).collect();
-    let levels: Vec<_> = loaded.policy.levels.order.iter().map(|at| at.value.as_str()).collect();
+    let levels: Vec<_> = loaded
+        .policy
+        .levels
+        .order
+        .iter()
+        .map(|at| at.value.as_str())
+        .collect();
     let mut facts = vec![
-        format!("  device    {} (an {})", loaded.policy.nic.device.value, card.card),
+        format!(
+            "  device    {} (an {})",
+            loaded.policy.nic.device.value, card.card
+        ),
         format!("  steering  {steering}"),
         format!("  workers   on core {}", cores.join(", ")),
         format!("  mtu       {}", plan.mtu()),
@@ -34,10 +46,9 @@ pub(super) fn facts(loaded: &Loaded, plan: &Plan) -> Result<Vec<String>, Failure
 /// The policy's flows, a line each; a reason for going down in brackets.
 pub(super) fn flows(policy: &Policy) -> Vec<String> {
     let line = |flow: &lockgate_vmdq::Flow| {
-        let reason = flow
-            .downgrade
-            .as_ref()
-            .map_or(String::new(), |reason| format!("  (downgrade: {})", reason.value));
+        let reason = flow.downgrade.as_ref().map_or(String::new(), |reason| {
+            format!("  (downgrade: {})", reason.value)
+        });
         format!("  {} -> {}{reason}", flow.from.value, flow.to.value)
     };
     policy.flows.iter().map(line).collect()

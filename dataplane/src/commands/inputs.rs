@@ -32,13 +32,22 @@ pub(super) fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, F
         .iter()
         .map(|partition| open(&partition.name.value, own_replay(partition)?))
         .collect::<Result<_, _>>()?;
-    Ok(Sources { wire, partitions, rate: args.rate.map(Into::into), ..Sources::default() })
+    Ok(Sources {
+        wire,
+        partitions,
+        rate: args.rate.map(Into::into),
+        ..Sources::default()
+    })
 }
 
 fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
     for (i, option) in options.iter().enumerate() {
         let source = option.source.as_str();
-        if options.iter().take(i).any(|earlier| earlier.source == source) {
+        if options
+            .iter()
+            .take(i)
+            .any(|earlier| earlier.source == source)
+        {
             return Err(Failure::usage(
                 format!("--replay names {source} twice"),
                 "give each source one capture; mergecap joins several",
@@ -85,18 +94,36 @@ fn own_replay(partition: &Partition) -> Result<Option<&String>, Failure> {
 
 /// Refuses outputs that would replace an input or each other.
 pub(super) fn refuse_overwriting(loaded: &Loaded, args: &RunArgs) -> Result<(), Failure> {
-    let own = loaded.policy.partitions.iter().filter_map(|partition| own_replay(partition).ok()?);
+    let own = loaded
+        .policy
+        .partitions
+        .iter()
+        .filter_map(|partition| own_replay(partition).ok()?);
     let own = own.chain(loaded.policy.wire.replay.as_ref().map(|at| &at.value));
     let own = own.map(|file| loaded.folder().join(file));
     let given = args.replay.iter().map(|option| option.file.clone());
-    let mut taken: Vec<_> = own.chain(given).chain([args.policy.clone()]).map(real).collect();
-    let names = loaded.policy.partitions.iter().map(|p| p.name.value.as_str()).chain(["wire"]);
-    let captures = args
-        .capture_dir
+    let mut taken: Vec<_> = own
+        .chain(given)
+        .chain([args.policy.clone()])
+        .map(real)
+        .collect();
+    let names = loaded
+        .policy
+        .partitions
         .iter()
-        .flat_map(|folder| names.clone().map(move |name| folder.join(format!("{name}.pcapng"))));
+        .map(|p| p.name.value.as_str())
+        .chain(["wire"]);
+    let captures = args.capture_dir.iter().flat_map(|folder| {
+        names
+            .clone()
+            .map(move |name| folder.join(format!("{name}.pcapng")))
+    });
     let outputs = captures.chain(args.report.clone());
-    refuse_taken(outputs, &mut taken, "choose another --capture-dir or --report")
+    refuse_taken(
+        outputs,
+        &mut taken,
+        "choose another --capture-dir or --report",
+    )
 }
 
 /// Refuses the first of `outputs` that is among `taken`, or twice among them.
@@ -108,7 +135,10 @@ pub(super) fn refuse_taken(
     for output in outputs.map(real) {
         if taken.contains(&output) {
             return Err(Failure::usage(
-                format!("{} would be written over something that the run needs", output.display()),
+                format!(
+                    "{} would be written over something that the run needs",
+                    output.display()
+                ),
                 help,
             ));
         }
@@ -119,7 +149,12 @@ pub(super) fn refuse_taken(
 
 /// `path` without links, as far as it exists.
 pub(super) fn real(path: PathBuf) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).canonicalize();
-    path.canonicalize().ok().or_else(|| Some(folder.ok()?.join(path.file_name()?))).unwrap_or(path)
+    path.canonicalize()
+        .ok()
+        .or_else(|| Some(folder.ok()?.join(path.file_name()?)))
+        .unwrap_or(path)
 }

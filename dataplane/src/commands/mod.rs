@@ -88,7 +88,9 @@ impl Loaded {
     /// # Errors
     /// A usage failure: the card is not there, or the policy's first refusal.
     pub fn check(&self) -> Result<Plan, Failure> {
-        let machine = Machine { cores: cores::usable() };
+        let machine = Machine {
+            cores: cores::usable(),
+        };
         let plan = self.policy.check(self.card()?, &machine);
         let plan = plan.map_err(|error| self.source.refuse(&error))?;
         reflect::check(&plan)?;

@@ -35,12 +35,14 @@ pub fn nic(command: &NicCommand) -> Result<String, Failure> {
 /// # Errors
 /// A usage failure if there is none.
 pub fn look_up(bus: &Bus, address: PciAddress) -> Result<PciFunction, Failure> {
-    bus.function(address).map_err(|error| cannot_look(&error))?.ok_or_else(|| {
-        Failure::usage(
-            format!("there is no PCI device {address}"),
-            "`lockgate nic list` shows the addresses of this machine",
-        )
-    })
+    bus.function(address)
+        .map_err(|error| cannot_look(&error))?
+        .ok_or_else(|| {
+            Failure::usage(
+                format!("there is no PCI device {address}"),
+                "`lockgate nic list` shows the addresses of this machine",
+            )
+        })
 }
 
 /// The function that a person means: the domain may be left out, as `lspci` does.
@@ -69,7 +71,10 @@ pub fn ready(bus: &Bus, address: PciAddress) -> Result<(DeviceId, u32), Failure>
         Some(driver) => format!("{address} belongs to the kernel driver {driver}"),
         None => format!("{address} has no driver"),
     };
-    Err(Failure::usage(state, format!("run `lockgate nic bind {address}`")))
+    Err(Failure::usage(
+        state,
+        format!("run `lockgate nic bind {address}`"),
+    ))
 }
 
 fn list(bus: &Bus) -> Result<String, Failure> {
@@ -94,7 +99,9 @@ fn list(bus: &Bus) -> Result<String, Failure> {
 }
 
 fn info(bus: &Bus, function: &PciFunction) -> Result<String, Failure> {
-    let companions = bus.companions(function).map_err(|error| cannot_look(&error))?;
+    let companions = bus
+        .companions(function)
+        .map_err(|error| cannot_look(&error))?;
     let group = match function.group {
         None => "none".to_owned(),
         Some(group) if companions.is_empty() => format!("{group}, alone"),
@@ -104,8 +111,10 @@ fn info(bus: &Bus, function: &PciFunction) -> Result<String, Failure> {
         }
     };
     let card = lockgate_drivers::capabilities(function.id).map_or("-".to_owned(), |card| {
-        let pools =
-            card.layouts.iter().map(|l| format!("{} pools of {} queues", l.pools, l.queues));
+        let pools = card
+            .layouts
+            .iter()
+            .map(|l| format!("{} pools of {} queues", l.pools, l.queues));
         let pools: Vec<_> = pools.collect();
         let pools = match pools.is_empty() {
             true => "software steering".to_owned(),
@@ -168,7 +177,9 @@ fn unbind(bus: &Bus, function: &PciFunction) -> Result<String, Failure> {
     match bus.rebind(address, None) {
         Err((path, error)) => Err(cannot_write(&path, &error)),
         Ok(Some(driver)) => Ok(format!("{address} went from {VFIO} to {driver}\n")),
-        Ok(None) => Ok(format!("{address} left {VFIO}; no kernel driver claims it\n")),
+        Ok(None) => Ok(format!(
+            "{address} left {VFIO}; no kernel driver claims it\n"
+        )),
     }
 }
 
@@ -239,11 +250,18 @@ fn in_use(group: u32) -> bool {
 }
 
 fn or_dash(text: String) -> String {
-    if text.is_empty() { "-".to_owned() } else { text }
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
 }
 
 fn cannot_look(error: &io::Error) -> Failure {
-    Failure::running(format!("cannot read the PCI bus: {error}"), "mount sysfs at /sys")
+    Failure::running(
+        format!("cannot read the PCI bus: {error}"),
+        "mount sysfs at /sys",
+    )
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -288,15 +306,24 @@ mod tests {
         let refusal = || {
             let failure = ready(&bus, address()).unwrap_err();
             assert_eq!(failure.status(), 2);
-            (failure.message().to_owned(), failure.help().unwrap().to_owned())
+            (
+                failure.message().to_owned(),
+                failure.help().unwrap().to_owned(),
+            )
         };
         let bind = "run `lockgate nic bind 0000:03:00.0`";
 
         let (message, help) = refusal();
-        assert!(message.ends_with("belongs to the kernel driver igb") && help == bind, "{message}");
+        assert!(
+            message.ends_with("belongs to the kernel driver igb") && help == bind,
+            "{message}"
+        );
         fs::remove_file(card.join("driver")).unwrap();
         let (message, help) = refusal();
-        assert!(message.ends_with("has no driver") && help == bind, "{message}");
+        assert!(
+            message.ends_with("has no driver") && help == bind,
+            "{message}"
+        );
         symlink("../../drivers/vfio-pci", card.join("driver")).unwrap();
         let (id, group) = ready(&bus, address()).unwrap();
         assert_eq!((id.to_string().as_str(), group), ("8086:10c9", 7));
@@ -307,9 +334,17 @@ mod tests {
         fs::remove_file(card.join("iommu_group")).unwrap();
         assert!(refusal().1.contains("intel_iommu=on"));
         fs::write(card.join("device"), "0x1572\n").unwrap();
-        assert!(refusal().0.contains("is 8086:1572, which Lockgate has no driver for"));
+        assert!(
+            refusal()
+                .0
+                .contains("is 8086:1572, which Lockgate has no driver for")
+        );
         fs::remove_dir_all(&card).unwrap();
-        assert!(refusal().0.starts_with("there is no PCI device 0000:03:00.0"));
+        assert!(
+            refusal()
+                .0
+                .starts_with("there is no PCI device 0000:03:00.0")
+        );
     }
 
     #[test]
@@ -342,7 +377,10 @@ mod tests {
     fn a_list_says_what_remains_to_be_done_with_each_card() {
         let (folder, bus) = bus();
         let text = list(&bus).unwrap();
-        assert!(text.contains("82576  igb     eth0       to be bound"), "{text}");
+        assert!(
+            text.contains("82576  igb     eth0       to be bound"),
+            "{text}"
+        );
         let none = Bus::at(&folder.path().join("none"));
         assert!(list(&none).unwrap().starts_with("no Ethernet controller"));
     }

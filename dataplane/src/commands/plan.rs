@@ -41,8 +41,14 @@ fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         ("VLAN filters", vlan_filters(plan)),
         ("RSS", rss(hardware)),
         ("multicast", multicast(hardware)),
-        ("residual channels", describe::list(&residual::channels(plan))),
-        ("notes", describe::list(&residual::notes(&loaded.policy, plan))),
+        (
+            "residual channels",
+            describe::list(&residual::channels(plan)),
+        ),
+        (
+            "notes",
+            describe::list(&residual::notes(&loaded.policy, plan)),
+        ),
     ];
     for (heading, lines) in blocks {
         describe::push_block(&mut text, heading, &lines);
@@ -71,7 +77,9 @@ fn partitions(policy: &Policy, plan: &Plan) -> Vec<String> {
             yes(policy.broadcast).to_owned(),
             multicast_words(&policy.multicast),
             partition.weight.to_string(),
-            partition.rate.map_or("-".to_owned(), |rate| rate.to_string()),
+            partition
+                .rate
+                .map_or("-".to_owned(), |rate| rate.to_string()),
             describe::attach(&policy.attach).to_owned(),
             queue_workers(plan, partition),
         ]);
@@ -96,7 +104,12 @@ fn queue_workers(plan: &Plan, partition: &PartitionPlan) -> String {
             .collect();
         (!queues.is_empty()).then(|| format!("{} on core {core}", queues.join(",")))
     };
-    let words: Vec<_> = plan.workers().iter().enumerate().filter_map(on_core).collect();
+    let words: Vec<_> = plan
+        .workers()
+        .iter()
+        .enumerate()
+        .filter_map(on_core)
+        .collect();
     words.join("; ")
 }
 
@@ -166,7 +179,9 @@ fn multicast(hardware: &HardwarePlan) -> Vec<String> {
         0 => Vec::new(),
         4096 => vec!["  every address passes the card; the worker decides".to_owned()],
         1 => vec!["  1 of 4,096 hash bits set; the worker decides by address".to_owned()],
-        n => vec![format!("  {n} of 4,096 hash bits set; the worker decides by address")],
+        n => vec![format!(
+            "  {n} of 4,096 hash bits set; the worker decides by address"
+        )],
     }
 }
 
@@ -174,7 +189,9 @@ fn multicast(hardware: &HardwarePlan) -> Vec<String> {
 fn multicast_bits(hardware: &HardwarePlan) -> impl Iterator<Item = usize> {
     let words = hardware.multicast.iter().enumerate();
     words.flat_map(|(n, word)| {
-        (0..32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 32 * n + bit)
+        (0..32)
+            .filter(move |bit| word >> bit & 1 == 1)
+            .map(move |bit| 32 * n + bit)
     })
 }
 
@@ -184,7 +201,9 @@ fn pool_numbers(mask: u64) -> impl Iterator<Item = usize> {
 }
 
 fn pool_names(plan: &Plan, mask: u64) -> String {
-    let names: Vec<_> = pool_numbers(mask).map(|pool| pool_name(plan, pool)).collect();
+    let names: Vec<_> = pool_numbers(mask)
+        .map(|pool| pool_name(plan, pool))
+        .collect();
     names.join(" ")
 }
 
@@ -192,7 +211,10 @@ fn pool_names(plan: &Plan, mask: u64) -> String {
 fn pool_name(plan: &Plan, pool: usize) -> &str {
     match plan.steering() {
         SteeringMode::Software => "(the card)",
-        SteeringMode::Pools => plan.partitions().get(pool).map_or("-", |partition| &partition.name),
+        SteeringMode::Pools => plan
+            .partitions()
+            .get(pool)
+            .map_or("-", |partition| &partition.name),
     }
 }
 

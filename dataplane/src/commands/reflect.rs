@@ -11,10 +11,18 @@ use crate::error::Failure;
 /// Refuses the first partition of `plan` that could not reflect.
 pub(super) fn check(plan: &Plan) -> Result<(), Failure> {
     let software = plan.steering() == SteeringMode::Software;
-    let reflecting = || plan.partitions().iter().enumerate().filter(|(_, p)| p.reflects);
+    let reflecting = || {
+        plan.partitions()
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| p.reflects)
+    };
     for (at, partition) in reflecting() {
         let refuse = |what: &str, help: &str| {
-            Err(Failure::usage(format!("partition {} reflects {what}", partition.name), help))
+            Err(Failure::usage(
+                format!("partition {} reflects {what}", partition.name),
+                help,
+            ))
         };
         if software && partition.rate.is_some() {
             let what = "at a rate, on a card without pools: what waits would hold up the others";
@@ -23,7 +31,10 @@ pub(super) fn check(plan: &Plan) -> Result<(), Failure> {
         let ways = |a, b| may_send(plan, a, b) && may_send(plan, b, a);
         if let Some((_, other)) = reflecting().skip(at + 1).find(|&(b, _)| ways(at, b)) {
             let what = format!("what {} sends, and so does that: for ever", other.name);
-            return refuse(&what, "remove a `[[flow]]` between the two, or reflect in one of them");
+            return refuse(
+                &what,
+                "remove a `[[flow]]` between the two, or reflect in one of them",
+            );
         }
     }
     Ok(())
@@ -47,8 +58,14 @@ fn frames<'p>(from: &'p PartitionPlan, to: &'p PartitionPlan) -> impl Iterator<I
     from.vlans.iter().filter_map(move |segment| {
         let (src, dst) = addresses?;
         let vid = segment.vid().to_be_bytes();
-        let mut frame =
-            [&dst.octets()[..], &src.octets(), &[0x81, 0], &vid, &[0x88, 0xb5]].concat();
+        let mut frame = [
+            &dst.octets()[..],
+            &src.octets(),
+            &[0x81, 0],
+            &vid,
+            &[0x88, 0xb5],
+        ]
+        .concat();
         frame.resize(64, 0);
         Some(frame)
     })

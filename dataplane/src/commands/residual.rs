@@ -29,8 +29,13 @@ pub(super) fn channels(plan: &Plan) -> Vec<String> {
     let meets = |p: &PartitionPlan, q: &PartitionPlan| p.cores.iter().any(|c| q.cores.contains(c));
     let crowded = |p: &PartitionPlan| partitions.iter().any(|q| levels(p, q) && meets(p, q));
     let rest = [
-        shared("the card, its link and its packet buffers".into(), &|_| true),
-        shared("cores that more than one endpoint may run on".into(), &crowded),
+        shared("the card, its link and its packet buffers".into(), &|_| {
+            true
+        }),
+        shared(
+            "cores that more than one endpoint may run on".into(),
+            &crowded,
+        ),
         shared("the machine's caches and memory".into(), &|_| true),
     ];
     by_worker.chain(rest).flatten().collect()
@@ -48,12 +53,22 @@ pub(super) fn notes(policy: &Policy, plan: &Plan) -> Vec<String> {
         if partition.macs.is_empty() {
             notes.push(format!("`{name}` owns no address: it can send nothing"));
         }
-        if partition.cores.iter().any(|core| plan.workers().contains(core)) {
-            notes.push(format!("the endpoint of `{name}` may run on a worker's core"));
+        if partition
+            .cores
+            .iter()
+            .any(|core| plan.workers().contains(core))
+        {
+            notes.push(format!(
+                "the endpoint of `{name}` may run on a worker's core"
+            ));
         }
     }
     for (worker, core) in plan.workers().iter().enumerate() {
-        if !plan.partitions().iter().any(|p| p.queue_workers.contains(&worker)) {
+        if !plan
+            .partitions()
+            .iter()
+            .any(|p| p.queue_workers.contains(&worker))
+        {
             notes.push(format!("the worker on core {core} has no queue"));
         }
     }
@@ -82,8 +97,12 @@ mod tests {
     fn checked(card: &Capabilities, nic: &str, rest: &str) -> (Policy, Plan) {
         let text = format!("[nic]\ndevice = 'model:82576'\n{nic}\n{rest}");
         let policy = Policy::parse(&text).unwrap();
-        let machine = Machine { cores: vec![0, 1, 2, 3] };
-        let plan = policy.check(card, &machine).unwrap_or_else(|e| panic!("{e}"));
+        let machine = Machine {
+            cores: vec![0, 1, 2, 3],
+        };
+        let plan = policy
+            .check(card, &machine)
+            .unwrap_or_else(|e| panic!("{e}"));
         (policy, plan)
     }
 
@@ -94,7 +113,12 @@ mod tests {
 
     /// `count` partitions, each on a VLAN of its own, each with `keys`.
     fn partitions(count: usize, keys: &str) -> String {
-        let one = |i| format!("[[partition]]\nname = 'p{i}'\nvlans = [{}]\n{keys}\n", i + 1);
+        let one = |i| {
+            format!(
+                "[[partition]]\nname = 'p{i}'\nvlans = [{}]\n{keys}\n",
+                i + 1
+            )
+        };
         (0..count).map(one).collect()
     }
 
@@ -115,10 +139,16 @@ mod tests {
             |nic: &str, b: &str, cores: &str| shared_on(&Capabilities::I82576, nic, b, cores);
         let all = shared("", "high", "cores = [3]");
         assert_eq!(all.lines().count(), 3, "{all}");
-        assert!(all.contains("one worker on core 0: `a` (low), `b` (high) can feel"), "{all}");
+        assert!(
+            all.contains("one worker on core 0: `a` (low), `b` (high) can feel"),
+            "{all}"
+        );
         assert!(all.contains("the card") && all.contains("memory"), "{all}");
         let apart = shared("workers = [0, 1]", "high", "cores = [3]");
-        assert!(!apart.contains("worker") && apart.contains("the card"), "{apart}");
+        assert!(
+            !apart.contains("worker") && apart.contains("the card"),
+            "{apart}"
+        );
         let crowded = shared("workers = [0, 1]", "high", "");
         assert!(crowded.contains("more than one endpoint"), "{crowded}");
         assert_eq!(shared("", "low", ""), "");
@@ -132,19 +162,37 @@ mod tests {
         assert_eq!(notes_of("", &partitions(2, mac)), [""; 0]);
         let flow = "[[flow]]\nfrom = 'p0'\nto = 'p1'";
         for (nic, text, note) in [
-            ("", partitions(2, mac) + flow, "the flow from `p0` to `p1` carries nothing"),
+            (
+                "",
+                partitions(2, mac) + flow,
+                "the flow from `p0` to `p1` carries nothing",
+            ),
             ("", partitions(1, ""), "`p0` owns no address"),
-            ("workers = [0, 1]", partitions(1, mac), "the worker on core 1 has no queue"),
-            ("workers = [0]", partitions(1, &format!("cores = [0]\n{mac}")), "on a worker's core"),
+            (
+                "workers = [0, 1]",
+                partitions(1, mac),
+                "the worker on core 1 has no queue",
+            ),
+            (
+                "workers = [0]",
+                partitions(1, &format!("cores = [0]\n{mac}")),
+                "on a worker's core",
+            ),
         ] {
             let notes = notes_of(nic, &text);
             assert!(notes.iter().any(|said| said.contains(note)), "{notes:?}");
         }
         let both = notes_of("workers = [1]", &partitions(1, "cores = [1]"));
         assert_eq!(both.len(), 2, "{both:?}");
-        assert!(both[1].contains("`p0` may run on a worker's core"), "{both:?}");
-        let (mut policy, plan) =
-            checked(&Capabilities::I82576, "", &(partitions(1, mac) + "[wire]\nreplay = 'x'"));
+        assert!(
+            both[1].contains("`p0` may run on a worker's core"),
+            "{both:?}"
+        );
+        let (mut policy, plan) = checked(
+            &Capabilities::I82576,
+            "",
+            &(partitions(1, mac) + "[wire]\nreplay = 'x'"),
+        );
         policy.nic.device.value = "0000:03:00.0".parse().unwrap();
         let notes = notes(&policy, &plan);
         assert!(notes[0].contains("`wire.replay` is not used"), "{notes:?}");

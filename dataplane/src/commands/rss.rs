@@ -21,7 +21,10 @@ const TABLE_ENTRIES: usize = 128;
 /// A usage failure when key or tuple are not well formed.
 pub fn rss(args: &RssArgs) -> Result<String, Failure> {
     let key: Key = args.key.parse().map_err(|error: lockgate_rss::KeyError| {
-        Failure::usage(format!("--key: {error}"), "write microsoft, symmetric or 80 hex digits")
+        Failure::usage(
+            format!("--key: {error}"),
+            "write microsoft, symmetric or 80 hex digits",
+        )
     })?;
     let input = parse_tuple(&args.tuple.join(" "))?;
     let hash = Toeplitz::new(&key).hash_of(&input);
@@ -45,9 +48,10 @@ fn parse_tuple(text: &str) -> Result<Input, Failure> {
         ["tcp", from, to] => ports(from, to, HashKind::Ipv4Tcp, HashKind::Ipv6Tcp),
         ["udp", from, to] => ports(from, to, HashKind::Ipv4Udp, HashKind::Ipv6Udp),
         ["ip", from, to] => addresses(from, to),
-        ["tcp" | "udp" | "ip", _] => {
-            Err(wrong("the tuple has one end only", "quote it, or the shell takes `>` for itself"))
-        }
+        ["tcp" | "udp" | "ip", _] => Err(wrong(
+            "the tuple has one end only",
+            "quote it, or the shell takes `>` for itself",
+        )),
         _ => Err(wrong(
             format!("`{text}` is not a tuple"),
             "write for example 'tcp 66.9.149.187:2794 > 161.142.100.80:1766', \
@@ -58,7 +62,10 @@ fn parse_tuple(text: &str) -> Result<Input, Failure> {
 
 fn ports(from: &str, to: &str, v4: HashKind, v6: HashKind) -> Result<Input, Failure> {
     let read = |text| {
-        end::<SocketAddr>(text, "an address with a port, such as 192.0.2.1:80 or [2001:db8::1]:80")
+        end::<SocketAddr>(
+            text,
+            "an address with a port, such as 192.0.2.1:80 or [2001:db8::1]:80",
+        )
     };
     let (from, to) = (read(from)?, read(to)?);
     let ports = Some((from.port(), to.port()));
@@ -71,8 +78,13 @@ fn ports(from: &str, to: &str, v4: HashKind, v6: HashKind) -> Result<Input, Fail
 
 fn addresses(from: &str, to: &str) -> Result<Input, Failure> {
     let read = |text: &str| {
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        end::<IpAddr>(bare.unwrap_or(text), "an address without a port, such as 192.0.2.1")
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        end::<IpAddr>(
+            bare.unwrap_or(text),
+            "an address without a port, such as 192.0.2.1",
+        )
     };
     match (read(from)?, read(to)?) {
         (IpAddr::V4(from), IpAddr::V4(to)) => Ok(Input::v4(from, to, None, HashKind::Ipv4)),
@@ -82,12 +94,19 @@ fn addresses(from: &str, to: &str) -> Result<Input, Failure> {
 }
 
 fn end<T: FromStr>(text: &str, expected: &str) -> Result<T, Failure> {
-    text.parse()
-        .map_err(|_| wrong(format!("`{text}` is no end of this flow"), format!("write {expected}")))
+    text.parse().map_err(|_| {
+        wrong(
+            format!("`{text}` is no end of this flow"),
+            format!("write {expected}"),
+        )
+    })
 }
 
 fn mixed() -> Failure {
-    wrong("one end is IPv4 and the other IPv6", "give both ends of one packet")
+    wrong(
+        "one end is IPv4 and the other IPv6",
+        "give both ends of one packet",
+    )
 }
 
 fn wrong(message: impl Display, help: impl Display) -> Failure {
@@ -110,14 +129,22 @@ mod tests {
     #[test]
     fn the_published_vectors_come_out() {
         for (tuple, hash, kind) in [
-            ("tcp 66.9.149.187:2794 > 161.142.100.80:1766", "0x51ccc178", "ipv4-tcp"),
+            (
+                "tcp 66.9.149.187:2794 > 161.142.100.80:1766",
+                "0x51ccc178",
+                "ipv4-tcp",
+            ),
             ("ip 66.9.149.187 > 161.142.100.80", "0x323e8fc2", "ipv4"),
             (
                 "tcp [3ffe:2501:200:1fff::7]:2794 > [3ffe:2501:200:3::1]:1766",
                 "0x40207d3d",
                 "ipv6-tcp",
             ),
-            ("ip 3ffe:2501:200:1fff::7 > [3ffe:2501:200:3::1]", "0x2cc18cd5", "ipv6"),
+            (
+                "ip 3ffe:2501:200:1fff::7 > [3ffe:2501:200:3::1]",
+                "0x2cc18cd5",
+                "ipv6",
+            ),
         ] {
             let text = print(4, &[tuple]).unwrap();
             let start = format!("hash   {hash}\nkind   {kind}\n");
@@ -129,13 +156,19 @@ mod tests {
     fn the_queue_is_the_entry_of_the_low_seven_bits() {
         let tuple = "udp 66.9.149.187:2794 > 161.142.100.80:1766";
         let text = print(16, &[tuple]).unwrap();
-        assert!(text.ends_with("entry  120 of 128\nqueue  8 of 16\n"), "{text}");
+        assert!(
+            text.ends_with("entry  120 of 128\nqueue  8 of 16\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_tuple_may_come_as_one_word_or_as_several() {
         let one = print(2, &["ip 1.2.3.4 > 5.6.7.8"]).unwrap();
-        for words in [&["ip", "1.2.3.4", ">", "5.6.7.8"][..], &["ip", "1.2.3.4->5.6.7.8"]] {
+        for words in [
+            &["ip", "1.2.3.4", ">", "5.6.7.8"][..],
+            &["ip", "1.2.3.4->5.6.7.8"],
+        ] {
             assert_eq!(print(2, words).unwrap(), one);
         }
     }

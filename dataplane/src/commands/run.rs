@@ -69,7 +69,11 @@ pub(super) struct Opened {
 
 impl Opened {
     fn modelled(model: Model) -> Self {
-        Self { card: model.card(), model: Some(model), alarm: None }
+        Self {
+            card: model.card(),
+            model: Some(model),
+            alarm: None,
+        }
     }
 
     pub(super) fn open(device: &Device) -> Result<Self, Failure> {
@@ -78,7 +82,11 @@ impl Opened {
                 let (id, group) = nic::ready(&Bus::system(), *address)?;
                 let (card, alarm) = lockgate_drivers::open_pci(id, *address, group)
                     .map_err(|error| Failure::usage_of(&error))?;
-                Ok(Self { card, model: None, alarm: Some(alarm) })
+                Ok(Self {
+                    card,
+                    model: None,
+                    alarm: Some(alarm),
+                })
             }
             Device::Model82574 => Ok(Self::modelled(Model::i82574())),
             Device::Model82576 => Ok(Self::modelled(Model::i82576())),

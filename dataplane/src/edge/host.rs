@@ -34,7 +34,11 @@ impl Sources {
     /// frames rather than wait.
     pub fn overflow(&self) -> Overflow {
         let replays = self.wire.is_some() || self.partitions.iter().any(Option::is_some);
-        if replays && self.rate.is_none() { Overflow::Wait } else { Overflow::Drop }
+        if replays && self.rate.is_none() {
+            Overflow::Wait
+        } else {
+            Overflow::Drop
+        }
     }
 }
 
@@ -52,13 +56,23 @@ impl Captures {
     /// # Errors
     /// A usage failure when the folder takes no file.
     pub fn create(folder: Option<&Path>, plan: &Plan) -> Result<Self, Failure> {
-        let create = |name: &str| folder.map(|folder| Capture::create(folder, name)).transpose();
+        let create = |name: &str| {
+            folder
+                .map(|folder| Capture::create(folder, name))
+                .transpose()
+        };
         Ok(Self {
             wire: create("wire")?,
             partitions: plan
                 .partitions()
                 .iter()
-                .map(|p| if p.reflects { Ok(None) } else { create(&p.name) })
+                .map(|p| {
+                    if p.reflects {
+                        Ok(None)
+                    } else {
+                        create(&p.name)
+                    }
+                })
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -101,7 +115,9 @@ impl<'r> Edge<'r> {
             .zip(captures.partitions)
             .map(|((partition, lane), capture)| {
                 let replay = replays.next().flatten();
-                Some(PcapEndpoint::new(lane?, partition, capture, replay, pace, time))
+                Some(PcapEndpoint::new(
+                    lane?, partition, capture, replay, pace, time,
+                ))
             })
             .collect();
         let mut capture = captures.wire;
@@ -110,13 +126,25 @@ impl<'r> Edge<'r> {
             .zip(capture.take_if(|_| model.is_none()))
             .map(|(lane, capture)| WireTap::new(lane, capture, time));
         let cable = model.map(|model| {
-            let cable = Cable { model, plan, replay: sources.wire, capture, peer: sources.peer };
+            let cable = Cable {
+                model,
+                plan,
+                replay: sources.wire,
+                capture,
+                peer: sources.peer,
+            };
             ModelWire::new(cable, pace, overflow, time)
         });
         let endless = cable.as_ref().is_none_or(Party::exhausted)
             && partitions.iter().flatten().all(Party::exhausted)
             && probe.is_none();
-        Self { partitions, probe, tap, cable, endless }
+        Self {
+            partitions,
+            probe,
+            tap,
+            cable,
+            endless,
+        }
     }
 }
 
@@ -191,6 +219,13 @@ impl Edge<'_> {
         captures.iter_mut().try_for_each(Capture::settle)?;
         captures.into_iter().try_for_each(Capture::finish)?;
         let measured = self.probe.map(Probe::into_measured);
-        Ok(FarSide { latencies, sent: counts, cable, measured, whole, lossless })
+        Ok(FarSide {
+            latencies,
+            sent: counts,
+            cable,
+            measured,
+            whole,
+            lossless,
+        })
     }
 }

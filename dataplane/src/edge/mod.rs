@@ -54,7 +54,10 @@ pub struct Pace {
 impl Pace {
     /// `rate` frames a second; `None` is no limit.
     pub fn new(rate: Option<u64>) -> Self {
-        Self { interval_ns: rate.map_or(0, |rate| 1_000_000_000 / rate.max(1)), next_ns: 0 }
+        Self {
+            interval_ns: rate.map_or(0, |rate| 1_000_000_000 / rate.max(1)),
+            next_ns: 0,
+        }
     }
 
     /// Whether a frame is due.
@@ -80,9 +83,14 @@ pub struct Time {
 impl Time {
     /// Ties `clock` to the time of day.
     pub fn new(clock: Clock) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let now = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
-        Self { clock, origin_ns: now.saturating_sub(clock.now_ns()) }
+        Self {
+            clock,
+            origin_ns: now.saturating_sub(clock.now_ns()),
+        }
     }
 
     /// Nanoseconds since the start of the run.

@@ -69,7 +69,8 @@ impl PcapEndpoint {
                 let Some((meta, frame)) = ring.next() else {
                     break;
                 };
-                self.latency.saturating_record(now_ns.saturating_sub(meta.stamp_ns));
+                self.latency
+                    .saturating_record(now_ns.saturating_sub(meta.stamp_ns));
                 if let Some(capture) = &mut self.capture {
                     // The worker hashes only where a queue depends on it.
                     let hash = meta.hash.map(|(value, _)| value).or_else(|| {

@@ -128,7 +128,9 @@ impl Probe {
     /// How far into the counted time `now_ns` is; `None` outside.
     fn counted(&self, now_ns: u64) -> Option<u64> {
         let begun = self.begun_ns?.saturating_add(self.plan.warm_up_ns);
-        now_ns.checked_sub(begun).filter(|into| *into < self.plan.duration_ns)
+        now_ns
+            .checked_sub(begun)
+            .filter(|into| *into < self.plan.duration_ns)
     }
 
     fn take(&mut self) -> usize {
@@ -161,7 +163,9 @@ impl Probe {
         let marks = frame.get(self.plan.marks_at..)?.first_chunk::<MARKS>()?;
         let (number, stamp) = marks.split_at(8);
         let word = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
-        frame.starts_with(&self.plan.answer).then_some((word(number)?, word(stamp)?))
+        frame
+            .starts_with(&self.plan.answer)
+            .then_some((word(number)?, word(stamp)?))
     }
 
     fn arrived(&mut self, number: u64, stamp_ns: u64, now_ns: u64) {
@@ -174,7 +178,9 @@ impl Probe {
         self.heard_ns = now_ns;
         if let Some(into) = self.counted(now_ns) {
             self.measured.received += 1;
-            self.measured.latency.saturating_record(now_ns.saturating_sub(stamp_ns));
+            self.measured
+                .latency
+                .saturating_record(now_ns.saturating_sub(stamp_ns));
             let step = into as u128 * STEPS as u128 / u128::from(self.plan.duration_ns.max(1));
             if let Some(count) = self.measured.steps.get_mut(step as usize) {
                 *count += 1;
@@ -200,7 +206,9 @@ impl Probe {
         while sent < BURST && self.next - self.awaited < self.plan.window {
             let marks = [self.next.to_be_bytes(), stamp_ns.to_be_bytes()];
             if let Some(room) = self.plan.frame.get_mut(self.plan.marks_at..) {
-                room.iter_mut().zip(marks.as_flattened()).for_each(|(to, from)| *to = *from);
+                room.iter_mut()
+                    .zip(marks.as_flattened())
+                    .for_each(|(to, from)| *to = *from);
             }
             if !self.up.push(&self.plan.frame) {
                 break;

@@ -51,7 +51,11 @@ impl Reflector {
 /// Puts `frame`, which begins with `head`, into the transmit ring with its addresses swapped,
 /// with one copy; false if there is no room.
 fn send_back(up: &mut UpWriter, frame: &[u8], head: &[u8; HEAD]) -> bool {
-    let meta = Meta { len: frame.len() as u32, ..Meta::default() }.pack();
+    let meta = Meta {
+        len: frame.len() as u32,
+        ..Meta::default()
+    }
+    .pack();
     let mut swapped = *head;
     swapped[..6].copy_from_slice(&head[6..12]);
     swapped[6..12].copy_from_slice(&head[..6]);

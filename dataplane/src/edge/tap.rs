@@ -16,7 +16,11 @@ pub struct WireTap {
 impl WireTap {
     /// Writes the mirrored frames of `lane` into `capture`.
     pub fn new(lane: Endpoint, capture: Capture, time: Time) -> Self {
-        Self { rings: lane.rings, capture, time }
+        Self {
+            rings: lane.rings,
+            capture,
+            time,
+        }
     }
 
     /// The capture, to be finished.

@@ -145,7 +145,8 @@ impl<'r> ModelWire<'r> {
     fn leave(&mut self, now_ns: u64) -> Result<usize, Failure> {
         let frames = self.cable.model.transmitted();
         if let Some(peer) = self.cable.peer {
-            self.answers.extend(frames.iter().filter_map(|frame| answer(peer, frame)));
+            self.answers
+                .extend(frames.iter().filter_map(|frame| answer(peer, frame)));
         }
         for frame in &frames {
             self.counts.tx_frames += 1;

@@ -66,7 +66,10 @@ impl Flaw {
                 format!("{path} is empty: it is not a capture"),
                 "give a pcap or pcapng file, as tcpdump and Wireshark write them".to_owned(),
             ),
-            Self::Compressed => (format!("{path} is compressed"), "decompress it first".to_owned()),
+            Self::Compressed => (
+                format!("{path} is compressed"),
+                "decompress it first".to_owned(),
+            ),
             Self::NotACapture => (
                 format!("{path} is not a capture"),
                 "give a pcap or pcapng file, as tcpdump and Wireshark write them".to_owned(),
@@ -87,7 +90,10 @@ impl Flaw {
                 "capture it again".to_owned(),
             ),
             Self::LinkType(link) => (
-                format!("{path} is not an Ethernet capture: its link type is {}", link_name(link)),
+                format!(
+                    "{path} is not an Ethernet capture: its link type is {}",
+                    link_name(link)
+                ),
                 "capture on an Ethernet interface".to_owned(),
             ),
         };

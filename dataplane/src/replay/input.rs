@@ -61,7 +61,12 @@ pub(super) struct Input<R> {
 impl<R: Read + Seek> Input<R> {
     /// `inner` at its start, of `size` bytes.
     pub(super) fn new(inner: R, size: u64) -> Self {
-        Self { inner: BufReader::with_capacity(64 * 1024, inner), size, at: 0, record: 0 }
+        Self {
+            inner: BufReader::with_capacity(64 * 1024, inner),
+            size,
+            at: 0,
+            record: 0,
+        }
     }
 
     pub(super) fn into_inner(self) -> R {
@@ -92,7 +97,10 @@ impl<R: Read + Seek> Input<R> {
     /// Fails unless the record has `bytes` more bytes.
     pub(super) fn expect(&self, bytes: u64) -> Result<(), Flaw> {
         if bytes > self.size.saturating_sub(self.at) {
-            return Err(Flaw::Truncated { at: self.record, size: self.size });
+            return Err(Flaw::Truncated {
+                at: self.record,
+                size: self.size,
+            });
         }
         Ok(())
     }
@@ -115,8 +123,10 @@ impl<R: Read + Seek> Input<R> {
     /// Passes over `bytes` bytes.
     pub(super) fn skip(&mut self, bytes: u64) -> Result<(), Flaw> {
         self.expect(bytes)?;
-        let step = i64::try_from(bytes)
-            .map_err(|_| Flaw::Truncated { at: self.record, size: self.size })?;
+        let step = i64::try_from(bytes).map_err(|_| Flaw::Truncated {
+            at: self.record,
+            size: self.size,
+        })?;
         self.inner.seek_relative(step).map_err(Flaw::Read)?;
         self.at += bytes;
         Ok(())
@@ -124,6 +134,9 @@ impl<R: Read + Seek> Input<R> {
 
     /// The present record contradicts its format.
     pub(super) fn damaged(&self, what: &'static str) -> Flaw {
-        Flaw::Damaged { at: self.record, what }
+        Flaw::Damaged {
+            at: self.record,
+            what,
+        }
     }
 }

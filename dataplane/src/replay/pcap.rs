@@ -62,7 +62,10 @@ impl Pcap {
             return Err(Flaw::LinkType(link));
         }
         let counts_check = network & 0x0400_0000 != 0;
-        Ok(Self { variant, check: if counts_check { network >> 28 << 1 } else { 0 } })
+        Ok(Self {
+            variant,
+            check: if counts_check { network >> 28 << 1 } else { 0 },
+        })
     }
 
     /// Puts the next frame into `frame` and returns its stamp.

@@ -97,13 +97,21 @@ impl Pcapng {
             header += 4;
         }
         let total = self.order.u32(length);
-        let body = total.checked_sub(header + 4).filter(|_| total.is_multiple_of(4));
+        let body = total
+            .checked_sub(header + 4)
+            .filter(|_| total.is_multiple_of(4));
         let Some(body) = body else {
             return Err(input.damaged("a block of impossible length"));
         };
         input.expect(u64::from(body) + 4)?;
         let kind = self.order.u32(kind);
-        let mut block = Block { input, order: self.order, kind, total, left: body };
+        let mut block = Block {
+            input,
+            order: self.order,
+            kind,
+            total,
+            left: body,
+        };
         if kind == SECTION_HEADER {
             block.check_version()?;
         }
@@ -260,7 +268,13 @@ mod tests {
     use super::*;
 
     fn interface(resolution: u8, offset: i64) -> Interface {
-        Interface { link: ETHERNET, snap: 0, resolution, offset, check: 0 }
+        Interface {
+            link: ETHERNET,
+            snap: 0,
+            resolution,
+            offset,
+            check: 0,
+        }
     }
 
     #[test]

@@ -68,7 +68,10 @@ fn every_kind_of_pcap_gives_its_frames_and_stamps() {
     let (micro, nano) = (0xa1b2_c3d4, 0xa1b2_3c4d);
     for big in [false, true] {
         let file = pcap(big, micro, 1, &[b"first", b""]);
-        let expected = [(1_000_001_000, b"first".to_vec()), (2_000_002_000, Vec::new())];
+        let expected = [
+            (1_000_001_000, b"first".to_vec()),
+            (2_000_002_000, Vec::new()),
+        ];
         assert_eq!(read(&file).unwrap(), expected);
         let file = pcap(big, nano, 1, &[b"first"]);
         assert_eq!(read(&file).unwrap(), [(1_000_000_001, b"first".to_vec())]);
@@ -97,8 +100,11 @@ fn every_kind_of_packet_block_gives_its_frame() {
             block(big, 3, &simple),
         ]
         .concat();
-        let expected =
-            [(7_000, b"enhanced".to_vec()), (5_000, b"aged".to_vec()), (0, b"few".to_vec())];
+        let expected = [
+            (7_000, b"enhanced".to_vec()),
+            (5_000, b"aged".to_vec()),
+            (0, b"few".to_vec()),
+        ];
         assert_eq!(read(&file).unwrap(), expected);
     }
 }
@@ -134,8 +140,12 @@ fn another_link_type_is_named_once_a_packet_has_it() {
 #[test]
 fn a_cut_capture_is_refused_wherever_it_is_cut() {
     let frames: &[&[u8]] = &[b"first", b"second!"];
-    let block_file =
-        [section(false), interface(false, 1, &[]), enhanced(false, 0, 7, b"enhanced")].concat();
+    let block_file = [
+        section(false),
+        interface(false, 1, &[]),
+        enhanced(false, 0, 7, b"enhanced"),
+    ]
+    .concat();
     let whole_at = |cut: usize| [24, 45, 68].contains(&cut) || [28, 48, 88].contains(&cut);
     for file in [pcap(false, 0xa1b2_c3d4, 1, frames), block_file] {
         for cut in (4..file.len()).filter(|cut| !whole_at(*cut)) {
@@ -185,14 +195,23 @@ fn lengths_that_cannot_be_are_damage() {
 
     let mut body = u32s(false, &[0, 0, 0, 5, 5]);
     body.extend(b"four");
-    let file = [section(false), interface(false, 1, &[]), block(false, 6, &body)].concat();
+    let file = [
+        section(false),
+        interface(false, 1, &[]),
+        block(false, 6, &body),
+    ]
+    .concat();
     assert!(refusal(&file).contains("runs past its block"));
 }
 
 #[test]
 fn a_folder_or_a_device_is_no_capture() {
     let folder = tempfile::tempdir().unwrap();
-    for path in [folder.path(), Path::new("/dev/zero"), &folder.path().join("no")] {
+    for path in [
+        folder.path(),
+        Path::new("/dev/zero"),
+        &folder.path().join("no"),
+    ] {
         assert_eq!(Replay::open(path).unwrap_err().status(), 2);
     }
 }

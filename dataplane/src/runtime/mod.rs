@@ -219,7 +219,13 @@ impl Run<'_> {
         shift: &mut Shift<'_, '_>,
         workers: &[ScopedJoinHandle<'_, T>],
     ) -> Result<End, Failure> {
-        let Shift { edge, watch, control, clock, stats } = shift;
+        let Shift {
+            edge,
+            watch,
+            control,
+            clock,
+            stats,
+        } = shift;
         let mut end = End::Drained;
         let mut idle = 0_u32;
         let mut next_look = 0;
@@ -243,13 +249,19 @@ impl Run<'_> {
             }
             if now >= next_look {
                 let lost = watch.look()?;
-                let wait = if vacant && !lost { VACANT_NS } else { HOUSEKEEPING_NS };
+                let wait = if vacant && !lost {
+                    VACANT_NS
+                } else {
+                    HOUSEKEEPING_NS
+                };
                 next_look = now.saturating_add(wait);
                 self.observer.progress(stats);
             }
             idle = if moved > 0 { 0 } else { idle.saturating_add(1) };
             match vacant && !told {
-                true => self.stop.sleep(Duration::from_nanos(next_look.min(limit) - now)),
+                true => self
+                    .stop
+                    .sleep(Duration::from_nanos(next_look.min(limit) - now)),
                 false => rest(idle),
             }
         }
@@ -272,8 +284,11 @@ fn no_thread(error: &io::Error) -> Failure {
 
 /// Every core that an endpoint of `plan` may use.
 fn endpoint_cores(plan: &Plan) -> Vec<u16> {
-    let mut cores: Vec<_> =
-        plan.partitions().iter().flat_map(|partition| partition.cores.iter().copied()).collect();
+    let mut cores: Vec<_> = plan
+        .partitions()
+        .iter()
+        .flat_map(|partition| partition.cores.iter().copied())
+        .collect();
     cores.sort_unstable();
     cores.dedup();
     cores

@@ -28,7 +28,11 @@ impl Stop {
     /// When the process has no file descriptors left.
     pub fn new() -> io::Result<Self> {
         let (bell, ear) = UnixStream::pair()?;
-        Ok(Self { told: Arc::default(), bell, ear })
+        Ok(Self {
+            told: Arc::default(),
+            bell,
+            ear,
+        })
     }
 
     /// Asked by SIGINT, SIGTERM and SIGHUP. A file that reaches its size limit (SIGXFSZ) is

@@ -15,7 +15,12 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(nic: Nic, alarm: Option<Alarm>, device: String) -> Self {
-        Self { nic, alarm, device, missed: Missed::default() }
+        Self {
+            nic,
+            alarm,
+            device,
+            missed: Missed::default(),
+        }
     }
 
     /// Fails if the card is gone or in trouble; keeps its narrow counters from

@@ -54,7 +54,10 @@ fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<usize> {
         } else {
             partition.macs.contains(&header.dst)
         };
-        let there = partition.vlans.iter().any(|segment| segment.vid() == header.vid);
+        let there = partition
+            .vlans
+            .iter()
+            .any(|segment| segment.vid() == header.vid);
         pool.receive && listens && there
     })
 }

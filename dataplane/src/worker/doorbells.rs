@@ -56,7 +56,11 @@ impl Doorbells {
             return false;
         } else {
             let paid = self.waiting > first || first >= TOGETHER;
-            self.vain = if paid { 0 } else { (2 * self.vain + 1).min(MOST_AT_ONCE) };
+            self.vain = if paid {
+                0
+            } else {
+                (2 * self.vain + 1).min(MOST_AT_ONCE)
+            };
             self.at_once = self.vain;
         }
         self.waiting = 0;
@@ -80,7 +84,11 @@ mod tests {
         assert!(rung.eq((1..=10).map(|n| n * TOGETHER)));
         assert!(doorbells.are_due(TOGETHER, 0), "a burst does not wait");
         assert!(!doorbells.are_due(1, 0));
-        assert_eq!(wait(&mut doorbells), Some(QUIET), "the last frame waits for some passes");
+        assert_eq!(
+            wait(&mut doorbells),
+            Some(QUIET),
+            "the last frame waits for some passes"
+        );
     }
 
     #[test]
@@ -88,7 +96,11 @@ mod tests {
         let mut doorbells = Doorbells::default();
         let at_once = (0..10_000).filter(|_| {
             let due = doorbells.are_due(1, 0);
-            assert_eq!(wait(&mut doorbells), (!due).then_some(QUIET), "none is forgotten");
+            assert_eq!(
+                wait(&mut doorbells),
+                (!due).then_some(QUIET),
+                "none is forgotten"
+            );
             due
         });
         let at_once = at_once.count();
@@ -102,9 +114,16 @@ mod tests {
             let _ = doorbells.are_due(1, 0) || wait(&mut doorbells).is_some();
         }
         let rung: Vec<_> = (1..=3000).filter(|_| doorbells.are_due(1, 0)).collect();
-        let began = rung.iter().position(|n| !rung.contains(&(n + 1))).expect("it waits again");
+        let began = rung
+            .iter()
+            .position(|n| !rung.contains(&(n + 1)))
+            .expect("it waits again");
         assert!(began <= MOST_AT_ONCE as usize, "{began} rang at once");
-        assert!(rung[began..].windows(2).all(|pair| pair[1] - pair[0] == TOGETHER));
+        assert!(
+            rung[began..]
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] == TOGETHER)
+        );
     }
 
     #[test]

@@ -43,7 +43,14 @@ impl<'r> Door<'r> {
     pub(super) fn new(cx: &Context<'r>, p: usize, ring: DownWriter) -> Option<Self> {
         let (partition, stats) = (cx.plan.partitions().get(p)?, cx.stats.partitions.get(p)?);
         let toeplitz = Toeplitz::new(&partition.rss.key);
-        Some(Self { p, partition, stats, ring, toeplitz, recent: Recent::new(cx.plan) })
+        Some(Self {
+            p,
+            partition,
+            stats,
+            ring,
+            toeplitz,
+            recent: Recent::new(cx.plan),
+        })
     }
 
     /// Copies a frame into the lane, or counts it as `ring-full`; `false` if it must
@@ -54,7 +61,12 @@ impl<'r> Door<'r> {
             None if self.partition.queues == 1 => (0, None),
             None => self.spread(frame),
         };
-        let meta = Meta { len: frame.len() as u32, queue, hash, stamp_ns: cx.now_ns };
+        let meta = Meta {
+            len: frame.len() as u32,
+            queue,
+            hash,
+            stamp_ns: cx.now_ns,
+        };
         let mut put = self.ring.put(frame, meta.pack());
         if !put {
             if self.must_wait(cx) {
@@ -83,7 +95,10 @@ impl<'r> Door<'r> {
             return (0, None);
         };
         let Hash { value, kind } = self.toeplitz.hash_of(&input);
-        (self.partition.table.queue(value).into(), Some((value, kind.code())))
+        (
+            self.partition.table.queue(value).into(),
+            Some((value, kind.code())),
+        )
     }
 
     /// Whether a frame must wait for room, after a look.
@@ -105,7 +120,9 @@ impl<'r> Door<'r> {
 /// Whether a frame to `to` must wait for room.
 pub(super) fn must_wait(doors: &mut [Door<'_>], cx: &Context<'_>, to: PartitionSet) -> bool {
     cx.overflow == Overflow::Wait
-        && to.iter().any(|p| doors.get_mut(p).is_some_and(|door| door.must_wait(cx)))
+        && to
+            .iter()
+            .any(|p| doors.get_mut(p).is_some_and(|door| door.must_wait(cx)))
 }
 
 /// Where frames go: into lanes, transmit queues, and the mirror.
@@ -122,6 +139,8 @@ pub(super) struct Exit<'r> {
 impl<'r> Exit<'r> {
     /// Shows partitions what was put into their lanes.
     pub(super) fn publish(&mut self) {
-        self.doors.iter_mut().for_each(|door| door.publish(self.cx.control));
+        self.doors
+            .iter_mut()
+            .for_each(|door| door.publish(self.cx.control));
     }
 }

@@ -61,7 +61,11 @@ impl Control {
     /// For a run with this many partitions.
     pub fn new(partitions: usize) -> Self {
         let shut = (0..partitions).map(|_| OnceLock::new()).collect();
-        Self { finishing: AtomicBool::new(false), abort_ns: AtomicU64::new(u64::MAX), shut }
+        Self {
+            finishing: AtomicBool::new(false),
+            abort_ns: AtomicU64::new(u64::MAX),
+            shut,
+        }
     }
 
     /// Asks workers to end once they find nothing to do.
@@ -96,14 +100,19 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts at zero.
     pub fn start() -> Self {
-        Self { origin_ns: Self { origin_ns: 0 }.now_ns() }
+        Self {
+            origin_ns: Self { origin_ns: 0 }.now_ns(),
+        }
     }
 
     /// Nanoseconds since the start. Cheaper than [`std::time::Instant`], which costs as much
     /// as a frame.
     pub fn now_ns(&self) -> u64 {
         let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
-        (tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(tv_nsec as u64) - self.origin_ns
+        (tv_sec as u64)
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(tv_nsec as u64)
+            - self.origin_ns
     }
 }
 
@@ -143,15 +152,43 @@ impl<'r> Worker<'r> {
         share: Assignment,
         overflow: Overflow,
     ) -> Self {
-        let Assignment { rx, tx, down, up, mirror } = share;
-        let cx = Context { plan, stats, control, overflow, now_ns: 0 };
-        let doors = down.into_iter().enumerate().filter_map(|(p, ring)| Door::new(&cx, p, ring));
+        let Assignment {
+            rx,
+            tx,
+            down,
+            up,
+            mirror,
+        } = share;
+        let cx = Context {
+            plan,
+            stats,
+            control,
+            overflow,
+            now_ns: 0,
+        };
+        let doors = down
+            .into_iter()
+            .enumerate()
+            .filter_map(|(p, ring)| Door::new(&cx, p, ring));
         let (doors, schedule) = (doors.collect(), Schedule::new(&cx, up));
         let scratch = vec![0; usize::from(plan.mtu()) + 128];
-        let exit = Exit { cx, doors, tx, mirror, scratch };
+        let exit = Exit {
+            cx,
+            doors,
+            tx,
+            mirror,
+            scratch,
+        };
         let software = (plan.steering() == SteeringMode::Software).then(Last::default);
         let doorbells = Doorbells::default();
-        Self { rx, exit, schedule, doorbells, software, waiting: false }
+        Self {
+            rx,
+            exit,
+            schedule,
+            doorbells,
+            software,
+            waiting: false,
+        }
     }
 
     /// Works until `control` says to finish and nothing is left to do; gives back the
@@ -183,7 +220,10 @@ impl<'r> Worker<'r> {
             }
         }
         self.exit.tx.iter_mut().for_each(TxQueue::flush);
-        Queues { rx: self.rx, tx: self.exit.tx }
+        Queues {
+            rx: self.rx,
+            tx: self.exit.tx,
+        }
     }
 
     /// One round over everything this worker serves, which begins at `now_ns` of its
@@ -192,7 +232,9 @@ impl<'r> Worker<'r> {
     pub fn pass(&mut self, now_ns: u64, mut beside: impl FnMut() -> usize) -> usize {
         self.exit.cx.now_ns = now_ns;
         self.waiting = false;
-        let mut moved = (0..self.rx.len()).map(|port| self.receive(port)).sum::<usize>();
+        let mut moved = (0..self.rx.len())
+            .map(|port| self.receive(port))
+            .sum::<usize>();
         if moved > 0 {
             self.exit.publish();
         }

@@ -71,7 +71,13 @@ impl Door<'_> {
                 if !known || !recent.covers(len) || len > slots.frame_bytes() {
                     break;
                 }
-                let meta = Meta { len: len as u32, queue, hash, stamp_ns }.pack();
+                let meta = Meta {
+                    len: len as u32,
+                    queue,
+                    hash,
+                    stamp_ns,
+                }
+                .pack();
                 let count = train.each(slots.left(), |i, frame, hash| {
                     recent.is_again(frame) && slots.put(i, frame, (meta.0, hash, meta.2))
                 });

@@ -32,7 +32,12 @@ impl Bucket {
     fn new(bits_per_second: u64, frame: usize) -> Self {
         let capacity = (u128::from(bits_per_second) * u128::from(BURST_NS))
             .max(frame as u128 * TOKENS_PER_BYTE);
-        Self { bits_per_second, tokens: capacity, capacity, filled_ns: 0 }
+        Self {
+            bits_per_second,
+            tokens: capacity,
+            capacity,
+            filled_ns: 0,
+        }
     }
 
     /// Adds what has accrued since the last call, then takes `bytes` if they are there.
@@ -93,7 +98,9 @@ impl<'r> Schedule<'r> {
         let longest = usize::from(cx.plan.mtu()) + 18;
         let sender = |(partition, up, tx): (usize, UpReader, Option<usize>)| {
             let wanted = cx.plan.partitions().get(partition)?;
-            let bucket = wanted.rate.map(|rate| Bucket::new(rate.bits_per_second(), longest));
+            let bucket = wanted
+                .rate
+                .map(|rate| Bucket::new(rate.bits_per_second(), longest));
             let sender = Sender {
                 partition,
                 stats: cx.stats.partitions.get(partition)?,
@@ -106,7 +113,10 @@ impl<'r> Schedule<'r> {
             };
             Some((sender, up))
         };
-        Self { senders: lanes.into_iter().filter_map(sender).collect(), turn: 0 }
+        Self {
+            senders: lanes.into_iter().filter_map(sender).collect(),
+            turn: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -120,7 +130,11 @@ impl<'r> Schedule<'r> {
 
     /// Ends the current lane's turn and begins the next one's.
     pub(super) fn advance(&mut self) {
-        self.turn = if self.turn + 1 < self.senders.len() { self.turn + 1 } else { 0 };
+        self.turn = if self.turn + 1 < self.senders.len() {
+            self.turn + 1
+        } else {
+            0
+        };
         if let Some((next, _)) = self.senders.get_mut(self.turn) {
             next.deficit = (next.deficit + next.quantum).min(2 * next.quantum);
         }
@@ -128,7 +142,10 @@ impl<'r> Schedule<'r> {
 
     /// No open lane has a frame waiting.
     pub(super) fn is_empty(&mut self, control: &Control) -> bool {
-        !self.senders.iter_mut().any(|(sender, up)| sender.waits(up, control))
+        !self
+            .senders
+            .iter_mut()
+            .any(|(sender, up)| sender.waits(up, control))
     }
 }
 

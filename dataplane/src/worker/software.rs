@@ -28,7 +28,11 @@ pub(super) fn distribute(
     last: &mut Last,
 ) -> bool {
     let (len, mut again) = (train.length, 0);
-    let meta = Meta { len: len as u32, stamp_ns: cx.now_ns, ..Meta::default() };
+    let meta = Meta {
+        len: len as u32,
+        stamp_ns: cx.now_ns,
+        ..Meta::default()
+    };
     if last.run
         && let Some(door) = doors.get_mut(last.p)
     {
@@ -60,7 +64,10 @@ pub(super) fn distribute(
             moved
         });
     }
-    cx.stats.wire.rx.add_all(settled as u64, (settled * len) as u64);
+    cx.stats
+        .wire
+        .rx
+        .add_all(settled as u64, (settled * len) as u64);
     cx.stats.wire.delivered.add(again as u64);
     settled > 0
 }

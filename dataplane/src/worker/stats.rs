@@ -111,8 +111,14 @@ impl WorkerStats {
     pub fn new(queues: impl Iterator<Item = usize>) -> Self {
         let partition = |queues| {
             let queues = (0..queues).map(|_| Counter::default()).collect();
-            PartitionStats { queues, ..PartitionStats::default() }
+            PartitionStats {
+                queues,
+                ..PartitionStats::default()
+            }
         };
-        Self { wire: WireStats::default(), partitions: queues.map(partition).collect() }
+        Self {
+            wire: WireStats::default(),
+            partitions: queues.map(partition).collect(),
+        }
     }
 }

@@ -78,7 +78,13 @@ impl<'r> Exit<'r> {
     /// The partition may rewrite its slot at any moment, so the frame is copied into core
     /// memory first, judged there, and it is that copy which travels on.
     fn depart(&mut self, sender: &mut Sender<'r>, lane: &Waiting<'_>, len: usize) -> bool {
-        let Self { cx, doors, tx, mirror, scratch } = self;
+        let Self {
+            cx,
+            doors,
+            tx,
+            mirror,
+            scratch,
+        } = self;
         let mut queue = sender.tx.and_then(|at| tx.get_mut(at));
         let (padded, room) = (len.max(MIN_FRAME), scratch.len());
         let frame = &mut scratch[..padded.min(room)];
@@ -106,7 +112,10 @@ impl<'r> Exit<'r> {
         };
         let moved = !must_wait(doors, cx, to)
             && (!wire || ready())
-            && sender.bucket.as_mut().is_none_or(|b| b.take(cx.now_ns, padded));
+            && sender
+                .bucket
+                .as_mut()
+                .is_none_or(|b| b.take(cx.now_ns, padded));
         if !moved {
             return false;
         }
@@ -123,7 +132,11 @@ impl<'r> Exit<'r> {
             cx.stats.wire.tx.add(padded);
         }
         if let Some(mirror) = mirror.as_mut().filter(|_| wire) {
-            let meta = Meta { len: padded as u32, stamp_ns: cx.now_ns, ..Meta::default() };
+            let meta = Meta {
+                len: padded as u32,
+                stamp_ns: cx.now_ns,
+                ..Meta::default()
+            };
             let room = mirror.free() != Ok(0) && mirror.put(frame, meta.pack());
             cx.stats.wire.uncaptured.add(u64::from(!room));
         }
@@ -137,7 +150,11 @@ impl<'r> Exit<'r> {
     #[inline(never)]
     fn follow(&mut self, sender: &mut Sender<'r>, up: &mut UpReader, limit: usize) -> usize {
         let free = sender.bucket.is_none() && self.mirror.is_none();
-        let Some(queue) = sender.tx.filter(|_| free).and_then(|tx| self.tx.get_mut(tx)) else {
+        let Some(queue) = sender
+            .tx
+            .filter(|_| free)
+            .and_then(|tx| self.tx.get_mut(tx))
+        else {
             return 0;
         };
         queue.free();

@@ -28,7 +28,10 @@ pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
         let valid = high.is_some();
         let high = Rah::new().with_octets(high.unwrap_or(0)).with_valid(valid);
         // The half that makes the address count comes second.
-        settings.extend([Setting::new(at, Ral::from(low.unwrap_or(0))), Setting::new(at, high)]);
+        settings.extend([
+            Setting::new(at, Ral::from(low.unwrap_or(0))),
+            Setting::new(at, high),
+        ]);
     }
     settings.extend(parser(|rfctl| rfctl.with_extended_status(true)));
     let mut mode = Mrqc::new();
@@ -53,7 +56,10 @@ pub(super) fn receiving(pool: &PoolPlan) -> Rctl {
         2048 => receiving,
         bytes => {
             let size = (16384 / bytes).ilog2() as u8 + 1;
-            receiving.with_long_packets(true).with_large_buffers(true).with_buffer_size(size)
+            receiving
+                .with_long_packets(true)
+                .with_large_buffers(true)
+                .with_buffer_size(size)
         }
     }
 }
@@ -81,7 +87,9 @@ pub(super) fn hash_fields(kinds: HashKinds) -> Mrqc {
 /// The kinds whose fields are in `mrqc`.
 pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
     let field = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
-    let kinds = HashKind::ALL.into_iter().filter(|&kind| u32::from(mrqc) & field(kind) != 0);
+    let kinds = HashKind::ALL
+        .into_iter()
+        .filter(|&kind| u32::from(mrqc) & field(kind) != 0);
     kinds.fold(HashKinds::NONE, HashKinds::with)
 }
 
@@ -93,7 +101,12 @@ mod tests {
     fn the_card_hashes_four_kinds_by_one_field_each() {
         // Bits 16, 17, 18 and 20.
         assert_eq!(u32::from(hash_fields(HashKinds::ALL)), 0x0017_0000);
-        let kinds = [HashKind::Ipv4, HashKind::Ipv4Tcp, HashKind::Ipv6, HashKind::Ipv6Tcp];
+        let kinds = [
+            HashKind::Ipv4,
+            HashKind::Ipv4Tcp,
+            HashKind::Ipv6,
+            HashKind::Ipv6Tcp,
+        ];
         for kind in kinds {
             let kinds = HashKinds::NONE.with(kind);
             assert_eq!(hash_kinds(hash_fields(kinds)), kinds);
@@ -103,7 +116,11 @@ mod tests {
     #[test]
     fn buffers_grow_with_frames_and_hold_them() {
         let rctl = |max_frame| {
-            let pool = PoolPlan { receive: true, max_frame, ..PoolPlan::default() };
+            let pool = PoolPlan {
+                receive: true,
+                max_frame,
+                ..PoolPlan::default()
+            };
             u32::from(receiving(&pool))
         };
         // EN 1, VFE 18, DPF 22, SECRC 26; LPE 5, BSIZE 17:16, BSEX 25.

@@ -39,7 +39,10 @@ pub(crate) struct E1000e {
 
 impl E1000e {
     pub(crate) fn new(card: Card) -> Self {
-        Self { port: Port::new(card), max_frame: 0 }
+        Self {
+            port: Port::new(card),
+            max_frame: 0,
+        }
     }
 }
 
@@ -54,18 +57,33 @@ impl Family for E1000e {
         let kinds = |kinds: HashKinds| filter::hash_kinds(filter::hash_fields(kinds)) == kinds;
         let fits = plan.mode == SteeringMode::Software
             && plan.pools.len() == 1
-            && plan.pools.iter().all(|pool| u32::from(pool.queues) <= RxQueue::COUNT)
+            && plan
+                .pools
+                .iter()
+                .all(|pool| u32::from(pool.queues) <= RxQueue::COUNT)
             && plan.macs.len() <= RarIndex::COUNT as usize
             && plan.macs.values().chain(plan.vlans.values()).all(whole)
-            && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries && kinds(rss.kinds));
-        fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82574" })
+            && plan
+                .rss
+                .as_ref()
+                .is_none_or(|rss| rss.table.len() == entries && kinds(rss.kinds));
+        fits.then_some(()).ok_or(Error::Plan {
+            why: "it does not fit an 82574",
+        })
     }
 
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        self.max_frame = hardware.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
-        filter::settings(hardware).iter().for_each(|setting| self.port.registers.set(setting));
+        self.max_frame = hardware
+            .pools
+            .iter()
+            .map(|pool| pool.max_frame)
+            .max()
+            .unwrap_or(0);
+        filter::settings(hardware)
+            .iter()
+            .for_each(|setting| self.port.registers.set(setting));
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
@@ -97,7 +115,10 @@ impl Family for E1000e {
         // A frame without a descriptor waits in the card; only MPC tells of a loss.
         let registers = &mut self.port.registers;
         let rx_missed = registers.count::<Mpc>(())?;
-        Ok(Statistics { rx_missed, ..common::take_mac_statistics(registers)? })
+        Ok(Statistics {
+            rx_missed,
+            ..common::take_mac_statistics(registers)?
+        })
     }
 
     fn read_plan(&self) -> Result<HardwarePlan, Error> {

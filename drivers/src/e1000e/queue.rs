@@ -23,25 +23,40 @@ const WHOLE: u8 = 0;
 impl E1000e {
     /// Makes the rings and points the card at them.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let damaged = RxErrors::new().with_crc(true).with_symbol(true).with_sequence(true);
+        let damaged = RxErrors::new()
+            .with_crc(true)
+            .with_symbol(true)
+            .with_sequence(true);
         let rings = Rings {
             rx: layout(sizes.rx, buffer_bytes(self.max_frame))?,
-            tx: layout(sizes.tx, buffer_bytes(plan.mtu().saturating_add(AROUND as u16)))?,
+            tx: layout(
+                sizes.tx,
+                buffer_bytes(plan.mtu().saturating_add(AROUND as u16)),
+            )?,
             fatal_errors: damaged.with_carrier(true).with_receive(true).into(),
             send,
         };
         let (rx, tx) = used(plan.hardware());
         let registers = &self.port.registers;
-        let rxdctl = Rxdctl::new().with_prefetch(8).with_host(8).with_write_back(1);
-        rx.iter().for_each(|&at| registers.write(at, rxdctl.with_count_descriptors(true)));
+        let rxdctl = Rxdctl::new()
+            .with_prefetch(8)
+            .with_host(8)
+            .with_write_back(1);
+        rx.iter()
+            .for_each(|&at| registers.write(at, rxdctl.with_count_descriptors(true)));
         // A larger write-back threshold would hold the report of a short burst back.
-        let txdctl = Txdctl::new().with_prefetch(8).with_host(1).with_write_back(1);
+        let txdctl = Txdctl::new()
+            .with_prefetch(8)
+            .with_host(1)
+            .with_write_back(1);
         let txdctl = txdctl.with_must_be_set(true).with_count_descriptors(true);
         for &at in &tx {
             registers.write(at, txdctl);
             registers.modify(at, |tarc: Tarc| tarc.with_enable(true))?;
         }
-        let rx = rx.iter().map(|at| (Rdbal::offset(*at), WHOLE, at.number() as u8));
+        let rx = rx
+            .iter()
+            .map(|at| (Rdbal::offset(*at), WHOLE, at.number() as u8));
         let tx = tx.iter().map(|at| (Tdbal::offset(*at), WHOLE));
         rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
     }
@@ -50,8 +65,9 @@ impl E1000e {
     pub(super) fn enable(&self, plan: &HardwarePlan, queues: &Queues) -> Result<(), Error> {
         let registers = &self.port.registers;
         if let Some(first) = TxNumber::new(0) {
-            registers
-                .modify(first, |tarc: Tarc| tarc.with_must_be_set(true).with_must_be_clear(0))?;
+            registers.modify(first, |tarc: Tarc| {
+                tarc.with_must_be_set(true).with_must_be_clear(0)
+            })?;
         }
         let pool = plan.pools.first().copied().unwrap_or_default();
         registers.write((), sending(&pool));
@@ -74,11 +90,17 @@ fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
     let pool = plan.pools.first().copied().unwrap_or_default();
     let senders = if plan.rss.is_some() { 2 } else { 1 };
     let senders = if pool.transmit { senders } else { 0 };
-    (RxNumber::all().take(pool.queues.into()).collect(), TxNumber::all().take(senders).collect())
+    (
+        RxNumber::all().take(pool.queues.into()).collect(),
+        TxNumber::all().take(senders).collect(),
+    )
 }
 
 /// Sends `length` bytes: one frame in one buffer, its check sequence by the card.
 fn send(length: u16) -> TxData {
-    let data = TxData::new().with_dtyp(DTYP_DATA).with_extended(true).with_end_of_packet(true);
+    let data = TxData::new()
+        .with_dtyp(DTYP_DATA)
+        .with_extended(true)
+        .with_end_of_packet(true);
     data.with_insert_fcs(true).with_length(length)
 }

@@ -20,14 +20,19 @@ use crate::error::Error;
 impl E1000e {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
         let registers = &self.port.registers;
-        let addresses = registers.read_all::<Ral>()?.into_iter().zip(registers.read_all::<Rah>()?);
+        let addresses = registers
+            .read_all::<Ral>()?
+            .into_iter()
+            .zip(registers.read_all::<Rah>()?);
         let valid = addresses.filter(|(_, high)| high.valid());
         let mrqc = registers.read::<Mrqc>(())?;
         let spreads = mrqc.mode() == MultipleQueues::Rss;
         let rss = spreads.then(|| read_spread(registers, hash_kinds(mrqc), QUEUE_BIT));
         let mut plan = HardwarePlan {
             mode: SteeringMode::Software,
-            macs: valid.map(|(low, high)| (mac(low.octets(), high.octets()), 1)).collect(),
+            macs: valid
+                .map(|(low, high)| (mac(low.octets(), high.octets()), 1))
+                .collect(),
             vlans: self.read_vlans()?.into_iter().map(|vid| (vid, 1)).collect(),
             multicast: read_multicast(registers)?,
             pools: Vec::new(),
@@ -35,7 +40,10 @@ impl E1000e {
         };
         let pool = self.read_pool(&plan)?;
         plan.pools.push(pool);
-        let switches = [Setting::new((), receiving(&pool)), Setting::new((), sending(&pool))];
+        let switches = [
+            Setting::new((), receiving(&pool)),
+            Setting::new((), sending(&pool)),
+        ];
         for setting in settings(&plan).iter().chain(&switches) {
             if !registers.holds(setting)? {
                 plan.mode = SteeringMode::Pools;
@@ -47,7 +55,9 @@ impl E1000e {
     fn read_vlans(&self) -> Result<Vec<u16>, Error> {
         let words = self.port.registers.read_all::<Vfta>()?;
         let vids = (0..32 * TableWord::COUNT as u16).filter(|vid| {
-            let word = words.get(usize::from(vid >> 5)).map_or(0, |word| word.get());
+            let word = words
+                .get(usize::from(vid >> 5))
+                .map_or(0, |word| word.get());
             word >> (vid & 31) & 1 != 0
         });
         Ok(vids.collect())

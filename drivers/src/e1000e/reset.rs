@@ -41,7 +41,9 @@ impl E1000e {
         registers.write((), Vet::new(TAG));
         registers.modify((), |gcr: Gcr| gcr.with_completion_fix(true))?;
         registers.modify((), |gcr: Gcr2| Gcr2::new(gcr.get() | 1))?;
-        registers.modify((), |ext: CtrlExt| ext.with_link_mode(1).with_driver_loaded(true))?;
+        registers.modify((), |ext: CtrlExt| {
+            ext.with_link_mode(1).with_driver_loaded(true)
+        })?;
         let master = self.port.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
     }

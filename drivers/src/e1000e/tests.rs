@@ -56,7 +56,11 @@ fn started(plan: &Plan) -> (Arc<Paper>, Nic, Queues) {
 #[test]
 fn a_card_with_two_workers_has_two_queues_each_way() {
     let (_, _, queues) = started(&two_workers());
-    let rx: Vec<_> = queues.rx.iter().map(|queue| (queue.pool(), queue.queue())).collect();
+    let rx: Vec<_> = queues
+        .rx
+        .iter()
+        .map(|queue| (queue.pool(), queue.queue()))
+        .collect();
     assert_eq!((rx, queues.tx.len()), (vec![(0, 0), (0, 1)], 2));
     let (_, _, queues) = started(&plan(""));
     assert_eq!((queues.rx.len(), queues.tx.len()), (1, 1));
@@ -74,7 +78,10 @@ fn receiving_is_on_once_all_is_set_and_tails_come_after() {
     ];
     assert!(before.iter().all(|&register| paper.last(register) < on));
     assert!(RDT.iter().all(|&tail| on < paper.first(tail, 63)));
-    assert!(paper.last(0x5008) < on, "how frames are laid out is latched then");
+    assert!(
+        paper.last(0x5008) < on,
+        "how frames are laid out is latched then"
+    );
     assert!(paper.last(0x3908) < paper.first(TCTL, 1 << 1), "TDLEN 1");
 }
 
@@ -110,10 +117,20 @@ fn firmware_is_kept_off_the_phy_while_it_is_used_and_let_on_again() {
 
 #[test]
 fn the_registers_hold_the_plan_and_nothing_of_what_was_there_before() {
-    for plan in [plan(""), two_workers(), plan("mtu = 9000"), plan("mtu = 4000")] {
+    for plan in [
+        plan(""),
+        two_workers(),
+        plan("mtu = 9000"),
+        plan("mtu = 4000"),
+    ] {
         let paper = Arc::new(Paper::default());
         // RAL to RAH, MTA and VFTA, RETA and RSSRK: full of something else.
-        let tables = [0x5400..0x5480, 0x5200..0x5400, 0x5600..0x5800, 0x5C00..0x5CA8];
+        let tables = [
+            0x5400..0x5480,
+            0x5200..0x5400,
+            0x5600..0x5800,
+            0x5C00..0x5CA8,
+        ];
         let stale = tables.into_iter().flatten().step_by(4);
         let stale = stale.map(|register| (register, 0xA5A5_A5A5));
         *paper.registers.lock().unwrap() = stale.collect();
@@ -126,7 +143,11 @@ fn the_registers_hold_the_plan_and_nothing_of_what_was_there_before() {
 #[test]
 fn entries_of_the_indirection_table_pick_a_queue_by_bit_7() {
     let (paper, _nic, _queues) = started(&two_workers());
-    assert!((0x5C00..0x5C80).step_by(4).all(|word| paper.read(word) == 0x8000_8000));
+    assert!(
+        (0x5C00..0x5C80)
+            .step_by(4)
+            .all(|word| paper.read(word) == 0x8000_8000)
+    );
     assert_eq!(paper.read(0x5818), 0x0017_0001, "MRQC");
     assert_eq!(paper.read(0x5008) >> 15 & 1, 1, "RFCTL.EXSTEN");
     assert_eq!(paper.read(0x5000), 0x2000, "RXCSUM.PCSD");
@@ -169,5 +190,11 @@ fn a_link_that_is_up_has_its_speed() {
     let (paper, mut nic, _queues) = started(&plan(""));
     assert!(!nic.link().unwrap().up);
     paper.registers.lock().unwrap().insert(STATUS, 2 | 2 << 6);
-    assert_eq!(nic.link().unwrap(), Link { up: true, mbit: 1000 });
+    assert_eq!(
+        nic.link().unwrap(),
+        Link {
+            up: true,
+            mbit: 1000
+        }
+    );
 }

@@ -46,14 +46,19 @@ fn set_filters(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
 /// What each pool takes and may send, and that the card switches nothing between them.
 fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
     for (at, pool) in Pool::all().zip(pools) {
-        settings.extend([Setting::new(at, vmolr(pool)), Setting::new(at, Vmvir::new())]);
+        settings.extend([
+            Setting::new(at, vmolr(pool)),
+            Setting::new(at, Vmvir::new()),
+        ]);
     }
     let bits = |does: fn(&PoolPlan) -> bool| {
         let pools = Pool::all().zip(pools).filter(|(_, pool)| does(pool));
         pools.fold(0, |bits, (at, _)| bits | at.bit())
     };
     let honest = bits(|pool| pool.anti_spoof);
-    let apart = Dtxswc::new().with_mac_anti_spoof(honest).with_vlan_anti_spoof(honest);
+    let apart = Dtxswc::new()
+        .with_mac_anti_spoof(honest)
+        .with_vlan_anti_spoof(honest);
     settings.extend([
         Setting::new((), Vfre::new(bits(|pool| pool.receive).into())),
         Setting::new((), Vfte::new(bits(|pool| pool.transmit).into())),
@@ -63,7 +68,10 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
         Setting::new((), Rlpml::new(0x2600)),
         // One full pool must not hold up the frames of another.
         Setting::new((), Qde::new(0xFFFF)),
-        Setting::new((), VtCtl::new().with_replicate(true).with_no_default_pool(true)),
+        Setting::new(
+            (),
+            VtCtl::new().with_replicate(true).with_no_default_pool(true),
+        ),
     ]);
 }
 
@@ -82,12 +90,18 @@ fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<Setting>) {
 /// The two halves of an address filter.
 fn address((mac, pools): (&Mac, &u64)) -> (Ral, Rah) {
     let (low, high) = halves(mac);
-    let high = Rah::new().with_octets(high).with_pools(*pools as u8).with_valid(true);
+    let high = Rah::new()
+        .with_octets(high)
+        .with_pools(*pools as u8)
+        .with_valid(true);
     (Ral::from(low), high)
 }
 
 fn vlvf((vid, pools): (&u16, &u64)) -> Vlvf {
-    Vlvf::new().with_vid(*vid).with_pools(*pools as u8).with_enable(true)
+    Vlvf::new()
+        .with_vid(*vid)
+        .with_pools(*pools as u8)
+        .with_enable(true)
 }
 
 /// What a pool takes. Tags stay in the frame, its check sequence does not.
@@ -122,7 +136,9 @@ fn hash_fields(kinds: HashKinds) -> Mrqc {
 /// The kinds whose fields are all in `mrqc`.
 pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
     let fields = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
-    let kinds = HashKind::ALL.into_iter().filter(|&kind| !u32::from(mrqc) & fields(kind) == 0);
+    let kinds = HashKind::ALL
+        .into_iter()
+        .filter(|&kind| !u32::from(mrqc) & fields(kind) == 0);
     kinds.fold(HashKinds::NONE, HashKinds::with)
 }
 
@@ -144,12 +160,19 @@ mod tests {
             assert_eq!(hash_kinds(hash_fields(kinds)), kinds);
         }
         let half = hash_fields(HashKinds::ALL).with_tcp_ipv6(false);
-        assert!(!hash_kinds(half).contains(HashKind::Ipv6Tcp), "one of its two fields");
+        assert!(
+            !hash_kinds(half).contains(HashKind::Ipv6Tcp),
+            "one of its two fields"
+        );
     }
 
     #[test]
     fn a_pool_that_does_not_receive_takes_nothing() {
-        let pool = PoolPlan { broadcast: true, untagged: true, ..PoolPlan::default() };
+        let pool = PoolPlan {
+            broadcast: true,
+            untagged: true,
+            ..PoolPlan::default()
+        };
         assert_eq!(u32::from(vmolr(&pool)), 0x8000_0000, "STRCRC alone");
     }
 

@@ -52,7 +52,11 @@ pub(crate) struct Igb {
 
 impl Igb {
     pub(crate) fn new(card: Card) -> Self {
-        Self { port: Port::new(card), rates: Default::default(), limited_at: None }
+        Self {
+            port: Port::new(card),
+            rates: Default::default(),
+            limited_at: None,
+        }
     }
 }
 
@@ -70,16 +74,26 @@ impl Family for Igb {
             && plan.macs.len() <= RarIndex::COUNT as usize
             && plan.vlans.len() <= VlvfIndex::COUNT as usize
             && plan.macs.values().chain(plan.vlans.values()).all(known)
-            && plan.rss.as_ref().is_none_or(|rss| rss.table.len() == entries)
-            && plan.pools.iter().all(|pool| pool.queues < 2 || two(pool.queues));
-        fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82576" })
+            && plan
+                .rss
+                .as_ref()
+                .is_none_or(|rss| rss.table.len() == entries)
+            && plan
+                .pools
+                .iter()
+                .all(|pool| pool.queues < 2 || two(pool.queues));
+        fits.then_some(()).ok_or(Error::Plan {
+            why: "it does not fit an 82576",
+        })
     }
 
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
         let settings = filter::settings(hardware);
-        settings.iter().for_each(|setting| self.port.registers.set(setting));
+        settings
+            .iter()
+            .for_each(|setting| self.port.registers.set(setting));
         self.rates = std::array::from_fn(|at| hardware.pools.get(at).and_then(|pool| pool.rate));
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.

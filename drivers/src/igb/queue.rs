@@ -34,13 +34,17 @@ impl Igb {
         let (rx, tx) = used(plan.hardware());
         let registers = &self.port.registers;
         let srrctl = Srrctl::new().with_packet_kib((longest.div_ceil(KIB)) as u8);
-        let srrctl = srrctl.with_descriptor_type(DescriptorType::OneBuffer).with_drop_enable(true);
+        let srrctl = srrctl
+            .with_descriptor_type(DescriptorType::OneBuffer)
+            .with_drop_enable(true);
         rx.iter().for_each(|&at| registers.write(at, srrctl));
         // Completion is told by DD: with head write-back there would be none.
         tx.iter().for_each(|&at| registers.write(at, Tdwbal::new()));
         let pool = |pool: Pool| pool.number() as u8;
         let number = |at: &RxNumber| (at.number() / Pool::COUNT) as u8;
-        let rx = rx.iter().map(|at| (Rdbal::offset(*at), pool(at.pool()), number(at)));
+        let rx = rx
+            .iter()
+            .map(|at| (Rdbal::offset(*at), pool(at.pool()), number(at)));
         let tx = tx.iter().map(|at| (Tdbal::offset(*at), pool(at.pool())));
         rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
     }
@@ -49,16 +53,28 @@ impl Igb {
     pub(super) fn enable(&self, plan: &HardwarePlan, queues: &Queues) -> Result<(), Error> {
         let registers = &self.port.registers;
         let tctl = Tctl::new().with_enable(true).with_pad_short(true);
-        registers.write((), tctl.with_collision_threshold(15).with_retransmit_late(true));
+        registers.write(
+            (),
+            tctl.with_collision_threshold(15).with_retransmit_late(true),
+        );
         registers.write((), RECEIVING);
         let (rx, tx) = used(plan);
         for at in tx {
             // A write-back threshold would hold the report of a short burst back.
-            registers.write(at, Txdctl::new().with_prefetch(8).with_host(1).with_enable(true));
+            registers.write(
+                at,
+                Txdctl::new()
+                    .with_prefetch(8)
+                    .with_host(1)
+                    .with_enable(true),
+            );
             registers.wait(at, QUEUE_LIMIT, Txdctl::enable)?;
         }
         for at in rx {
-            let rxdctl = Rxdctl::new().with_prefetch(8).with_host(8).with_write_back(1);
+            let rxdctl = Rxdctl::new()
+                .with_prefetch(8)
+                .with_host(8)
+                .with_write_back(1);
             registers.write(at, rxdctl.with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Rxdctl::enable)?;
         }
@@ -72,7 +88,11 @@ impl Igb {
 pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
     let (mut rx, mut tx) = (Vec::new(), Vec::new());
     for (at, pool) in Pool::all().zip(&plan.pools) {
-        let senders = if pool.rate.is_some() { 1 } else { pool.queues.max(1) };
+        let senders = if pool.rate.is_some() {
+            1
+        } else {
+            pool.queues.max(1)
+        };
         let senders = if pool.transmit { senders } else { 0 };
         rx.extend(at.rx_queues().into_iter().take(pool.queues.into()));
         tx.extend(at.tx_queues().into_iter().take(senders.into()));
@@ -82,6 +102,11 @@ pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
 
 /// Sends `length` bytes: one frame in one buffer, its check sequence by the card.
 fn send(length: u16) -> TxData {
-    let data = TxData::new().with_dtyp(dtyp::DATA).with_extended(true).with_end_of_packet(true);
-    data.with_insert_fcs(true).with_length(length).with_payload_length(length.into())
+    let data = TxData::new()
+        .with_dtyp(dtyp::DATA)
+        .with_extended(true)
+        .with_end_of_packet(true);
+    data.with_insert_fcs(true)
+        .with_length(length)
+        .with_payload_length(length.into())
 }

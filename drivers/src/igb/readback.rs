@@ -24,12 +24,19 @@ impl Igb {
         let mrqc = registers.read::<Mrqc>(())?;
         let spreads = mrqc.mode() == MultipleQueues::VmdqRss;
         let rss = spreads.then(|| read_spread(registers, hash_kinds(mrqc), QUEUE_BIT));
-        let addresses = registers.read_all::<Ral>()?.into_iter().zip(registers.read_all::<Rah>()?);
+        let addresses = registers
+            .read_all::<Ral>()?
+            .into_iter()
+            .zip(registers.read_all::<Rah>()?);
         let address = |(low, high): (Ral, Rah)| {
             let pools = u64::from(high.pools());
-            high.valid().then(|| (mac(low.octets(), high.octets()), pools))
+            high.valid()
+                .then(|| (mac(low.octets(), high.octets()), pools))
         };
-        let vlans = registers.read_all::<Vlvf>()?.into_iter().filter(Vlvf::enable);
+        let vlans = registers
+            .read_all::<Vlvf>()?
+            .into_iter()
+            .filter(Vlvf::enable);
         let vlan = |vlvf: Vlvf| (vlvf.vid(), vlvf.pools().into());
         let mut plan = HardwarePlan {
             mode: SteeringMode::Pools,

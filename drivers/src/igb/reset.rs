@@ -45,7 +45,9 @@ impl Igb {
         for queue in TxQueue::all() {
             let tail = self.port.registers.read::<Tdt>(queue)?.get();
             if self.port.registers.read::<Txdctl>(queue)?.enable() {
-                self.port.registers.wait(queue, DRAIN_LIMIT, |head: &Tdh| head.get() == tail)?;
+                self.port
+                    .registers
+                    .wait(queue, DRAIN_LIMIT, |head: &Tdh| head.get() == tail)?;
             }
         }
         Ok(())

@@ -63,8 +63,9 @@ fn receiving_is_on_only_once_every_filter_is_set() {
     let (paper, _nic, _queues) = started();
     let on = paper.first(RCTL, 1 << 1);
     // RAH 0, VLVF 0, VFTA 0, MTA 127, VMOLR 7, VT_CTL, DTXSWC, VFRE, QDE, RSSRK 9, RETA 31.
-    let filters =
-        [0x5404, 0x5D00, 0x5600, 0x53FC, 0x5AEC, 0x581C, 0x3500, 0x0C8C, 0x2408, 0x5CA4, 0x5C7C];
+    let filters = [
+        0x5404, 0x5D00, 0x5600, 0x53FC, 0x5AEC, 0x581C, 0x3500, 0x0C8C, 0x2408, 0x5CA4, 0x5C7C,
+    ];
     assert!(filters.iter().all(|&filter| paper.last(filter) < on));
     let mode = paper.last(MRQC);
     assert!(paper.last(0x5CA4) < mode && paper.last(0x5C7C) < mode && mode < on);
@@ -75,7 +76,10 @@ fn an_address_is_whole_before_it_counts() {
     let (paper, _nic, _queues) = started();
     let (low, valid) = (paper.last(0x5400), paper.first(0x5404, 1 << 31));
     let writes = paper.writes.lock().unwrap();
-    assert!(writes[low..valid].contains(&(FLUSH, 0)), "or a bridge merges the two");
+    assert!(
+        writes[low..valid].contains(&(FLUSH, 0)),
+        "or a bridge merges the two"
+    );
 }
 
 #[test]
@@ -94,7 +98,11 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     struct Stuck(Arc<Paper>);
     impl Bar for Stuck {
         fn read(&self, offset: u32) -> u32 {
-            if offset == 0xC028 { 1 << 25 } else { self.0.read(offset) }
+            if offset == 0xC028 {
+                1 << 25
+            } else {
+                self.0.read(offset)
+            }
         }
         fn write(&self, offset: u32, value: u32) {
             self.0.write(offset, value);
@@ -103,7 +111,10 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     }
     let paper = Arc::new(Paper::default());
     let card = paper.card(DEVICE);
-    let mut nic = driver(Card { bar: Arc::new(Stuck(paper)), ..card });
+    let mut nic = driver(Card {
+        bar: Arc::new(Stuck(paper)),
+        ..card
+    });
     let started = nic.start(&plan(), RingSizes { rx: 512, tx: 512 });
     let error = started.err().unwrap();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
@@ -146,8 +157,16 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
     let mut nic = driver(paper.card(DEVICE));
     let _queues = nic.start(&plan(), RingSizes { rx: 512, tx: 512 }).unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan().hardware());
-    assert_eq!((paper.read(0x2160), paper.read(0x2168)), (0, 0), "no pause frames");
-    assert!((0xA000..0xA200).step_by(4).all(|word| paper.read(word) == 0));
+    assert_eq!(
+        (paper.read(0x2160), paper.read(0x2168)),
+        (0, 0),
+        "no pause frames"
+    );
+    assert!(
+        (0xA000..0xA200)
+            .step_by(4)
+            .all(|word| paper.read(word) == 0)
+    );
 }
 
 #[test]
@@ -166,7 +185,11 @@ fn limits_follow_the_speed_of_the_link_and_flow_control_stays_off() {
     let limits = |nic: &mut Nic, status: u32| {
         paper.writes.lock().unwrap().clear();
         // RFCE and TFCE, as negotiation sets them.
-        paper.registers.lock().unwrap().extend([(8, status), (CTRL, 3 << 27)]);
+        paper
+            .registers
+            .lock()
+            .unwrap()
+            .extend([(8, status), (CTRL, 3 << 27)]);
         nic.link().unwrap();
         assert_eq!(paper.read(CTRL) >> 27 & 3, 0);
         let writes = paper.writes.lock().unwrap();
@@ -202,7 +225,11 @@ fn statistics_are_whole_and_each_from_its_counter() {
         0x4074, 0x4088, 0x408C, 0x4080, 0x4090, 0x4094, 0x4010, 0x4000, 0x40A4, 0x40A8, 0x40AC,
         0x40B0, 0x41A0, 0xC0B0, 0xC2B0,
     ];
-    paper.registers.lock().unwrap().extend(counters.into_iter().zip(1..));
+    paper
+        .registers
+        .lock()
+        .unwrap()
+        .extend(counters.into_iter().zip(1..));
     let expected = Statistics {
         rx_good: 1,
         rx_octets: 3 << 32 | 2,

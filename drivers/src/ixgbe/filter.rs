@@ -42,7 +42,9 @@ pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
 fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     let mut macs = plan.macs.iter();
     for at in RarIndex::all() {
-        let (mac, pools) = macs.next().map_or((None, 0), |(mac, pools)| (Some(mac), *pools));
+        let (mac, pools) = macs
+            .next()
+            .map_or((None, 0), |(mac, pools)| (Some(mac), *pools));
         let (low, high) = mac.map(halves).unwrap_or_default();
         let high = Rah::new().with_octets(high).with_valid(mac.is_some());
         settings.extend(Setting::wide::<Mpsar>(at, pools));
@@ -81,7 +83,10 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
     }
     let honest = bits(|pool| pool.anti_spoof).to_le_bytes();
     for (at, honest) in PoolGroup::all().zip(honest) {
-        settings.push(Setting::new(at, Pfvfspoof::new().with_mac(honest).with_vlan(honest)));
+        settings.push(Setting::new(
+            at,
+            Pfvfspoof::new().with_mac(honest).with_vlan(honest),
+        ));
     }
     settings.extend(Setting::wide::<Pfvfre>((), bits(|pool| pool.receive)));
     settings.extend(Setting::wide::<Pfvfte>((), bits(|pool| pool.transmit)));
@@ -90,14 +95,25 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
 
 /// What a pool takes; one that does not receive takes nothing.
 fn l2flt(pool: &PoolPlan) -> Pfvml2flt {
-    let takes = Pfvml2flt::new().with_untagged(pool.untagged).with_broadcast(pool.broadcast);
+    let takes = Pfvml2flt::new()
+        .with_untagged(pool.untagged)
+        .with_broadcast(pool.broadcast);
     takes.with_multicast_hash(pool.multicast)
 }
 
 /// What the MAC takes and does. The limit of length is one for the whole card.
 fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
-    let longest = plan.pools.iter().map(|pool| pool.max_frame).max().unwrap_or(0);
-    let longest = if longest == 0 { ORDINARY } else { longest.saturating_sub(TAG_BYTES) };
+    let longest = plan
+        .pools
+        .iter()
+        .map(|pool| pool.max_frame)
+        .max()
+        .unwrap_or(0);
+    let longest = if longest == 0 {
+        ORDINARY
+    } else {
+        longest.saturating_sub(TAG_BYTES)
+    };
     let mac = Hlreg0::new().with_insert_crc(true).with_strip_crc(true);
     settings.extend([
         Setting::new((), mac.with_jumbo(true).with_pad_short(true)),
@@ -134,7 +150,10 @@ fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         settings.extend(spread(rss, 0));
         fields = hash_fields(rss.kinds);
     }
-    let pools = Pfvtctl::new().with_enable(true).with_replicate(true).with_no_default_pool(true);
+    let pools = Pfvtctl::new()
+        .with_enable(true)
+        .with_replicate(true)
+        .with_no_default_pool(true);
     settings.extend([
         Setting::new((), GcrExt::new(layout.mode)),
         Setting::new((), Gpie::new(layout.mode << 14)),
@@ -158,6 +177,8 @@ fn hash_fields(kinds: HashKinds) -> Mrqc {
 /// The kinds whose fields are in `mrqc`.
 pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
     let fields = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
-    let kinds = HashKind::ALL.into_iter().filter(|&kind| u32::from(mrqc) & fields(kind) != 0);
+    let kinds = HashKind::ALL
+        .into_iter()
+        .filter(|&kind| u32::from(mrqc) & fields(kind) != 0);
     kinds.fold(HashKinds::NONE, HashKinds::with)
 }

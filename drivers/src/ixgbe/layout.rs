@@ -24,7 +24,11 @@ impl Layout {
         match (plan.pools.len(), plan.rss.is_some()) {
             (64, rss) => Some(Self {
                 queues: 2,
-                receive: if rss { MultipleQueues::Vmdq64Rss } else { MultipleQueues::Vmdq64 },
+                receive: if rss {
+                    MultipleQueues::Vmdq64Rss
+                } else {
+                    MultipleQueues::Vmdq64
+                },
                 transmit: TransmitLayout::Pools64,
                 mode: 3,
             }),

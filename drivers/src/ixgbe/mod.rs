@@ -43,7 +43,12 @@ pub(crate) struct Ixgbe {
 
 impl Ixgbe {
     pub(crate) fn new(card: Card) -> Self {
-        Self { port: Port::new(card), rates: Vec::new(), limited_at: None, apart: true }
+        Self {
+            port: Port::new(card),
+            rates: Vec::new(),
+            limited_at: None,
+            apart: true,
+        }
     }
 }
 
@@ -53,13 +58,19 @@ impl Family for Ixgbe {
     }
 
     fn check(&self, plan: &HardwarePlan) -> Result<(), Error> {
-        let layout = Layout::of(plan).ok_or(Error::Plan { why: "an 82599 has no such pools" })?;
+        let layout = Layout::of(plan).ok_or(Error::Plan {
+            why: "an 82599 has no such pools",
+        })?;
         let pools = u64::MAX >> (Pool::COUNT as usize - plan.pools.len());
         let entries = 4 * RetaWord::COUNT as usize;
         let fits = plan.mode == SteeringMode::Pools
             && plan.macs.len() <= RarIndex::COUNT as usize
             && plan.vlans.len() <= VlvfIndex::COUNT as usize
-            && plan.macs.values().chain(plan.vlans.values()).all(|on| on & !pools == 0)
+            && plan
+                .macs
+                .values()
+                .chain(plan.vlans.values())
+                .all(|on| on & !pools == 0)
             && plan.rss.as_ref().is_none_or(|rss| {
                 rss.table.len() == entries && rss.table.iter().all(|&at| at < layout.queues)
             })
@@ -67,13 +78,17 @@ impl Family for Ixgbe {
                 let spread = pool.queues < 2 || plan.rss.is_some();
                 pool.queues <= layout.queues && spread && pool.weight <= schedule::HEAVIEST
             });
-        fits.then_some(()).ok_or(Error::Plan { why: "it does not fit an 82599" })
+        fits.then_some(()).ok_or(Error::Plan {
+            why: "it does not fit an 82599",
+        })
     }
 
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        filter::settings(hardware).iter().for_each(|setting| self.port.registers.set(setting));
+        filter::settings(hardware)
+            .iter()
+            .for_each(|setting| self.port.registers.set(setting));
         let mut others = hardware.pools.iter().skip(StatisticsSet::COUNT as usize);
         self.apart = others.all(|pool| !pool.receive);
         self.rates = hardware.pools.iter().map(|pool| pool.rate).collect();
@@ -83,7 +98,9 @@ impl Family for Ixgbe {
         self.take_statistics()?;
         self.enable(hardware, &queues)?;
         self.limited_at = None;
-        self.port.registers.modify((), |autoc: Autoc| autoc.with_restart(true))?;
+        self.port
+            .registers
+            .modify((), |autoc: Autoc| autoc.with_restart(true))?;
         Ok(queues)
     }
 
@@ -131,7 +148,11 @@ impl Family for Ixgbe {
         counted.rx_no_descriptor = vec![0; self.rates.len()];
         for (number, at) in StatisticsSet::all().enumerate() {
             let dropped = registers.count::<Qprdc>(at)?;
-            match counted.rx_no_descriptor.get_mut(number).filter(|_| self.apart) {
+            match counted
+                .rx_no_descriptor
+                .get_mut(number)
+                .filter(|_| self.apart)
+            {
                 Some(of_pool) => *of_pool += dropped,
                 None => counted.rx_missed += dropped,
             }

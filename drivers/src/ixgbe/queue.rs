@@ -32,18 +32,23 @@ impl Ixgbe {
         };
         let registers = &self.port.registers;
         let srrctl = Srrctl::new().with_packet_kib(longest.div_ceil(KIB) as u8);
-        let srrctl = srrctl.with_descriptor_type(DescriptorType::OneBuffer).with_drop_enable(true);
+        let srrctl = srrctl
+            .with_descriptor_type(DescriptorType::OneBuffer)
+            .with_drop_enable(true);
         let (rx, tx) = used(plan.hardware());
         // One full pool must not hold up the frames of another: every queue drops.
         rx.iter().for_each(|&at| registers.write(at, srrctl));
         // Completion is told by DD: with head write-back there would be none, and a reset
         // does not turn that off.
-        tx.iter().for_each(|&at| registers.write(at, Tdwbal::new(0)));
+        tx.iter()
+            .for_each(|&at| registers.write(at, Tdwbal::new(0)));
         let queues = per_pool(plan.hardware());
         let place = |queue: u32| ((queue / queues) as u8, (queue % queues) as u8);
         let rx = rx.iter().map(|at| (Rdbal::offset(*at), place(at.number())));
         let rx = rx.map(|(at, (pool, number))| (at, pool, number));
-        let tx = tx.iter().map(|at| (Tdbal::offset(*at), place(at.number()).0));
+        let tx = tx
+            .iter()
+            .map(|at| (Tdbal::offset(*at), place(at.number()).0));
         rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
     }
 
@@ -55,7 +60,13 @@ impl Ixgbe {
         let (rx, tx) = used(plan);
         for at in tx {
             // A write-back threshold would hold the report of a short burst back.
-            registers.write(at, Txdctl::new().with_prefetch(32).with_host(1).with_enable(true));
+            registers.write(
+                at,
+                Txdctl::new()
+                    .with_prefetch(32)
+                    .with_host(1)
+                    .with_enable(true),
+            );
             registers.wait(at, QUEUE_LIMIT, Txdctl::enable)?;
         }
         for at in rx {
@@ -73,7 +84,11 @@ impl Ixgbe {
 pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
     let (mut rx, mut tx) = (Vec::new(), Vec::new());
     for (at, pool) in (0..).zip(&plan.pools) {
-        let senders = if pool.rate.is_some() { 1 } else { pool.queues.max(1) };
+        let senders = if pool.rate.is_some() {
+            1
+        } else {
+            pool.queues.max(1)
+        };
         let senders = if pool.transmit { senders } else { 0 };
         let first = at * per_pool(plan);
         rx.extend((first..first + u32::from(pool.queues)).filter_map(RxNumber::new));
@@ -90,6 +105,11 @@ fn per_pool(plan: &HardwarePlan) -> u32 {
 /// off: it asks for a context, which the card needs only while its switch is on (82599
 /// datasheet, 7.2.3.2.4).
 fn send(length: u16) -> TxData {
-    let data = TxData::new().with_dtyp(dtyp::DATA).with_extended(true).with_end_of_packet(true);
-    data.with_insert_fcs(true).with_length(length).with_payload_length(length.into())
+    let data = TxData::new()
+        .with_dtyp(dtyp::DATA)
+        .with_extended(true)
+        .with_end_of_packet(true);
+    data.with_insert_fcs(true)
+        .with_length(length)
+        .with_payload_length(length.into())
 }

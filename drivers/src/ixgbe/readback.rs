@@ -51,7 +51,8 @@ impl Ixgbe {
         for at in VlvfIndex::all() {
             let entry = registers.read::<Pfvlvf>(at)?;
             if entry.enable() {
-                plan.vlans.insert(entry.vid(), registers.read_wide::<Pfvlvfb>(at)?);
+                plan.vlans
+                    .insert(entry.vid(), registers.read_wide::<Pfvlvfb>(at)?);
             }
         }
         self.read_pools(&mut plan, pools)?;
@@ -65,7 +66,10 @@ impl Ixgbe {
         let registers = &self.port.registers;
         let receive = registers.read_wide::<Pfvfre>(())?;
         let transmit = registers.read_wide::<Pfvfte>(())?;
-        let longest = registers.read::<Maxfrs>(())?.bytes().saturating_add(TAG_BYTES);
+        let longest = registers
+            .read::<Maxfrs>(())?
+            .bytes()
+            .saturating_add(TAG_BYTES);
         plan.pools = vec![PoolPlan::default(); count];
         let per_pool = RxQueue::COUNT / count as u32;
         for (at, pool) in Pool::all().zip(&mut plan.pools) {

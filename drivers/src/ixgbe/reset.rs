@@ -51,7 +51,9 @@ impl Ixgbe {
         registers.count::<Eicr>(())?;
         registers.modify((), |ext: CtrlExt| {
             // A write in relaxed order may overtake the one that tells of it.
-            let ext = ext.with_no_snoop_disable(true).with_relaxed_order_disable(true);
+            let ext = ext
+                .with_no_snoop_disable(true)
+                .with_relaxed_order_disable(true);
             ext.with_driver_loaded(true)
         })?;
         let master = self.port.card.function.set_bus_master(true);

@@ -40,7 +40,11 @@ impl Ixgbe {
     pub(super) fn weight(&self, pool: Pool) -> Result<u16, Error> {
         self.port.registers.write((), Rttdqsel::new(pool.number()));
         let credits = self.port.registers.read::<Rttdt1c>(())?.get();
-        Ok(if credits % CREDITS == 0 { (credits / CREDITS) as u16 } else { u16::MAX })
+        Ok(if credits % CREDITS == 0 {
+            (credits / CREDITS) as u16
+        } else {
+            u16::MAX
+        })
     }
 
     /// Sets every queue's limiter for a link of `mbit`.
@@ -69,7 +73,11 @@ impl Ixgbe {
     /// What limits a queue on a link of `mbit`.
     fn limiter(&self, queue: TxQueue, mbit: u32) -> Rttbcnrc {
         let queues = TxQueue::COUNT as usize / self.rates.len().max(1);
-        let rate = self.rates.get(queue.number() as usize / queues.max(1)).copied().flatten();
+        let rate = self
+            .rates
+            .get(queue.number() as usize / queues.max(1))
+            .copied()
+            .flatten();
         let factor = rate.map_or(0, |rate| rate_factor(mbit, rate));
         Rttbcnrc::new().with_factor(factor).with_enable(factor != 0)
     }

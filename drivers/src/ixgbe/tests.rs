@@ -28,14 +28,22 @@ struct Selecting {
 impl Selecting {
     fn card(self: &Arc<Self>) -> Card {
         let card = self.paper.card(DEVICE);
-        Card { bar: self.clone(), ..card }
+        Card {
+            bar: self.clone(),
+            ..card
+        }
     }
 }
 
 impl Bar for Selecting {
     fn read(&self, offset: u32) -> u32 {
         let of = |register, which| {
-            self.selected.lock().unwrap().get(&(register, which)).copied().unwrap_or(0)
+            self.selected
+                .lock()
+                .unwrap()
+                .get(&(register, which))
+                .copied()
+                .unwrap_or(0)
         };
         match offset {
             0x2F00 => self.paper.read(offset) | 8,
@@ -85,13 +93,18 @@ fn policy(queues: u8) -> String {
 
 fn plan(queues: u8) -> Plan {
     let machine = Machine { cores: vec![0, 1] };
-    Policy::parse(&policy(queues)).unwrap().check(&Capabilities::I82599, &machine).unwrap()
+    Policy::parse(&policy(queues))
+        .unwrap()
+        .check(&Capabilities::I82599, &machine)
+        .unwrap()
 }
 
 fn started(queues: u8) -> (Arc<Selecting>, Nic, Queues) {
     let card = Arc::new(Selecting::default());
     let mut nic = open(card.card()).unwrap();
-    let queues = nic.start(&plan(queues), RingSizes { rx: 64, tx: 64 }).unwrap();
+    let queues = nic
+        .start(&plan(queues), RingSizes { rx: 64, tx: 64 })
+        .unwrap();
     (card, nic, queues)
 }
 
@@ -122,7 +135,10 @@ fn receiving_is_on_only_once_every_filter_is_set_and_the_path_stands_still() {
     assert!(filters.iter().all(|&filter| paper.last(filter) < on));
     assert!(paper.last(0x5CA4) < paper.last(MRQC) && paper.last(MRQC) < on);
     let writes = paper.writes.lock().unwrap();
-    assert_eq!((writes[on - 1], writes[on].1, writes[on + 1]), ((0x8D00, 2), 1, (0x8D00, 0)));
+    assert_eq!(
+        (writes[on - 1], writes[on].1, writes[on + 1]),
+        ((0x8D00, 2), 1, (0x8D00, 0))
+    );
 }
 
 #[test]
@@ -141,10 +157,16 @@ fn the_layout_is_set_while_the_arbiter_stands_still_and_before_any_queue() {
 fn four_queues_make_32_pools_and_their_modes_agree() {
     let (card, nic, queues) = started(4);
     let numbers = queues.rx.iter().map(|queue| (queue.pool(), queue.queue()));
-    assert_eq!(numbers.collect::<Vec<_>>(), [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]);
+    assert_eq!(
+        numbers.collect::<Vec<_>>(),
+        [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+    );
     let paper = &card.paper;
     assert_eq!((paper.read(MRQC) & 0xF, paper.read(0x8120)), (0xA, 0xA));
-    assert_eq!((paper.read(0x1_1050) & 3, paper.read(0x0898) >> 14 & 3), (2, 2));
+    assert_eq!(
+        (paper.read(0x1_1050) & 3, paper.read(0x0898) >> 14 & 3),
+        (2, 2)
+    );
     assert_eq!(paper.read(0xEA00) >> 29, 2, "PSRTYPE.RQPL of pool 0");
     assert_eq!(paper.read(0xEA04) >> 29, 0);
     paper.first(0x1128, 1 << 25);
@@ -155,7 +177,11 @@ fn four_queues_make_32_pools_and_their_modes_agree() {
 fn every_queue_drops_instead_of_holding_up_others() {
     let (card, _nic, _queues) = started(2);
     for queue in [0, 1, 2] {
-        assert_eq!(card.paper.read(0x1014 + 0x40 * queue) >> 28 & 1, 1, "SRRCTL.Drop_En");
+        assert_eq!(
+            card.paper.read(0x1014 + 0x40 * queue) >> 28 & 1,
+            1,
+            "SRRCTL.Drop_En"
+        );
     }
 }
 
@@ -187,23 +213,41 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
 #[test]
 fn a_register_that_changed_makes_the_plan_that_is_read_another() {
     let (card, mut nic, _queues) = started(2);
-    card.paper.registers.lock().unwrap().insert(0x42A4, 1 << 30 | 3 << 28);
+    card.paper
+        .registers
+        .lock()
+        .unwrap()
+        .insert(0x42A4, 1 << 30 | 3 << 28);
     nic.link().unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan(2).hardware());
     let selected = [(0x4908, 1, 32), (0x4984, 2, 0)];
     for (register, which, value) in selected {
-        let old = card.selected.lock().unwrap().insert((register, which), value);
-        assert_ne!(&nic.read_back().unwrap(), plan(2).hardware(), "{register:#x} of {which}");
-        card.selected.lock().unwrap().insert((register, which), old.unwrap());
+        let old = card
+            .selected
+            .lock()
+            .unwrap()
+            .insert((register, which), value);
+        assert_ne!(
+            &nic.read_back().unwrap(),
+            plan(2).hardware(),
+            "{register:#x} of {which}"
+        );
+        card.selected
+            .lock()
+            .unwrap()
+            .insert((register, which), old.unwrap());
     }
     for register in [0x1014, 0x8220, 0x4268, 0x4240, 0x1_1050, 0x8120, 0x5080] {
         let old = card.paper.read(register);
-        card.paper
-            .registers
-            .lock()
-            .unwrap()
-            .insert(register, old ^ if register == 0x1014 { 1 << 28 } else { 1 << 16 });
-        assert_ne!(&nic.read_back().unwrap(), plan(2).hardware(), "{register:#x}");
+        card.paper.registers.lock().unwrap().insert(
+            register,
+            old ^ if register == 0x1014 { 1 << 28 } else { 1 << 16 },
+        );
+        assert_ne!(
+            &nic.read_back().unwrap(),
+            plan(2).hardware(),
+            "{register:#x}"
+        );
         card.paper.registers.lock().unwrap().insert(register, old);
     }
 }
@@ -214,7 +258,10 @@ fn limits_follow_the_speed_of_the_link() {
     let mut limit = |links: u32| {
         card.paper.registers.lock().unwrap().insert(0x42A4, links);
         let link = nic.link().unwrap();
-        (link.mbit, card.selected.lock().unwrap().get(&(0x4984, 2)).copied())
+        (
+            link.mbit,
+            card.selected.lock().unwrap().get(&(0x4984, 2)).copied(),
+        )
     };
     assert_eq!(limit(0), (0, None));
     // 10 Gbit/s is five times the rate, 1 Gbit/s below it.
@@ -227,8 +274,14 @@ fn a_plan_for_another_card_is_refused() {
     let check = |plan: &HardwarePlan| Ixgbe::new(Arc::new(Selecting::default()).card()).check(plan);
     let mut hardware = plan(4).hardware().clone();
     assert!(check(&hardware).is_ok());
-    hardware.macs.values_mut().for_each(|pools| *pools = 1 << 32);
-    assert!(matches!(check(&hardware), Err(Error::Plan { .. })), "one of 32 pools");
+    hardware
+        .macs
+        .values_mut()
+        .for_each(|pools| *pools = 1 << 32);
+    assert!(
+        matches!(check(&hardware), Err(Error::Plan { .. })),
+        "one of 32 pools"
+    );
     let mut hardware = plan(2).hardware().clone();
     hardware.pools[0].queues = 3;
     assert!(check(&hardware).is_err(), "three of two queues");
@@ -247,7 +300,11 @@ fn statistics_are_whole_and_each_from_its_counter() {
         0x4074, 0x4088, 0x408C, 0x4080, 0x4090, 0x4094, 0x3FA0, 0x3FBC, 0x4000, 0x40A4, 0x40A8,
         0x40AC, 0x40B0, 0x8780, 0x1470, 0x17F0,
     ];
-    card.paper.registers.lock().unwrap().extend(counters.into_iter().zip(1..));
+    card.paper
+        .registers
+        .lock()
+        .unwrap()
+        .extend(counters.into_iter().zip(1..));
     let counted = nic.statistics().unwrap();
     let expected = Statistics {
         rx_good: 1,
@@ -269,7 +326,10 @@ fn statistics_are_whole_and_each_from_its_counter() {
     };
     assert_eq!(counted, expected);
     // Both queues of pool 0 count in set 0, those of pools 1 and 17 in set 1.
-    assert_eq!([0x2300, 0x2320].map(|at| card.paper.read(at)), [0x0101_0000; 2]);
+    assert_eq!(
+        [0x2300, 0x2320].map(|at| card.paper.read(at)),
+        [0x0101_0000; 2]
+    );
 }
 
 #[test]
@@ -278,7 +338,11 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
     struct Stuck(Arc<Selecting>);
     impl Bar for Stuck {
         fn read(&self, offset: u32) -> u32 {
-            if offset == 0xDFE8 { 1 << 25 } else { self.0.read(offset) }
+            if offset == 0xDFE8 {
+                1 << 25
+            } else {
+                self.0.read(offset)
+            }
         }
         fn write(&self, offset: u32, value: u32) {
             self.0.write(offset, value);
@@ -286,7 +350,12 @@ fn a_card_that_never_disables_its_queues_is_reported_within_the_deadline() {
         fn flush(&self) {}
     }
     let card = Arc::new(Selecting::default());
-    let stuck = Card { bar: Arc::new(Stuck(card.clone())), ..card.card() };
-    let started = open(stuck).unwrap().start(&plan(2), RingSizes { rx: 512, tx: 512 });
+    let stuck = Card {
+        bar: Arc::new(Stuck(card.clone())),
+        ..card.card()
+    };
+    let started = open(stuck)
+        .unwrap()
+        .start(&plan(2), RingSizes { rx: 512, tx: 512 });
     assert!(matches!(started, Err(Error::Timeout { .. })));
 }

@@ -28,8 +28,16 @@ impl Fake {
     pub(super) const IOVA: u64 = 0x10_0000;
 
     pub(super) fn card(self: &Arc<Self>) -> Card {
-        let id = DeviceId { vendor: 0x8086, device: 0x10c9 };
-        Card { id, bar: self.clone(), iommu: self.clone(), function: self.clone() }
+        let id = DeviceId {
+            vendor: 0x8086,
+            device: 0x10c9,
+        };
+        Card {
+            id,
+            bar: self.clone(),
+            iommu: self.clone(),
+            function: self.clone(),
+        }
     }
 
     pub(super) fn pages(&self) -> Arc<Pages> {

@@ -97,7 +97,13 @@ impl Ring {
         ] {
             card.bar.write(register, value);
         }
-        Ok(Self { region, memory, bar: Arc::clone(&card.bar), tail, _lease: lease.clone() })
+        Ok(Self {
+            region,
+            memory,
+            bar: Arc::clone(&card.bar),
+            tail,
+            _lease: lease.clone(),
+        })
     }
 
     /// How many slots may be the NIC's at a time. One stays back: equal head and
@@ -119,7 +125,8 @@ impl Ring {
 
     /// Tells the NIC that everything before `slot` is its own.
     fn ring_doorbell(&self, slot: usize) {
-        self.bar.write(self.tail, (slot & (self.memory.slots() - 1)) as u32);
+        self.bar
+            .write(self.tail, (slot & (self.memory.slots() - 1)) as u32);
     }
 }
 
@@ -141,7 +148,9 @@ impl Slot<'_> {
 /// The layout of a ring of `slots` with buffers of `buffer_bytes` bytes.
 pub(crate) fn layout(slots: u16, buffer_bytes: usize) -> Result<Layout, Error> {
     let layout = Layout::new(slots.into(), buffer_bytes);
-    layout.filter(|_| (64..=4096).contains(&slots)).ok_or(Error::RingSize { slots })
+    layout
+        .filter(|_| (64..=4096).contains(&slots))
+        .ok_or(Error::RingSize { slots })
 }
 
 /// What the rings of one start are like.
@@ -164,14 +173,21 @@ impl Rings {
         tx: &[(u32, u8)],
     ) -> Result<Queues, Error> {
         let receive = |&(at, pool, queue): &(u32, u8, u8)| {
-            Ok(RxQueue::new(Ring::new(port, self.rx, at)?, self.fatal_errors, (pool, queue)))
+            Ok(RxQueue::new(
+                Ring::new(port, self.rx, at)?,
+                self.fatal_errors,
+                (pool, queue),
+            ))
         };
         let transmit = |&(at, pool): &(u32, u8)| {
             Ok(TxQueue::new(Ring::new(port, self.tx, at)?, self.send, pool))
         };
         let rx_queues: Result<_, Error> = rx.iter().map(receive).collect();
         let queues = rx_queues.and_then(|rx| {
-            Ok(Queues { rx, tx: tx.iter().map(transmit).collect::<Result<_, _>>()? })
+            Ok(Queues {
+                rx,
+                tx: tx.iter().map(transmit).collect::<Result<_, _>>()?,
+            })
         });
         queues.map_err(|error| match error {
             // Whoever raises a limit wants to know all that is needed, not the next piece.

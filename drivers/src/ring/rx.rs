@@ -12,7 +12,10 @@ use lockgate_regs::descriptor::{RxInfo, RxStatus};
 use super::{Ring, Run, Slot, TOGETHER};
 
 /// Status of a descriptor that is done and holds a whole frame.
-const SOUND: u64 = RxStatus::new().with_done(true).with_end_of_packet(true).into_bits();
+const SOUND: u64 = RxStatus::new()
+    .with_done(true)
+    .with_end_of_packet(true)
+    .into_bits();
 
 /// Received frames in a row of which the card says the same, but for the hash: all are of
 /// one length and hashed alike. What is asked of that is asked once.
@@ -94,7 +97,16 @@ impl RxQueue {
     pub(crate) fn new(ring: Ring, fatal_errors: u16, (pool, queue): (u8, u8)) -> Self {
         (0..=ring.room()).for_each(|slot| ring.slot(slot).put(0));
         let mask = SOUND | u64::from(RxStatus::new().with_errors(fatal_errors));
-        Self { ring, mask, pool, queue, next: 0, announced: 0, open: false, bad: 0 }
+        Self {
+            ring,
+            mask,
+            pool,
+            queue,
+            next: 0,
+            announced: 0,
+            open: false,
+            bad: 0,
+        }
     }
 
     /// Rings the first doorbell; the card's queue must be enabled by then.
@@ -125,7 +137,14 @@ impl RxQueue {
         // At most twice: to the end of the ring and on from its beginning.
         while goes_on && next < end {
             let run = self.ring.run(next, end - next);
-            let mut train = Train { run, mask, status: 0, kind: 0, length: 0, hash_code: None };
+            let mut train = Train {
+                run,
+                mask,
+                status: 0,
+                kind: 0,
+                length: 0,
+                hash_code: None,
+            };
             while goes_on
                 && let Some(slot) = train.run.get(0)
                 && let status = RxStatus::from(slot.words()[1])
@@ -196,7 +215,9 @@ mod tests {
 
     #[test]
     fn hashes_of_the_kinds_that_a_policy_names_are_believed_and_no_others() {
-        let bits = HashKind::ALL.into_iter().fold(0, |bits, kind| bits | 1 << kind.code());
+        let bits = HashKind::ALL
+            .into_iter()
+            .fold(0, |bits, kind| bits | 1 << kind.code());
         assert_eq!(KINDS, bits);
         let codes = HashKind::ALL.map(HashKind::code).map(RssType::from_bits);
         use RssType::{Ipv4, Ipv6, TcpV4, TcpV6, UdpV4, UdpV6};
@@ -214,9 +235,15 @@ mod tests {
     fn complete(fake: &Fake, slot: usize, frame: &[u8], status: RxStatus) {
         let pages = fake.pages();
         let buffer = pages.load_u64(slot * 16).unwrap() - Fake::IOVA;
-        assert_eq!(pages.load_u64(slot * 16 + 8), Some(0), "slot {slot} is armed");
+        assert_eq!(
+            pages.load_u64(slot * 16 + 8),
+            Some(0),
+            "slot {slot} is armed"
+        );
         assert!(pages.write(buffer as usize, frame));
-        let info = RxInfo::new().with_rss_type(RssType::UdpV4).with_hash(0xabcd);
+        let info = RxInfo::new()
+            .with_rss_type(RssType::UdpV4)
+            .with_hash(0xabcd);
         assert!(pages.store_u64(slot * 16, info.into()));
         assert!(pages.store_u64(slot * 16 + 8, status.into()));
     }
@@ -281,8 +308,14 @@ mod tests {
         for renews in [false, true] {
             let fake = Arc::new(Fake::default());
             let mut queue = queue(&fake);
-            let frames =
-                [(60, UdpV4), (61, UdpV4), (61, Unhashed), (61, TcpV6), (61, TcpV6), (60, TcpV6)];
+            let frames = [
+                (60, UdpV4),
+                (61, UdpV4),
+                (61, Unhashed),
+                (61, TcpV6),
+                (61, TcpV6),
+                (60, TcpV6),
+            ];
             for (slot, (length, kind)) in frames.into_iter().enumerate() {
                 complete(&fake, slot, &[7; 61], good(length));
                 let info = RxInfo::new().with_rss_type(kind).with_hash(slot as u32);
@@ -303,11 +336,18 @@ mod tests {
                     }
                 }
             });
-            let (udp, tcp) = (Some(HashKind::Ipv4Udp.code()), Some(HashKind::Ipv6Tcp.code()));
+            let (udp, tcp) = (
+                Some(HashKind::Ipv4Udp.code()),
+                Some(HashKind::Ipv6Tcp.code()),
+            );
             let hashes = [vec![0], vec![1], vec![2], vec![3, 4], vec![5]];
             let expected = [(60, udp), (61, udp), (61, None), (61, tcp), (60, tcp)];
             let expected = expected.into_iter().zip(hashes);
-            assert!(trains.into_iter().eq(expected.map(|((len, code), all)| (len, code, all))));
+            assert!(
+                trains
+                    .into_iter()
+                    .eq(expected.map(|((len, code), all)| (len, code, all)))
+            );
         }
     }
 
@@ -373,6 +413,10 @@ mod tests {
             complete(&fake, slot, &[1; 60], good(60));
         }
         assert_eq!(take(&mut queue, usize::MAX).0.len(), 63);
-        assert_eq!(take(&mut queue, usize::MAX).0.len(), 1, "the one that was not the NIC's");
+        assert_eq!(
+            take(&mut queue, usize::MAX).0.len(),
+            1,
+            "the one that was not the NIC's"
+        );
     }
 }

@@ -43,7 +43,17 @@ impl TxQueue {
         // Lengths are the only fields that differ.
         let per_byte = u64::from(send(1)) - command;
         let end = ring.room();
-        Self { ring, command, per_byte, pool, bursts, oldest: 0, end, announced: 0, next: 0 }
+        Self {
+            ring,
+            command,
+            per_byte,
+            pool,
+            bursts,
+            oldest: 0,
+            end,
+            announced: 0,
+            next: 0,
+        }
     }
 
     /// Its pool: the index of its partition in the plan.
@@ -82,7 +92,14 @@ impl TxQueue {
     pub fn slots(&mut self, with: impl FnOnce(&mut TxSlots<'_>) -> usize) -> usize {
         let (command, per_byte) = (self.command, self.per_byte);
         let run = self.ring.run(self.next, self.end - self.next);
-        let (free, mut slots) = (run.left, TxSlots { run, command, per_byte });
+        let (free, mut slots) = (
+            run.left,
+            TxSlots {
+                run,
+                command,
+                per_byte,
+            },
+        );
         let used = with(&mut slots).min(free);
         self.next += used;
         used
@@ -94,7 +111,11 @@ impl TxQueue {
             return;
         }
         let last = self.ring.slot(self.next - 1);
-        last.put(TxData::from(last.words()[1]).with_report_status(true).into());
+        last.put(
+            TxData::from(last.words()[1])
+                .with_report_status(true)
+                .into(),
+        );
         self.bursts.push_back(self.next);
         self.announced = self.next;
         self.ring.ring_doorbell(self.next);
@@ -180,7 +201,11 @@ mod tests {
             assert_eq!(fake.doorbells(), [(slot + burst) as u32 % 64]);
             assert_eq!(queue.pending(), burst);
             for sent in 0..burst {
-                assert_eq!(queue.free(), 63 - burst, "nothing is back before the report");
+                assert_eq!(
+                    queue.free(),
+                    63 - burst,
+                    "nothing is back before the report"
+                );
                 let reports = descriptor(&fake, slot).report_status();
                 assert_eq!(reports, sent == burst - 1);
                 let expected = number + sent as u32 - burst as u32;

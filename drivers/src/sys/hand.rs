@@ -14,7 +14,9 @@ impl Pages {
     pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
         let bytes = self.atomics::<AtomicU8>(offset, into.len());
         let copy = |(byte, into): (&AtomicU8, &mut u8)| *into = byte.load(Relaxed);
-        bytes.map(|bytes| bytes.iter().zip(into).for_each(copy)).is_some()
+        bytes
+            .map(|bytes| bytes.iter().zip(into).for_each(copy))
+            .is_some()
     }
 
     /// Copies `from` to the bytes at `offset`, tolerating concurrent reads; says
@@ -25,7 +27,9 @@ impl Pages {
     pub fn write(&self, offset: usize, from: &[u8]) -> bool {
         let bytes = self.atomics::<AtomicU8>(offset, from.len());
         let copy = |(byte, from): (&AtomicU8, &u8)| byte.store(*from, Relaxed);
-        bytes.map(|bytes| bytes.iter().zip(from).for_each(copy)).is_some()
+        bytes
+            .map(|bytes| bytes.iter().zip(from).for_each(copy))
+            .is_some()
     }
 
     /// The 8-byte word at `offset` (a multiple of 8), in host byte order, and
@@ -37,7 +41,9 @@ impl Pages {
     /// Stores the 8-byte word at `offset` (a multiple of 8) after everything
     /// stored before; false when it is not inside.
     pub fn store_u64(&self, offset: usize, value: u64) -> bool {
-        self.atomics::<AtomicU64>(offset, 1).map(|word| word[0].store(value, Release)).is_some()
+        self.atomics::<AtomicU64>(offset, 1)
+            .map(|word| word[0].store(value, Release))
+            .is_some()
     }
 
     /// As [`Pages::load_u64`], for 4 bytes at a multiple of 4.
@@ -47,7 +53,9 @@ impl Pages {
 
     /// As [`Pages::store_u64`], for 4 bytes at a multiple of 4.
     pub fn store_u32(&self, offset: usize, value: u32) -> bool {
-        self.atomics::<AtomicU32>(offset, 1).map(|word| word[0].store(value, Release)).is_some()
+        self.atomics::<AtomicU32>(offset, 1)
+            .map(|word| word[0].store(value, Release))
+            .is_some()
     }
 
     /// `count` atomics at byte `offset`, if they are inside and aligned.

@@ -73,7 +73,11 @@ mod tests {
 
     #[test]
     fn requests_have_vfios_numbers() {
-        assert_eq!(Request(114, null_mut()).opcode(), 0x3B72, "VFIO_IOMMU_UNMAP_DMA");
+        assert_eq!(
+            Request(114, null_mut()).opcode(),
+            0x3B72,
+            "VFIO_IOMMU_UNMAP_DMA"
+        );
     }
 
     #[test]

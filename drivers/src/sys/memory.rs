@@ -36,8 +36,14 @@ impl Layout {
     /// `slots` is a power of two up to 32,768 and a buffer is 1 to 65,535 bytes.
     pub(crate) fn new(slots: usize, buffer_bytes: usize) -> Option<Self> {
         let fits = slots.is_power_of_two() && slots.max(buffer_bytes) < 1 << 16;
-        let buffers_at = slots.checked_mul(size_of::<Descriptor>())?.next_multiple_of(4096);
-        (fits && buffer_bytes > 0).then(|| Self { mask: slots - 1, buffer_bytes, buffers_at })
+        let buffers_at = slots
+            .checked_mul(size_of::<Descriptor>())?
+            .next_multiple_of(4096);
+        (fits && buffer_bytes > 0).then(|| Self {
+            mask: slots - 1,
+            buffer_bytes,
+            buffers_at,
+        })
     }
 
     fn slot_count(self) -> usize {
@@ -67,9 +73,17 @@ impl RingMemory {
     /// # Errors
     /// `InvalidInput` when `pages` are fewer than [`Layout::bytes`].
     pub(crate) fn new(pages: Pages, layout: Layout) -> io::Result<Self> {
-        pages.at::<u8>(0, layout.bytes()).ok_or(io::ErrorKind::InvalidInput)?;
-        let descriptors = pages.at(0, layout.slot_count()).ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(Self { pages: Arc::new(pages), descriptors, layout })
+        pages
+            .at::<u8>(0, layout.bytes())
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let descriptors = pages
+            .at(0, layout.slot_count())
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self {
+            pages: Arc::new(pages),
+            descriptors,
+            layout,
+        })
     }
 
     /// The pages, for the IOMMU.
@@ -92,7 +106,9 @@ impl RingMemory {
             descriptor: unsafe { self.descriptors.add(slot) },
             // SAFETY: inside the `Layout::bytes` that `new` found inside the pages.
             buffer: unsafe { self.descriptors.cast::<u8>().add(offset) },
-            shift: base.get().wrapping_sub(self.descriptors.addr().get() as u64),
+            shift: base
+                .get()
+                .wrapping_sub(self.descriptors.addr().get() as u64),
             of: PhantomData,
         }
     }
@@ -101,7 +117,11 @@ impl RingMemory {
     /// the ring.
     pub(crate) fn run(&mut self, base: Iova, from: usize, count: usize) -> Run<'_> {
         let left = count.min(self.slots() - (from & self.layout.mask));
-        Run { first: self.slot(base, from), left, buffer_bytes: self.layout.buffer_bytes }
+        Run {
+            first: self.slot(base, from),
+            left,
+            buffer_bytes: self.layout.buffer_bytes,
+        }
     }
 }
 
@@ -225,7 +245,10 @@ mod tests {
         for (from, left) in [(1, 3), (6, 2), (usize::MAX, 1)] {
             let mut run = memory.run(Iova::new(0), from, 3);
             assert_eq!((run.left, run.buffer(0, usize::MAX).len()), (left, 64));
-            assert_eq!((run.buffer_mut(left - 1).len(), run.buffer_mut(left).len()), (64, 0));
+            assert_eq!(
+                (run.buffer_mut(left - 1).len(), run.buffer_mut(left).len()),
+                (64, 0)
+            );
         }
         assert_eq!(memory.run(Iova::new(0), 0, 3).buffer(1, 1), [7]);
         assert_eq!(memory.run(Iova::new(0), 1, 3).buffer(0, 1), [7]);

@@ -35,7 +35,9 @@ impl Bar for Mmio {
     fn read(&self, offset: u32) -> u32 {
         // SAFETY: inside the mapping and aligned (`at`); any bits are a u32. No Rust
         // reference to device memory ever exists.
-        self.0.at(offset as usize, 1).map_or(u32::MAX, |at| unsafe { at.read_volatile() })
+        self.0
+            .at(offset as usize, 1)
+            .map_or(u32::MAX, |at| unsafe { at.read_volatile() })
     }
 
     fn write(&self, offset: u32, value: u32) {

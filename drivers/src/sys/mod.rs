@@ -7,7 +7,10 @@
 //! Not here: what a register or descriptor means, and in which order a driver
 //! touches them.
 
-#![expect(unsafe_code, reason = "memory mapping, device registers and ioctls have no safe form")]
+#![expect(
+    unsafe_code,
+    reason = "memory mapping, device registers and ioctls have no safe form"
+)]
 
 mod hand;
 mod ioctl;

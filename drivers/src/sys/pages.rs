@@ -52,7 +52,9 @@ impl Pages {
     }
 
     fn anonymous(bytes: usize, page: usize, flags: MapFlags) -> io::Result<Self> {
-        let whole = bytes.checked_next_multiple_of(page).ok_or(io::ErrorKind::InvalidInput)?;
+        let whole = bytes
+            .checked_next_multiple_of(page)
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let flags = MapFlags::PRIVATE | MapFlags::POPULATE | flags;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps
         // nothing that Rust knows of.

@@ -88,7 +88,17 @@ impl Vfio {
         let (device, command, bar, alarm) =
             device(&_group, pci).map_err(|source| OpenError::Device { pci, source })?;
         let next = AtomicU64::new(FIRST);
-        Ok((Self { device, _group, container, command, next }, bar, alarm))
+        Ok((
+            Self {
+                device,
+                _group,
+                container,
+                command,
+                next,
+            },
+            bar,
+            alarm,
+        ))
     }
 }
 
@@ -147,7 +157,13 @@ impl Iommu for Vfio {
         // SAFETY: VFIO_IOMMU_MAP_DMA takes length, flags and three long words. The
         // device gets what is behind `pages`, which are there to be shared with one,
         // and which the kernel pins, so that they outlive their owner.
-        unsafe { exchange(&self.container, 113, [read_write << 32, address, iova, bytes]) }?;
+        unsafe {
+            exchange(
+                &self.container,
+                113,
+                [read_write << 32, address, iova, bytes],
+            )
+        }?;
         Ok(Iova::new(iova))
     }
 
@@ -155,7 +171,11 @@ impl Iommu for Vfio {
         let bytes = bytes as u64;
         // SAFETY: VFIO_IOMMU_UNMAP_DMA takes length, flags and two long words.
         let [.., done] = unsafe { exchange(&self.container, 114, [0, iova.get(), bytes]) }?;
-        if done == bytes { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
+        if done == bytes {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
     }
 }
 
@@ -175,7 +195,8 @@ impl Function for Vfio {
         self.device.read_exact_at(&mut command, self.command)?;
         let others = u16::from_le_bytes(command) & !MASTER | MEMORY;
         let command = if on { others | MASTER } else { others };
-        self.device.write_all_at(&command.to_le_bytes(), self.command)
+        self.device
+            .write_all_at(&command.to_le_bytes(), self.command)
     }
 }
 

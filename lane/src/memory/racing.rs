@@ -55,7 +55,11 @@ mod tests {
         let from: Vec<u8> = (0..400).map(|i| (i * 7 + 1) as u8 | 1).collect();
         for len in 0..from.len() {
             let mut to = vec![0; len + 64];
-            let copied = if copy(from.as_ptr(), to.as_mut_ptr(), len) { len } else { 0 };
+            let copied = if copy(from.as_ptr(), to.as_mut_ptr(), len) {
+                len
+            } else {
+                0
+            };
             assert_eq!(copied > 0, (1..=350).contains(&len), "length {len}");
             assert_eq!(to[..copied], from[..copied]);
             assert!(to[copied..].iter().all(|&byte| byte == 0), "length {len}");

@@ -83,7 +83,10 @@ impl<'v, const END: bool, const FILE: bool> Slots<'v, END, FILE> {
     /// Where frame number `i` is.
     #[inline(always)]
     fn frame(&self, i: usize) -> *mut u8 {
-        self.place.frame.as_ptr().wrapping_add(i * self.place.stride)
+        self.place
+            .frame
+            .as_ptr()
+            .wrapping_add(i * self.place.stride)
     }
 }
 
@@ -128,7 +131,11 @@ impl<const FILE: bool> Slots<'_, EMPTIES, FILE> {
     #[inline(always)]
     pub fn copy(&self, i: usize, into: &mut [u8]) -> usize {
         let room = self.place.frame_bytes;
-        let len = if i < self.left() { into.len().min(room) } else { 0 };
+        let len = if i < self.left() {
+            into.len().min(room)
+        } else {
+            0
+        };
         // SAFETY: `len` bytes are in the slot and fit `into`, which is ours alone.
         unsafe { racing_copy(self.frame(i), into.as_mut_ptr(), len, room) };
         len
@@ -140,7 +147,11 @@ impl<'v> Slots<'v, EMPTIES, DOWN> {
     /// the slot holds.
     pub(crate) fn lend(&self) -> Option<(Meta, &'v [u8])> {
         let (first, hash, stamp_ns) = self.words(0)?;
-        let words = (first.load(Relaxed), hash.load(Relaxed), stamp_ns.load(Relaxed));
+        let words = (
+            first.load(Relaxed),
+            hash.load(Relaxed),
+            stamp_ns.load(Relaxed),
+        );
         let meta = Meta::unpack(words);
         let len = (meta.len as usize).min(self.place.frame_bytes);
         // SAFETY: the slot lies in the mapping, which the view keeps. The core, its only
@@ -156,16 +167,31 @@ mod tests {
     use super::*;
     use crate::layout::Geometry;
 
-    const SMALL: Geometry = Geometry { rings: 2, slots: 4, frame_bytes: 128 };
+    const SMALL: Geometry = Geometry {
+        rings: 2,
+        slots: 4,
+        frame_bytes: 128,
+    };
 
     #[test]
     fn copy_out_stays_in_its_slot_whatever_is_asked() {
         let (files, (_, reader)) = create("clamped", SMALL).unwrap();
         let (_, filler) = attach(&files, SMALL).unwrap();
         for index in (0..4).rev() {
-            assert!(filler.slots_from(index, 1).put(0, &[index as u8 + 1; 128], (0, 0, 0)));
+            assert!(
+                filler
+                    .slots_from(index, 1)
+                    .put(0, &[index as u8 + 1; 128], (0, 0, 0))
+            );
         }
-        for (asked, copied) in [(0, 0), (1, 1), (127, 127), (128, 128), (129, 128), (300, 128)] {
+        for (asked, copied) in [
+            (0, 0),
+            (1, 1),
+            (127, 127),
+            (128, 128),
+            (129, 128),
+            (300, 128),
+        ] {
             let mut into = [0; 300];
             assert_eq!(reader.slots_from(7, 1).copy(0, &mut into[..asked]), copied);
             assert!(into[..copied].iter().all(|&byte| byte == 4));
@@ -180,8 +206,14 @@ mod tests {
         for (ring, view) in down.iter().enumerate() {
             for slot in 0..4 {
                 let len = 1000 + u32::from(number(ring, slot));
-                let meta = Meta { len, ..Meta::default() };
-                assert!(view.slots_from(slot, 1).put(0, &[number(ring, slot); 128], meta.pack()));
+                let meta = Meta {
+                    len,
+                    ..Meta::default()
+                };
+                assert!(
+                    view.slots_from(slot, 1)
+                        .put(0, &[number(ring, slot); 128], meta.pack())
+                );
             }
         }
         let (readers, _) = attach(&files, SMALL).unwrap();

@@ -32,7 +32,11 @@ unsafe impl<const END: bool, const FILE: bool> Send for View<END, FILE> {}
 impl<const END: bool, const FILE: bool> View<END, FILE> {
     /// The view of ring `ring` of `FILE`.
     pub(super) fn new(memory: &Arc<Memory>, ring: u16) -> Self {
-        let Memory { ours, theirs, geometry } = &**memory;
+        let Memory {
+            ours,
+            theirs,
+            geometry,
+        } = &**memory;
         let (index, start) = (Geometry::index(FILE, ring), geometry.ring(ring));
         let (slots, stride) = (geometry.slots as usize, geometry.stride());
         let filled = if END == FILLS { ours } else { theirs };
@@ -83,6 +87,9 @@ impl<const END: bool, const FILE: bool> View<END, FILE> {
             left: (count as usize).min(all.left - slot),
             ..all
         };
-        Slots { place, of: PhantomData }
+        Slots {
+            place,
+            of: PhantomData,
+        }
     }
 }

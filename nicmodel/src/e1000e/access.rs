@@ -54,7 +54,8 @@ impl Nic {
             Access::Absent => self.misuse.push(Misuse::UnknownRegister(offset)),
             // Interrupt causes clear by writing ones too; counters ignore writes.
             Access::Clears if offset == Icr::BASE => {
-                self.registers.put(offset, self.registers.word(offset) & !value);
+                self.registers
+                    .put(offset, self.registers.word(offset) & !value);
             }
             Access::Clears => {}
             Access::Stored { mask } => {
@@ -107,8 +108,15 @@ impl Nic {
         if !extended || u32::from(rctl) >> 10 & 3 != 0 {
             self.misuse.push(Misuse::DescriptorType(0));
         }
-        let scale = if rctl.large_buffers() && rctl.buffer_size() > 0 { 16 } else { 1 };
-        self.layout = Layout { extended, buffer: (2048 >> rctl.buffer_size()) * scale };
+        let scale = if rctl.large_buffers() && rctl.buffer_size() > 0 {
+            16
+        } else {
+            1
+        };
+        self.layout = Layout {
+            extended,
+            buffer: (2048 >> rctl.buffer_size()) * scale,
+        };
     }
 
     fn read_ctrl(&mut self) -> u32 {
@@ -138,7 +146,10 @@ impl Nic {
         let eecd = self.registers.get::<Eecd>(());
         let read = self.now >= self.reset_at.saturating_add(AUTO_READ);
         self.resetting &= !read;
-        eecd.with_present(true).with_auto_read_done(read).with_grant(eecd.request()).into()
+        eecd.with_present(true)
+            .with_auto_read_done(read)
+            .with_grant(eecd.request())
+            .into()
     }
 
     /// Reads an EEPROM word; it is there at once.

@@ -35,7 +35,11 @@ impl Nic {
     /// Raises causes of ICR.
     pub(super) fn raise(&mut self, causes: u32) {
         let mapped = MAPPED.fold(0, |bits, cause| bits | 1 << cause);
-        let other = if causes & !OF_QUEUES & !mapped != 0 { OTHER } else { 0 };
+        let other = if causes & !OF_QUEUES & !mapped != 0 {
+            OTHER
+        } else {
+            0
+        };
         let old = self.registers.word(Icr::BASE);
         self.registers.put(Icr::BASE, old | causes | other);
         self.signal(causes | other);
@@ -93,7 +97,8 @@ impl Nic {
             }
         }
         let automatic = told & self.registers.get::<Eiac>(()).get();
-        self.registers.put(Icr::BASE, self.registers.word(Icr::BASE) & !automatic);
+        self.registers
+            .put(Icr::BASE, self.registers.word(Icr::BASE) & !automatic);
         self.registers.put(Ims::BASE, allowed & !automatic);
     }
 }

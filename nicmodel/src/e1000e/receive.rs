@@ -57,11 +57,17 @@ impl Nic {
         let size = usize::from(self.registers.get::<Pba>(()).receive()) * 1024;
         if self.held.is_empty() && self.store(bus, &header, &padded) {
             count_received(&mut self.registers, &header, padded.len());
-            return Receive::Stored { copies: 1, missed: 0 };
+            return Receive::Stored {
+                copies: 1,
+                missed: 0,
+            };
         }
         if waiting + padded.len() + FCS > size {
             self.registers.count::<Mpc>((), 1);
-            return Receive::Stored { copies: 0, missed: 1 };
+            return Receive::Stored {
+                copies: 0,
+                missed: 1,
+            };
         }
         count_received(&mut self.registers, &header, padded.len());
         self.held.push_back(padded);
@@ -146,7 +152,10 @@ impl Nic {
             return None;
         }
         let packet = parse(header, frame)?;
-        let tcp = packet.ports.filter(|&(protocol, _)| protocol == TCP).map(|(_, ports)| ports);
+        let tcp = packet
+            .ports
+            .filter(|&(protocol, _)| protocol == TCP)
+            .map(|(_, ports)| ports);
         let (kind, ports) = match (packet.v6, tcp) {
             (false, Some(ports)) if mrqc.tcp_ipv4() => (RssType::TcpV4, ports),
             (true, Some(ports)) if mrqc.tcp_ipv6() => (RssType::TcpV6, ports),
@@ -192,7 +201,11 @@ impl Nic {
         let pieces: Vec<&[u8]> = bytes.chunks(self.layout.buffer.max(1)).collect();
         for (at, piece) in pieces.iter().enumerate() {
             let last = at + 1 == pieces.len();
-            let status = if last { whole.with_end_of_packet(true) } else { RxStatus::new() };
+            let status = if last {
+                whole.with_end_of_packet(true)
+            } else {
+                RxStatus::new()
+            };
             let status = status.with_length(piece.len() as u16);
             if fill(bus, &ring, piece, info, status).is_err() {
                 self.stuck[queue.number() as usize] = true;
@@ -211,10 +224,16 @@ impl Nic {
         if !self.registers.get::<Rctl>(()).strip_crc() {
             bytes.extend(check_sequence(frame));
         }
-        match header.tag.filter(|_| self.registers.get::<Ctrl>(()).vlan_mode()) {
+        match header
+            .tag
+            .filter(|_| self.registers.get::<Ctrl>(()).vlan_mode())
+        {
             Some(tag) => {
                 bytes.drain(HEADER - 2..HEADER + 2);
-                (bytes, RxStatus::new().with_vlan_stripped(true).with_vlan(tag))
+                (
+                    bytes,
+                    RxStatus::new().with_vlan_stripped(true).with_vlan(tag),
+                )
             }
             None => (bytes, RxStatus::new()),
         }

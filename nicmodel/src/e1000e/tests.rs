@@ -33,8 +33,10 @@ impl Rig {
         rig.set(0x5008, 0x8000);
         for queue in 0..2 {
             (0..8).for_each(|slot| rig.arm(queue, slot));
-            for (ring, at) in [(queue, 0x2800 + 0x100 * queue), (2 + queue, 0x3800 + 0x100 * queue)]
-            {
+            for (ring, at) in [
+                (queue, 0x2800 + 0x100 * queue),
+                (2 + queue, 0x3800 + 0x100 * queue),
+            ] {
                 rig.set(at, (base as u32) + 1024 * ring);
                 rig.set(at + 4, (base >> 32) as u32);
                 rig.set(at + 8, 128);
@@ -66,7 +68,10 @@ impl Rig {
     /// Both halves of a descriptor.
     fn seen(&self, queue: u32, slot: u32) -> (u64, u64) {
         let (at, _) = Self::place(queue, slot);
-        (self.pages.load_u64(at).unwrap(), self.pages.load_u64(at + 8).unwrap())
+        (
+            self.pages.load_u64(at).unwrap(),
+            self.pages.load_u64(at + 8).unwrap(),
+        )
     }
 
     fn bytes(&self, queue: u32, slot: u32, length: usize) -> Vec<u8> {
@@ -92,7 +97,10 @@ fn frame(to: [u8; 6], bytes: usize) -> Vec<u8> {
 }
 
 const MINE: [u8; 6] = [0x02, 0x4C, 0x47, 0xFF, 0x82, 0x74];
-const ONE: Receive = Receive::Stored { copies: 1, missed: 0 };
+const ONE: Receive = Receive::Stored {
+    copies: 1,
+    missed: 0,
+};
 
 /// EN, BAM, SECRC.
 const RECEIVING: u32 = 0x0400_8002;
@@ -103,7 +111,11 @@ fn values_after_reset_are_the_datasheets() {
     assert_eq!(model.read(CTRL), 0x0014_0201);
     assert_eq!(model.read(0x0038), 0x8100, "VET");
     assert_eq!(model.read(0x1000), 0x0014_0014, "PBA");
-    assert_eq!((model.read(0x3840), model.read(0x3940)), (0x403, 0x403), "TARC");
+    assert_eq!(
+        (model.read(0x3840), model.read(0x3940)),
+        (0x403, 0x403),
+        "TARC"
+    );
     assert_eq!(model.read(0x5400), 0xFF47_4C02, "RAL 0");
     assert_eq!(model.read(0x5404), 0x8000_7482, "RAH 0");
     assert_eq!(model.read(0x581C), 0, "there is no VT_CTL");
@@ -117,7 +129,10 @@ fn a_frame_is_stored_by_an_extended_descriptor() {
     assert_eq!(rig.model.receive(&frame(MINE, 100)), ONE);
     assert_eq!(rig.seen(0, 0), (0, 100 << 32 | 3), "DD, EOP, length");
     assert_eq!(rig.bytes(0, 0, 100), frame(MINE, 100));
-    assert_eq!((rig.get(0x2810), rig.get(0x4074), rig.get(0x4088)), (1, 1, 104));
+    assert_eq!(
+        (rig.get(0x2810), rig.get(0x4074), rig.get(0x4088)),
+        (1, 1, 104)
+    );
     assert_eq!(rig.model.misuse(), []);
 }
 
@@ -149,7 +164,10 @@ fn rss_picks_the_queue_by_bit_7_of_the_entry() {
     packet.extend([66, 9, 149, 187, 161, 142, 100, 80, 0x0A, 0xEA, 0x06, 0xE6]);
     packet.resize(60, 0);
     assert_eq!(rig.model.receive(&packet), ONE);
-    assert_eq!(rig.seen(1, 0), (0x51cc_c178 << 32 | 1 << 8 | 1, 60 << 32 | 3));
+    assert_eq!(
+        rig.seen(1, 0),
+        (0x51cc_c178 << 32 | 1 << 8 | 1, 60 << 32 | 3)
+    );
     // UDP is hashed by its addresses: 0x323e8fc2, entry 0x42, queue 0.
     packet[23] = 17;
     assert_eq!(rig.model.receive(&packet), ONE);
@@ -193,8 +211,14 @@ fn filters_let_pass_what_they_list() {
     assert_eq!(rig.model.receive(&frame([0xff; 6], 60)), ONE);
     assert_eq!(rig.model.receive(&tagged(10)), ONE);
     assert_eq!(rig.model.receive(&tagged(11)), Receive::Filtered);
-    assert_eq!(rig.model.receive(&frame([1, 0, 0x5e, 0, 0, 0xfc], 60)), Receive::Filtered);
-    assert_eq!(rig.model.receive(&frame([2, 0, 0, 0, 0, 1], 60)), Receive::Filtered);
+    assert_eq!(
+        rig.model.receive(&frame([1, 0, 0x5e, 0, 0, 0xfc], 60)),
+        Receive::Filtered
+    );
+    assert_eq!(
+        rig.model.receive(&frame([2, 0, 0, 0, 0, 1], 60)),
+        Receive::Filtered
+    );
     assert_eq!(rig.model.receive(&frame(MINE, 1519)), Receive::Filtered);
     assert_eq!(rig.get(0x40AC), 1, "ROC");
     assert_eq!(rig.model.receive(&frame(MINE, 1518)), ONE);
@@ -234,7 +258,11 @@ fn what_a_driver_must_not_do_is_noticed() {
     rig.set(0x2818, 8);
     rig.set(0x0F00, 0);
     rig.set(0x0020, 0x0821_0000);
-    let expected = [Misuse::DescriptorType(0), Misuse::ReceiveTail(0), Misuse::PhyNotOwned];
+    let expected = [
+        Misuse::DescriptorType(0),
+        Misuse::ReceiveTail(0),
+        Misuse::PhyNotOwned,
+    ];
     assert_eq!(rig.model.misuse(), expected);
 }
 
@@ -290,8 +318,9 @@ fn nothing_that_is_written_or_sent_makes_it_panic() {
         (state >> 16) as u32
     };
     let rig = Rig::new();
-    let blocks =
-        [0x0, 0x100, 0x400, 0x1000, 0x2800, 0x2900, 0x3800, 0x3900, 0x5000, 0x5400, 0x5C00];
+    let blocks = [
+        0x0, 0x100, 0x400, 0x1000, 0x2800, 0x2900, 0x3800, 0x3900, 0x5000, 0x5400, 0x5C00,
+    ];
     for round in 0..200_000_u32 {
         let block = blocks[next() as usize % blocks.len()];
         let offset = block + (next() & 0x3C);

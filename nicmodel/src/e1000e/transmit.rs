@@ -101,11 +101,20 @@ impl Nic {
         let side = &mut self.tx[queue.number() as usize];
         let first = *side.first.get_or_insert(command);
         let start = side.partial.len();
-        let longest = if is_cut(first) { LONGEST_UNCUT } else { LONGEST };
+        let longest = if is_cut(first) {
+            LONGEST_UNCUT
+        } else {
+            LONGEST
+        };
         // What is beyond the longest frame only needs to be known to be there.
         let room = (longest + 1).saturating_sub(start);
-        side.partial.resize(start + room.min(command.length().into()), 0);
-        if let Some(piece) = side.partial.get_mut(start..).filter(|piece| !piece.is_empty()) {
+        side.partial
+            .resize(start + room.min(command.length().into()), 0);
+        if let Some(piece) = side
+            .partial
+            .get_mut(start..)
+            .filter(|piece| !piece.is_empty())
+        {
             bus.domain.read(buffer, piece)?;
         }
         if command.end_of_packet() {
@@ -128,7 +137,11 @@ impl Nic {
     ) {
         let number = queue.number() as u8;
         let insert_fcs = first.insert_fcs() || last.insert_fcs();
-        let longest = if is_cut(first) { LONGEST_UNCUT } else { LONGEST };
+        let longest = if is_cut(first) {
+            LONGEST_UNCUT
+        } else {
+            LONGEST
+        };
         let longest = longest - if insert_fcs { FCS } else { 0 };
         if !(SHORTEST_TX..=longest).contains(&frame.len()) {
             self.misuse.push(Misuse::FrameLength(number));
@@ -141,8 +154,14 @@ impl Nic {
                 return;
             }
         }
-        let options = if first.extended() { first.options() & 3 } else { 0 };
-        let asked = TxData::new().with_options(options).with_segment(is_cut(first));
+        let options = if first.extended() {
+            first.options() & 3
+        } else {
+            0
+        };
+        let asked = TxData::new()
+            .with_options(options)
+            .with_segment(is_cut(first));
         let frames = offload::apply(frame, asked, &self.tx[queue.number() as usize].context);
         let Ok(frames) = frames else {
             self.misuse.push(Misuse::Offload(number));

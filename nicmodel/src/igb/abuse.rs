@@ -82,7 +82,12 @@ fn the_same_program_has_the_same_outcome() {
         (0..3000).for_each(|_| step(&mut rig, &mut random));
         let registers: Vec<u32> = (0..BAR_BYTES).step_by(4).map(|at| rig.get(at)).collect();
         let faults = rig.model.faults();
-        (registers, rig.model.transmitted(), faults, rig.model.misuse())
+        (
+            registers,
+            rig.model.transmitted(),
+            faults,
+            rig.model.misuse(),
+        )
     };
     assert_eq!(run(), run());
 }

@@ -125,7 +125,8 @@ impl Nic {
 
     fn write_eecd(&mut self) {
         let eecd = self.registers.get::<Eecd>(());
-        self.registers.set::<Eecd>((), eecd.with_grant(eecd.request()));
+        self.registers
+            .set::<Eecd>((), eecd.with_grant(eecd.request()));
     }
 
     /// The enable bit of a queue shows whether it is live, not what was asked.
@@ -272,8 +273,19 @@ mod tests {
         assert_ne!(rig.get(Ctrl::BASE) & (1 << 26), 0);
         assert_eq!(rig.get(Ctrl::BASE) & (1 << 26), 0);
         assert_ne!(rig.get(Eecd::BASE) & 0x200, 0);
-        let values = [0x100, 0x5818, 0xC0E8, 0x2404, 0x5400, 0x5404, 0x5AD0, 0xC028];
-        let after = [0, 0, 0x0001_0000, 0x30, 0xFF47_4C02, 0x8000_7682, 0x8000_2600, 0x0201_0000];
+        let values = [
+            0x100, 0x5818, 0xC0E8, 0x2404, 0x5400, 0x5404, 0x5AD0, 0xC028,
+        ];
+        let after = [
+            0,
+            0,
+            0x0001_0000,
+            0x30,
+            0xFF47_4C02,
+            0x8000_7682,
+            0x8000_2600,
+            0x0201_0000,
+        ];
         assert_eq!(values.map(|at| rig.get(at)), after);
     }
 

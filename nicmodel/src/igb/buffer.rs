@@ -59,7 +59,10 @@ mod tests {
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 
-    const MISSED: Receive = Receive::Stored { copies: 0, missed: 1 };
+    const MISSED: Receive = Receive::Stored {
+        copies: 0,
+        missed: 1,
+    };
 
     #[test]
     fn a_full_ring_drops_and_counts_if_it_may() {
@@ -67,7 +70,10 @@ mod tests {
         rig.address(0, mac(1), 0);
         rig.rx(0, 2);
         let sent = frame(mac(1), mac(9), 60);
-        assert_eq!([(); 3].map(|()| rig.model.receive(&sent)), [ONE, ONE, MISSED]);
+        assert_eq!(
+            [(); 3].map(|()| rig.model.receive(&sent)),
+            [ONE, ONE, MISSED]
+        );
         assert!(!rig.model.room(&sent));
         assert_eq!(rig.get(Rqdpc::BASE), 1);
         assert_eq!(rig.get(Rqdpc::BASE), 0);

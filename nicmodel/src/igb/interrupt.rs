@@ -51,7 +51,10 @@ impl Nic {
 
     /// IVAR n: receive queue n, transmit queue n, then those of n + 8.
     fn raise_queue(&mut self, queue: u32, direction: usize) {
-        let word = self.registers.word(plain::IVAR + 4 * (queue % 8)).to_le_bytes();
+        let word = self
+            .registers
+            .word(plain::IVAR + 4 * (queue % 8))
+            .to_le_bytes();
         let byte = if queue < 8 { direction } else { direction + 2 };
         self.raise_entry(word.get(byte).copied().unwrap_or(0));
     }
@@ -100,7 +103,8 @@ impl Nic {
         }
         self.messages |= u64::from(due);
         let cleared = due & self.registers.get::<Eiac>(()).get();
-        self.registers.put(Eicr::BASE, self.registers.word(Eicr::BASE) & !cleared);
+        self.registers
+            .put(Eicr::BASE, self.registers.word(Eicr::BASE) & !cleared);
         if gpie.auto_mask() {
             let masked = due & self.registers.get::<Eiam>(()).get();
             self.registers.put(Eims::BASE, allowed & !masked);

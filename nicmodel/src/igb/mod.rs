@@ -177,7 +177,10 @@ impl Nic {
 impl Chip for Nic {
     fn id(&self) -> DeviceId {
         let [device, ..] = DEVICE_IDS;
-        DeviceId { vendor: pci::INTEL, device }
+        DeviceId {
+            vendor: pci::INTEL,
+            device,
+        }
     }
 
     fn read(&mut self, _bus: &mut Bus, offset: u32) -> u32 {

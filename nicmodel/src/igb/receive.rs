@@ -44,7 +44,13 @@ impl Nic {
             }
             Verdict::Wanted(queues, hash) => {
                 let queues = queues.into();
-                let parcel = Parcel { frame, header, hash, queues, looped: false };
+                let parcel = Parcel {
+                    frame,
+                    header,
+                    hash,
+                    queues,
+                    looped: false,
+                };
                 self.accept(bus, parcel)
             }
         }
@@ -60,7 +66,13 @@ impl Nic {
         };
         if let Verdict::Wanted(queues, hash) = self.steer(&header, frame, Origin::Pool(sender)) {
             let queues = queues.into();
-            let parcel = Parcel { frame, header, hash, queues, looped: true };
+            let parcel = Parcel {
+                frame,
+                header,
+                hash,
+                queues,
+                looped: true,
+            };
             self.accept(bus, parcel);
         }
     }
@@ -76,11 +88,14 @@ impl Nic {
             return true;
         };
         let bytes = frame.len().max(SHORTEST) + FCS;
-        numbers(queues.into()).filter_map(RxQueue::new).all(|queue| {
-            let side = &self.rx[queue.number() as usize];
-            let needed = bytes.div_ceil(self.buffer_bytes(queue));
-            !side.live.is_on() || (!side.stuck && self.rx_ring(queue).owned() as usize >= needed)
-        })
+        numbers(queues.into())
+            .filter_map(RxQueue::new)
+            .all(|queue| {
+                let side = &self.rx[queue.number() as usize];
+                let needed = bytes.div_ceil(self.buffer_bytes(queue));
+                !side.live.is_on()
+                    || (!side.stuck && self.rx_ring(queue).owned() as usize >= needed)
+            })
     }
 
     /// Takes note of a new tail.
@@ -99,7 +114,8 @@ impl Nic {
     pub(super) fn check_descriptor_type(&mut self, queue: RxQueue) {
         let kind = self.registers.get::<Srrctl>(queue).descriptor_type();
         if matches!(kind, DescriptorType::Other(_)) {
-            self.misuse.push(Misuse::DescriptorType(queue.number() as u8));
+            self.misuse
+                .push(Misuse::DescriptorType(queue.number() as u8));
         }
     }
 
@@ -120,7 +136,10 @@ mod tests {
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 
-    const MISSED: Receive = Receive::Stored { copies: 0, missed: 1 };
+    const MISSED: Receive = Receive::Stored {
+        copies: 0,
+        missed: 1,
+    };
 
     #[test]
     fn a_frame_reaches_its_buffer_and_done_is_set() {

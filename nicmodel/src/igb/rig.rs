@@ -42,7 +42,13 @@ impl Rig {
         let model = Model::i82576();
         let pages = Arc::new(Pages::new(BUFFERS + 32 * 8 * BUFFER).unwrap());
         let base = model.map(&pages).unwrap();
-        let rig = Self { model, pages, base, next_rx: [0; 16], next_tx: [0; 16] };
+        let rig = Self {
+            model,
+            pages,
+            base,
+            next_rx: [0; 16],
+            next_tx: [0; 16],
+        };
         rig.model.set_bus_master(true).unwrap();
         rig.link_up();
         rig.set(Rctl::BASE, 0x0400_0002);
@@ -79,7 +85,11 @@ impl Rig {
 
     /// Writes exact filter `n`.
     pub(super) fn address(&self, n: u32, mac: [u8; 6], pools: u32) {
-        let at = if n < 16 { 0x5400 + 8 * n } else { 0x54E0 + 8 * (n - 16) };
+        let at = if n < 16 {
+            0x5400 + 8 * n
+        } else {
+            0x54E0 + 8 * (n - 16)
+        };
         self.set(at, u32::from_le_bytes([mac[0], mac[1], mac[2], mac[3]]));
         let high = u32::from(mac[4]) | (u32::from(mac[5]) << 8);
         self.set(at + 4, high | (pools << 18) | 1 << 31);
@@ -110,7 +120,10 @@ impl Rig {
 
     fn arm(&self, q: u32, n: u32) {
         let at = 0x1000 * q as usize + 16 * n as usize;
-        assert!(self.pages.store_u64(at, self.base.get() + Self::buffer(q, n) as u64));
+        assert!(
+            self.pages
+                .store_u64(at, self.base.get() + Self::buffer(q, n) as u64)
+        );
         assert!(self.pages.store_u64(at + 8, 0));
     }
 
@@ -130,7 +143,11 @@ impl Rig {
             }
             let mut bytes = vec![0; status.length().into()];
             assert!(self.pages.read(Self::buffer(q, n), &mut bytes));
-            all.push(Got { bytes, info: RxInfo::from(self.pages.load_u64(at).unwrap()), status });
+            all.push(Got {
+                bytes,
+                info: RxInfo::from(self.pages.load_u64(at).unwrap()),
+                status,
+            });
             self.arm(q, n);
             self.next_rx[q as usize] = (n + 1) % DESCRIPTORS;
         }
@@ -139,7 +156,11 @@ impl Rig {
     /// Whether queue `q` has received `frame`, padded, as its one new frame.
     pub(super) fn next(&mut self, q: u32, frame: &[u8]) -> bool {
         let got = self.got(q);
-        assert!(got.len() <= 1, "one frame, {} times in queue {q}", got.len());
+        assert!(
+            got.len() <= 1,
+            "one frame, {} times in queue {q}",
+            got.len()
+        );
         got.first().is_some_and(|got| {
             assert_eq!(got.bytes[..frame.len()], *frame);
             true
@@ -209,7 +230,10 @@ impl Rig {
     }
 }
 
-pub(super) const ONE: Receive = Receive::Stored { copies: 1, missed: 0 };
+pub(super) const ONE: Receive = Receive::Stored {
+    copies: 1,
+    missed: 0,
+};
 
 /// A frame of `bytes` bytes between two addresses.
 pub(super) fn frame(to: [u8; 6], from: [u8; 6], bytes: usize) -> Vec<u8> {

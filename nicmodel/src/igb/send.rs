@@ -112,8 +112,9 @@ impl Nic {
             return true;
         }
         let body = frame.len() - FCS;
-        let valid =
-            frame.split_at_checked(body).is_some_and(|(body, fcs)| check_sequence(body) == fcs);
+        let valid = frame
+            .split_at_checked(body)
+            .is_some_and(|(body, fcs)| check_sequence(body) == fcs);
         if !valid || body < HEADER {
             self.misuse.push(Misuse::CheckSequence(number));
             return false;
@@ -153,8 +154,9 @@ impl Nic {
         if bad_mac || bad_vlan {
             let blamed = |bad| if bad { pool.bit() } else { 0 };
             let old = self.registers.get::<Wvbr>(());
-            let wvbr =
-                old.with_mac(old.mac() | blamed(bad_mac)).with_vlan(old.vlan() | blamed(bad_vlan));
+            let wvbr = old
+                .with_mac(old.mac() | blamed(bad_mac))
+                .with_vlan(old.vlan() | blamed(bad_vlan));
             self.registers.set::<Wvbr>((), wvbr);
             self.registers.count::<Ssvpc>((), 1);
         }
@@ -164,7 +166,9 @@ impl Nic {
     fn is_on(&self, pool: Pool, header: &Header) -> bool {
         match header.vid() {
             None => self.registers.get::<Vmolr>(pool).untagged(),
-            Some(vid) => self.vlan_entries(vid).any(|entry| entry.pools() & pool.bit() != 0),
+            Some(vid) => self
+                .vlan_entries(vid)
+                .any(|entry| entry.pools() & pool.bit() != 0),
         }
     }
 
@@ -179,8 +183,9 @@ impl Nic {
         if owned || header.is_group() {
             self.loop_back(bus, queue.pool(), frame);
         }
-        let local =
-            header.vid().is_some_and(|vid| self.vlan_entries(vid).any(|entry| entry.local()));
+        let local = header
+            .vid()
+            .is_some_and(|vid| self.vlan_entries(vid).any(|entry| entry.local()));
         !owned && !local
     }
 }
@@ -223,7 +228,10 @@ mod tests {
         rig.ring(0);
         assert!(rig.model.transmitted().is_empty());
         let length = Misuse::FrameLength(0);
-        assert_eq!(rig.model.misuse(), [length, length, Misuse::CheckSequence(0)]);
+        assert_eq!(
+            rig.model.misuse(),
+            [length, length, Misuse::CheckSequence(0)]
+        );
         assert!(done(&rig, 2));
     }
 
@@ -257,7 +265,10 @@ mod tests {
         let left = rig.model.transmitted();
         let lengths: Vec<usize> = left.iter().map(Vec::len).collect();
         assert_eq!(lengths, [1058, 1058, 558]);
-        assert!(left.iter().all(|frame| frame[12..18] == [0x81, 0, 0, 0, 0x08, 0]));
+        assert!(
+            left.iter()
+                .all(|frame| frame[12..18] == [0x81, 0, 0, 0, 0x08, 0])
+        );
         assert_eq!(rig.get(Gptc::BASE), 3);
         assert_eq!(rig.model.misuse(), []);
     }
@@ -326,7 +337,10 @@ mod tests {
             rig.push(0, &sent, vle);
             rig.ring(0);
         }
-        assert_eq!(rig.model.transmitted(), [tagged(&sent, 7), tagged(&sent, 0x6014), sent]);
+        assert_eq!(
+            rig.model.transmitted(),
+            [tagged(&sent, 7), tagged(&sent, 0x6014), sent]
+        );
     }
 
     #[test]

@@ -66,7 +66,8 @@ mod tests {
             rig.rx(pool, 7);
             rig.set(Vmolr::BASE + 4 * pool, 0x9000_2600);
         }
-        rig.model.receive(&frame([1, 0, 0x5E, 0, 0, 1], mac(9), 100));
+        rig.model
+            .receive(&frame([1, 0, 0x5E, 0, 0, 1], mac(9), 100));
         assert_eq!(rig.get(Gprc::BASE), 1);
         assert_eq!(rig.get(Mprc::BASE), 1);
         for pool in 0..3 {
@@ -97,6 +98,9 @@ mod tests {
             Pvfgotc::BASE + 0x100,
         ];
         let bytes = 64 + 65 + 1518;
-        assert_eq!(counters.map(|at| rig.get(at)), [3, 3, 1, 1, 1, 1, 1, bytes, 3, bytes]);
+        assert_eq!(
+            counters.map(|at| rig.get(at)),
+            [3, 3, 1, 1, 1, 1, 1, bytes, 3, bytes]
+        );
     }
 }

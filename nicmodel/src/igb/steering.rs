@@ -145,7 +145,8 @@ impl Nic {
 
     /// The pools of every exact filter that the frame matches.
     pub(super) fn exact(&self, header: &Header) -> u32 {
-        self.matching(header).fold(0, |pools, entry| pools | u32::from(entry.pools()))
+        self.matching(header)
+            .fold(0, |pools, entry| pools | u32::from(entry.pools()))
     }
 
     /// The exact filters that the frame matches.
@@ -200,9 +201,9 @@ impl Nic {
     fn on_segment(&self, header: &Header) -> u32 {
         match header.vid() {
             None => self.pools_with(Vmolr::untagged),
-            Some(vid) => {
-                self.vlan_entries(vid).fold(0, |pools, entry| pools | u32::from(entry.pools()))
-            }
+            Some(vid) => self
+                .vlan_entries(vid)
+                .fold(0, |pools, entry| pools | u32::from(entry.pools())),
         }
     }
 
@@ -349,7 +350,11 @@ mod tests {
         let near = frame([1, 0, 0x5E, 0, 0x02, 0x34], mac(9), 60);
         assert_eq!(takers(&mut rig, &near), [1]);
         rig.address(1, [1, 0, 0x5E, 0, 0x12, 0x34], 0b1000);
-        assert_eq!(takers(&mut rig, &group), [1, 3], "no hash beside an exact match");
+        assert_eq!(
+            takers(&mut rig, &group),
+            [1, 3],
+            "no hash beside an exact match"
+        );
     }
 
     #[test]
@@ -502,8 +507,10 @@ mod tests {
         rig.rx(0, 7);
         rig.address(20, mac(1), 0);
         let (own, other) = (frame(mac(1), mac(9), 60), frame(mac(2), mac(9), 60));
-        let (all, group) =
-            (frame(BROADCAST, mac(9), 60), frame([1, 0, 0x5E, 0, 0x12, 0x34], mac(9), 60));
+        let (all, group) = (
+            frame(BROADCAST, mac(9), 60),
+            frame([1, 0, 0x5E, 0, 0x12, 0x34], mac(9), 60),
+        );
         assert_eq!(takers(&mut rig, &own), [0]);
         for unwanted in [&other, &all, &group] {
             assert_eq!(takers(&mut rig, unwanted), []);

@@ -40,7 +40,10 @@ impl Nic {
             status.set_length(piece.len() as u16);
             let write_back = match last {
                 true => (info, status.with_end_of_packet(true)),
-                false => (RxInfo::new(), RxStatus::new().with_length(piece.len() as u16)),
+                false => (
+                    RxInfo::new(),
+                    RxStatus::new().with_length(piece.len() as u16),
+                ),
             };
             if self.fill(bus, queue, &ring, piece, write_back).is_err() {
                 self.rx[number].stuck = true;
@@ -81,7 +84,9 @@ impl Nic {
             _ => (info.into(), status.into()),
         };
         let _posted = bus.domain.store_u64(at, first);
-        let _posted = bus.domain.store_u64(at.wrapping_add(BYTES as u64 / 2), second);
+        let _posted = bus
+            .domain
+            .store_u64(at.wrapping_add(BYTES as u64 / 2), second);
         Ok(())
     }
 
@@ -105,7 +110,11 @@ impl Nic {
             bytes.extend(check_sequence(parcel.frame));
         }
         let mut status = RxStatus::new().with_loopback(parcel.looped);
-        if let Some(tag) = parcel.header.tag.filter(|_| self.strips_vlan(queue, parcel)) {
+        if let Some(tag) = parcel
+            .header
+            .tag
+            .filter(|_| self.strips_vlan(queue, parcel))
+        {
             bytes.drain(HEADER - 2..HEADER + 2);
             status = status.with_vlan_stripped(true).with_vlan(tag);
         }
@@ -163,7 +172,10 @@ mod tests {
     use lockgate_regs::Register;
     use lockgate_regs::igb::*;
 
-    const MISSED: Receive = Receive::Stored { copies: 0, missed: 1 };
+    const MISSED: Receive = Receive::Stored {
+        copies: 0,
+        missed: 1,
+    };
 
     #[test]
     fn a_frame_over_several_buffers_ends_in_the_last() {

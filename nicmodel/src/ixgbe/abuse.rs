@@ -50,7 +50,11 @@ fn step(rig: &mut Rig, random: &mut Random) {
         0 | 1 => rig.set(offset(random), random.next()),
         2 => drop(rig.get(offset(random))),
         3 => {
-            let receive = if queue < 64 { 0x1018 } else { 0xD018 - 0x40 * 64 };
+            let receive = if queue < 64 {
+                0x1018
+            } else {
+                0xD018 - 0x40 * 64
+            };
             let tail = [0x6018, receive][random.below(2) as usize];
             rig.set(tail + 0x40 * queue, random.below(9));
         }
@@ -63,7 +67,8 @@ fn step(rig: &mut Rig, random: &mut Random) {
             rig.push_raw(queue, buffer ^ stray, command);
         }
         5 => {
-            rig.model.advance(Duration::from_nanos(random.below(20_000).into()));
+            rig.model
+                .advance(Duration::from_nanos(random.below(20_000).into()));
             rig.model.take_interrupts();
         }
         _ => {
@@ -100,7 +105,12 @@ fn the_same_program_has_the_same_outcome() {
         (0..3000).for_each(|_| step(&mut rig, &mut random));
         let registers: Vec<u32> = (0..BAR_BYTES).step_by(4).map(|at| rig.get(at)).collect();
         let faults = rig.model.faults();
-        (registers, rig.model.transmitted(), faults, rig.model.misuse())
+        (
+            registers,
+            rig.model.transmitted(),
+            faults,
+            rig.model.misuse(),
+        )
     };
     assert_eq!(run(), run());
 }

@@ -37,7 +37,9 @@ impl Nic {
         }
         let value = match offset {
             Ctrl::BASE => self.read_ctrl(),
-            Status::BASE => Status::new().with_gio_master_enable(self.master.is_on()).into(),
+            Status::BASE => Status::new()
+                .with_gio_master_enable(self.master.is_on())
+                .into(),
             Eec::BASE => self.read_eec(),
             Swsm::BASE => self.read_swsm(),
             Eicr::BASE => self.read_eicr(),
@@ -47,7 +49,9 @@ impl Nic {
             Rttbcnrc::BASE => self.read_rate(),
             Rttdt1c::BASE => self.read_credits(),
             Pfqde::BASE => self.read_qde(),
-            _ => self.read_mask(offset).unwrap_or_else(|| self.read_queue(offset)),
+            _ => self
+                .read_mask(offset)
+                .unwrap_or_else(|| self.read_queue(offset)),
         };
         if self.registers.access(offset) == Access::Clears {
             self.registers.put(offset, 0);
@@ -101,7 +105,9 @@ impl Nic {
             Autoc::BASE => self.write_autoc(),
             I2cctl::BASE => self.write_i2c(I2cctl::from(value)),
             Msca::BASE => self.write_msca(),
-            Fdirctrl::BASE => self.registers.set((), Fdirctrl::from(value).with_ready(true)),
+            Fdirctrl::BASE => self
+                .registers
+                .set((), Fdirctrl::from(value).with_ready(true)),
             Fdircmd::BASE => self.registers.set((), Fdircmd::from(value).with_command(0)),
             Rttbcnrc::BASE => self.write_rate(),
             Rttdt1c::BASE => self.write_credits(),
@@ -144,19 +150,29 @@ impl Nic {
     }
 
     fn read_eec(&self) -> u32 {
-        let eec = self.registers.get::<Eec>(()).with_auto_read_done(self.is_set_up());
+        let eec = self
+            .registers
+            .get::<Eec>(())
+            .with_auto_read_done(self.is_set_up());
         u32::from(eec) | eec::PRESENT
     }
 
     /// The EEPROM is granted to whoever asks.
     fn write_eec(&mut self) {
         let eec = self.registers.word(Eec::BASE);
-        let granted = if eec & eec::REQUEST != 0 { eec::GRANT } else { 0 };
+        let granted = if eec & eec::REQUEST != 0 {
+            eec::GRANT
+        } else {
+            0
+        };
         self.registers.put(Eec::BASE, eec & !eec::GRANT | granted);
     }
 
     fn read_rdrxctl(&self) -> u32 {
-        self.registers.get::<Rdrxctl>(()).with_dma_ready(self.is_set_up()).into()
+        self.registers
+            .get::<Rdrxctl>(())
+            .with_dma_ready(self.is_set_up())
+            .into()
     }
 
     /// SMBI is taken by reading it (82599 datasheet, 8.2.3.4.11).
@@ -348,7 +364,10 @@ mod tests {
             assert_eq!(read & 2, 2);
             read >> 16
         };
-        assert_eq!((0..64).map(word).fold(0, |sum, word| (sum + word) & 0xFFFF), 0xBABA);
+        assert_eq!(
+            (0..64).map(word).fold(0, |sum, word| (sum + word) & 0xFFFF),
+            0xBABA
+        );
         let list = word(0x2B);
         assert_eq!(word(list + 1), 3, "passive copper, port 0");
     }

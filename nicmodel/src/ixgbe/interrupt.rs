@@ -85,7 +85,9 @@ impl Nic {
     /// Signals what is pending and may be.
     fn signal(&mut self) {
         let gpie = self.registers.word(Gpie::BASE);
-        let Interrupts { pending, enabled, .. } = self.interrupts;
+        let Interrupts {
+            pending, enabled, ..
+        } = self.interrupts;
         let vectors = pending & enabled;
         if vectors != 0 {
             self.interrupts.signalled |= vectors;

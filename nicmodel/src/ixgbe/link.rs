@@ -26,7 +26,11 @@ pub(super) struct Cable {
 
 impl Cable {
     pub(super) fn new() -> Self {
-        Self { plugged: true, since: 0, up: false }
+        Self {
+            plugged: true,
+            since: 0,
+            up: false,
+        }
     }
 
     /// Negotiates again from `now`.

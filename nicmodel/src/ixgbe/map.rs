@@ -226,8 +226,13 @@ fn plain_only(map: Map) -> Map {
         (0x1_1064, 12),   // PCIe, DCA, access to configuration space
         (0x1_3000, 1024), // PFMBMEM
     ];
-    let map = map.words(0x1_4F00, 1, 4).words(0x1_0200, 1, 4).words(0x1_001C, 1, 4);
-    BLOCKS.iter().fold(map, |map, &(first, count)| map.words(first, count, 4))
+    let map = map
+        .words(0x1_4F00, 1, 4)
+        .words(0x1_0200, 1, 4)
+        .words(0x1_001C, 1, 4);
+    BLOCKS
+        .iter()
+        .fold(map, |map, &(first, count)| map.words(first, count, 4))
 }
 
 fn counters(map: Map) -> Map {
@@ -259,7 +264,10 @@ fn counters(map: Map) -> Map {
 pub(super) fn initialize(registers: &mut Registers, mac: [u8; 6]) {
     let [a, b, c, d, e, f] = mac;
     if let Some(first) = RarIndex::new(0) {
-        registers.set(first, Ral::new().with_octets(u32::from_le_bytes([a, b, c, d])));
+        registers.set(
+            first,
+            Ral::new().with_octets(u32::from_le_bytes([a, b, c, d])),
+        );
         let high = Rah::new().with_octets(u16::from_le_bytes([e, f]));
         registers.set(first, high.with_valid(true));
         registers.put_wide::<Mpsar>(first, u64::MAX);

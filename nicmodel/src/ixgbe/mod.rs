@@ -142,8 +142,9 @@ impl Nic {
 
     /// CTRL.RST: everything but where head write-back goes.
     fn software_reset(&mut self) {
-        let kept: Vec<_> =
-            TxQueue::all().map(|queue| self.registers.get::<Tdwbal>(queue)).collect();
+        let kept: Vec<_> = TxQueue::all()
+            .map(|queue| self.registers.get::<Tdwbal>(queue))
+            .collect();
         self.registers.clear();
         map::initialize(&mut self.registers, MAC);
         for (queue, low) in TxQueue::all().zip(kept) {
@@ -238,7 +239,10 @@ impl Nic {
 impl Chip for Nic {
     fn id(&self) -> DeviceId {
         let [device, ..] = DEVICE_IDS;
-        DeviceId { vendor: pci::INTEL, device }
+        DeviceId {
+            vendor: pci::INTEL,
+            device,
+        }
     }
 
     fn read(&mut self, _bus: &mut Bus, offset: u32) -> u32 {

@@ -53,7 +53,13 @@ impl Nic {
                 Receive::Filtered
             }
             Verdict::Wanted(queues, hash) => {
-                let parcel = Parcel { frame, header, hash, queues, looped: false };
+                let parcel = Parcel {
+                    frame,
+                    header,
+                    hash,
+                    queues,
+                    looped: false,
+                };
                 self.accept(bus, parcel)
             }
         }
@@ -68,7 +74,13 @@ impl Nic {
             return;
         };
         if let Verdict::Wanted(queues, hash) = self.steer(&header, frame, Origin::Pool(sender)) {
-            let parcel = Parcel { frame, header, hash, queues, looped: true };
+            let parcel = Parcel {
+                frame,
+                header,
+                hash,
+                queues,
+                looped: true,
+            };
             self.accept(bus, parcel);
         }
     }
@@ -107,7 +119,8 @@ impl Nic {
     pub(super) fn check_descriptor_type(&mut self, queue: RxQueue) {
         let kind = self.registers.get::<Srrctl>(queue).descriptor_type();
         if matches!(kind, DescriptorType::Other(_)) {
-            self.misuse.push(Misuse::DescriptorType(queue.number() as u8));
+            self.misuse
+                .push(Misuse::DescriptorType(queue.number() as u8));
         }
     }
 

@@ -42,7 +42,13 @@ impl Rig {
         let pages = Arc::new(Pages::new(bytes).unwrap());
         let base = model.map(&pages).unwrap();
         model.set_bus_master(true).unwrap();
-        Self { model, pages, base, next_rx: [0; QUEUES], next_tx: [0; QUEUES] }
+        Self {
+            model,
+            pages,
+            base,
+            next_rx: [0; QUEUES],
+            next_tx: [0; QUEUES],
+        }
     }
 
     /// A card with link, that receives and strips check sequences; no pools, every
@@ -79,7 +85,10 @@ impl Rig {
 
     /// Writes exact filter `n` for the pools of a bitmap.
     pub(super) fn address(&self, n: u32, mac: [u8; 6], pools: u64) {
-        self.set(0xA200 + 8 * n, u32::from_le_bytes([mac[0], mac[1], mac[2], mac[3]]));
+        self.set(
+            0xA200 + 8 * n,
+            u32::from_le_bytes([mac[0], mac[1], mac[2], mac[3]]),
+        );
         let high = u32::from(mac[4]) | (u32::from(mac[5]) << 8);
         self.set(0xA204 + 8 * n, high | 1 << 31);
         self.set(0xA600 + 8 * n, pools as u32);
@@ -95,7 +104,11 @@ impl Rig {
     }
 
     fn rx_at(q: u32) -> u32 {
-        if q < 64 { 0x1000 + 0x40 * q } else { 0xD000 + 0x40 * (q - 64) }
+        if q < 64 {
+            0x1000 + 0x40 * q
+        } else {
+            0xD000 + 0x40 * (q - 64)
+        }
     }
 
     /// Starts receive queue `q` with `posted` descriptors and drop enabled.
@@ -123,7 +136,10 @@ impl Rig {
 
     fn arm(&self, q: u32, n: u32) {
         let at = RING * q as usize + 16 * n as usize;
-        assert!(self.pages.store_u64(at, self.base.get() + Self::buffer(q, n) as u64));
+        assert!(
+            self.pages
+                .store_u64(at, self.base.get() + Self::buffer(q, n) as u64)
+        );
         assert!(self.pages.store_u64(at + 8, 0));
     }
 
@@ -143,7 +159,11 @@ impl Rig {
             }
             let mut bytes = vec![0; status.length().into()];
             assert!(self.pages.read(Self::buffer(q, n), &mut bytes));
-            all.push(Got { bytes, info: RxInfo::from(self.pages.load_u64(at).unwrap()), status });
+            all.push(Got {
+                bytes,
+                info: RxInfo::from(self.pages.load_u64(at).unwrap()),
+                status,
+            });
             self.arm(q, n);
             self.next_rx[q as usize] = (n + 1) % DESCRIPTORS;
         }
@@ -152,7 +172,10 @@ impl Rig {
     /// Gives all but one descriptor back to queue `q`.
     pub(super) fn give_back(&mut self, q: u32) {
         let next = self.next_rx[q as usize];
-        self.set(Self::rx_at(q) + 0x18, (next + DESCRIPTORS - 1) % DESCRIPTORS);
+        self.set(
+            Self::rx_at(q) + 0x18,
+            (next + DESCRIPTORS - 1) % DESCRIPTORS,
+        );
     }
 
     /// The queues that get the frame.
@@ -161,7 +184,11 @@ impl Rig {
         let mut takers = Vec::new();
         for q in 0..QUEUES as u32 {
             let got = self.got(q);
-            assert!(got.len() <= 1, "one frame, {} times in queue {q}", got.len());
+            assert!(
+                got.len() <= 1,
+                "one frame, {} times in queue {q}",
+                got.len()
+            );
             assert!(got.iter().all(|got| got.bytes[..frame.len()] == *frame));
             takers.extend(got.iter().map(|_| q));
         }
@@ -231,7 +258,10 @@ impl Rig {
     }
 }
 
-pub(super) const ONE: Receive = Receive::Stored { copies: 1, missed: 0 };
+pub(super) const ONE: Receive = Receive::Stored {
+    copies: 1,
+    missed: 0,
+};
 
 /// A frame of `bytes` bytes between two addresses.
 pub(super) fn frame(to: [u8; 6], from: [u8; 6], bytes: usize) -> Vec<u8> {

@@ -94,7 +94,11 @@ impl Arbiter {
 
     /// Everything but the time.
     pub(super) fn reset(&mut self) {
-        *self = Self { clock: self.clock, free_at: self.free_at, ..Self::default() };
+        *self = Self {
+            clock: self.clock,
+            free_at: self.free_at,
+            ..Self::default()
+        };
     }
 }
 
@@ -122,7 +126,9 @@ impl Nic {
     /// Lets time pass: sends whatever leaves in it.
     pub(super) fn pass_time(&mut self, bus: &mut Bus, time: Duration) {
         let begun = *self.arbiter.clock.get_or_insert(0);
-        let passed = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).saturating_mul(1000);
+        let passed = u64::try_from(time.as_nanos())
+            .unwrap_or(u64::MAX)
+            .saturating_mul(1000);
         let end = begun.saturating_add(passed);
         let mut at = self.arbiter.free_at.max(begun);
         while at < end {

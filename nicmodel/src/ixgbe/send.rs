@@ -67,7 +67,10 @@ impl Nic {
         let Some(header) = self.parse(&frame) else {
             return 0;
         };
-        if self.sender(queue).is_some_and(|pool| self.is_spoofed(pool, &header)) {
+        if self
+            .sender(queue)
+            .is_some_and(|pool| self.is_spoofed(pool, &header))
+        {
             return 0;
         }
         if self.registers.get::<Hlreg0>(()).pad_short() && frame.len() < SHORTEST {
@@ -101,8 +104,9 @@ impl Nic {
             return true;
         }
         let body = frame.len() - FCS;
-        let valid =
-            frame.split_at_checked(body).is_some_and(|(body, fcs)| check_sequence(body) == fcs);
+        let valid = frame
+            .split_at_checked(body)
+            .is_some_and(|(body, fcs)| check_sequence(body) == fcs);
         if !valid || body < HEADER {
             self.misuse.push(Misuse::CheckSequence(number));
             return false;

@@ -141,7 +141,9 @@ fn identification(offset: u8) -> u8 {
         12 => 103,
         18 => 1,
         // Vendor: "LOCKGATE", padded.
-        20..36 => *b"LOCKGATE        ".get(usize::from(offset - 20)).unwrap_or(&b' '),
+        20..36 => *b"LOCKGATE        "
+            .get(usize::from(offset - 20))
+            .unwrap_or(&b' '),
         _ => 0,
     }
 }
@@ -152,7 +154,8 @@ impl Nic {
     }
 
     pub(super) fn read_i2c(&self, i2c: I2cctl) -> I2cctl {
-        i2c.with_clock_in(i2c.clock_out()).with_data_in(self.sfp.line())
+        i2c.with_clock_in(i2c.clock_out())
+            .with_data_in(self.sfp.line())
     }
 }
 

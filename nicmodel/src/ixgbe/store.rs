@@ -35,9 +35,15 @@ impl Nic {
             status.set_length(piece.len() as u16);
             let write_back = match last {
                 true => (info, status.with_end_of_packet(true)),
-                false => (RxInfo::new(), RxStatus::new().with_length(piece.len() as u16)),
+                false => (
+                    RxInfo::new(),
+                    RxStatus::new().with_length(piece.len() as u16),
+                ),
             };
-            if self.fill(bus, queue, &descriptors, piece, write_back).is_err() {
+            if self
+                .fill(bus, queue, &descriptors, piece, write_back)
+                .is_err()
+            {
                 self.rx_side_mut(queue).stuck = true;
                 return false;
             }
@@ -72,7 +78,9 @@ impl Nic {
             _ => (info.into(), status.into()),
         };
         let _posted = bus.domain.store_u64(at, first);
-        let _posted = bus.domain.store_u64(at.wrapping_add(BYTES as u64 / 2), second);
+        let _posted = bus
+            .domain
+            .store_u64(at.wrapping_add(BYTES as u64 / 2), second);
         Ok(())
     }
 
@@ -103,7 +111,11 @@ impl Nic {
     }
 
     pub(super) fn rx_ring(&self, queue: RxQueue) -> Ring {
-        Ring::new(&self.registers, Rdbal::offset(queue), self.rx_side(queue).tail)
+        Ring::new(
+            &self.registers,
+            Rdbal::offset(queue),
+            self.rx_side(queue).tail,
+        )
     }
 
     /// Bytes of the queue's buffers (SRRCTL); without a size there it is the least.

@@ -199,7 +199,10 @@ mod tests {
         assert_eq!(u32::from(Msrwd::new().with_read(0xFFFF)), 0xFFFF_0000);
         assert_eq!(u32::from(Autoc2::new().with_link_disabled(true)), 1 << 30);
         assert_eq!(u32::from(Fdirctrl::new().with_ready(true)), 8);
-        assert_eq!(u32::from(Pfqde::new().with_queue(127).with_write(true)), 0x1_7F00);
+        assert_eq!(
+            u32::from(Pfqde::new().with_queue(127).with_write(true)),
+            0x1_7F00
+        );
         assert_eq!(u32::from(HeadWriteBack::new().with_address(1)), 4);
         assert_eq!(u32::from(DefaultTag::new().with_insert(true)), 1 << 30);
         assert_eq!(u32::from(I2cctl::new().with_data_out(true)), 8);

@@ -26,13 +26,20 @@ impl Capture {
     /// What is wrong with it.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let wrong = |what: &dyn std::fmt::Display| {
-            format!("{}: {what}; give a pcap or pcapng file of Ethernet frames", path.display())
+            format!(
+                "{}: {what}; give a pcap or pcapng file of Ethernet frames",
+                path.display()
+            )
         };
         let mut file = BufReader::new(File::open(path).map_err(|error| wrong(&error))?);
         let mut magic = [0; 4];
         file.read_exact(&mut magic).map_err(|error| wrong(&error))?;
         let file = magic.chain(file);
-        let frames = if magic == PCAPNG { pcapng(file) } else { pcap(file) };
+        let frames = if magic == PCAPNG {
+            pcapng(file)
+        } else {
+            pcap(file)
+        };
         frames.map(Self).map_err(|error| wrong(&error))
     }
 
@@ -73,22 +80,32 @@ impl Recording {
     /// What is wrong with the place.
     pub(crate) fn create(path: &Path) -> Result<Self, String> {
         let wrong = |what: &dyn std::fmt::Display| {
-            format!("{}: {what}; give a file that can be written", path.display())
+            format!(
+                "{}: {what}; give a file that can be written",
+                path.display()
+            )
         };
         let file = File::create(path).map_err(|error| wrong(&error))?;
-        let header =
-            PcapHeader { datalink: DataLink::ETHERNET, snaplen: SNAPLEN, ..Default::default() };
+        let header = PcapHeader {
+            datalink: DataLink::ETHERNET,
+            snaplen: SNAPLEN,
+            ..Default::default()
+        };
         let writer = PcapWriter::with_header(file, header).map_err(|error| wrong(&error))?;
         Ok(Self(Mutex::new(writer)))
     }
 
     /// Writes a frame at the present; says whether it could be.
     pub(crate) fn write(&self, frame: &[u8]) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let Ok(length) = u32::try_from(frame.len()) else {
             return false;
         };
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_packet(&PcapPacket::new(now, length, frame)).is_ok()
+        writer
+            .write_packet(&PcapPacket::new(now, length, frame))
+            .is_ok()
     }
 }

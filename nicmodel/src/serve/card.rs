@@ -41,11 +41,21 @@ impl Card {
     }
 
     pub(crate) fn layout(self) -> Layout {
-        let gigabit = |vectors| Layout { registers: 0x2_0000, wide: false, msix_bar: 3, vectors };
+        let gigabit = |vectors| Layout {
+            registers: 0x2_0000,
+            wide: false,
+            msix_bar: 3,
+            vectors,
+        };
         match self {
             Self::I82574 => gigabit(5),
             Self::I82576 => gigabit(10),
-            Self::I82599 => Layout { registers: 0x2_0000, wide: true, msix_bar: 4, vectors: 64 },
+            Self::I82599 => Layout {
+                registers: 0x2_0000,
+                wide: true,
+                msix_bar: 4,
+                vectors: 64,
+            },
         }
     }
 }

@@ -52,7 +52,12 @@ pub(crate) struct Config {
 impl Config {
     /// The space after reset.
     pub(crate) fn new(id: DeviceId, layout: Layout) -> Self {
-        let mut config = Self { id, layout, bytes: [0; BYTES], writable: [0; BYTES] };
+        let mut config = Self {
+            id,
+            layout,
+            bytes: [0; BYTES],
+            writable: [0; BYTES],
+        };
         config.reset();
         config
     }
@@ -132,13 +137,19 @@ impl Config {
         for ((byte, mask), from) in place.iter_mut().zip(masks).zip(from) {
             *byte = *byte & !mask | from & mask;
         }
-        let asked = (DEVICE_CONTROL + 1).checked_sub(at).and_then(|index| from.get(index));
+        let asked = (DEVICE_CONTROL + 1)
+            .checked_sub(at)
+            .and_then(|index| from.get(index));
         if asked.is_some_and(|byte| u32::from(*byte) << 8 & FUNCTION_RESET != 0) {
             return Some(vec![Effect::Reset]);
         }
         let master = self.get(COMMAND) & BUS_MASTER != 0;
         let changed = master != (before & BUS_MASTER != 0);
-        Some(if changed { vec![Effect::BusMaster(master)] } else { Vec::new() })
+        Some(if changed {
+            vec![Effect::BusMaster(master)]
+        } else {
+            Vec::new()
+        })
     }
 
     fn get(&self, at: usize) -> u32 {
@@ -153,7 +164,10 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
-        let id = DeviceId { vendor: 0x8086, device: 0x10C9 };
+        let id = DeviceId {
+            vendor: 0x8086,
+            device: 0x10C9,
+        };
         Config::new(id, Card::I82576.layout())
     }
 
@@ -180,8 +194,18 @@ mod tests {
         config.write(0x10, &[0xFF; 24]).unwrap();
         let bars: Vec<u32> = (0..6).map(|n| config.get(0x10 + 4 * n)).collect();
         assert_eq!(bars, [0xFFFE_0000, 0, 0, 0xFFFF_C000, 0, 0]);
-        let wide = Layout { wide: true, msix_bar: 4, ..Card::I82576.layout() };
-        let mut config = Config::new(DeviceId { vendor: 1, device: 2 }, wide);
+        let wide = Layout {
+            wide: true,
+            msix_bar: 4,
+            ..Card::I82576.layout()
+        };
+        let mut config = Config::new(
+            DeviceId {
+                vendor: 1,
+                device: 2,
+            },
+            wide,
+        );
         config.write(0x10, &[0xFF; 24]).unwrap();
         let bars: Vec<u32> = (0..6).map(|n| config.get(0x10 + 4 * n)).collect();
         assert_eq!(bars, [0xFFFE_0004, u32::MAX, 0, 0, 0xFFFF_C004, u32::MAX]);
@@ -190,7 +214,10 @@ mod tests {
     #[test]
     fn bus_mastering_and_resets_are_told_once() {
         let mut config = config();
-        assert_eq!(config.write(4, &[6, 4]), Some(vec![Effect::BusMaster(true)]));
+        assert_eq!(
+            config.write(4, &[6, 4]),
+            Some(vec![Effect::BusMaster(true)])
+        );
         assert_eq!(config.write(4, &[6]), Some(vec![]));
         assert_eq!(config.write(4, &[2]), Some(vec![Effect::BusMaster(false)]));
         assert_eq!(config.write(0xA9, &[0x80]), Some(vec![Effect::Reset]));

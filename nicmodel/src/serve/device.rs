@@ -82,7 +82,14 @@ impl Device {
     ) -> Self {
         let layout = card.layout();
         let config = Config::new(model.card().id, layout);
-        Self { model, layout, config, interrupts, wire, greeted: false }
+        Self {
+            model,
+            layout,
+            config,
+            interrupts,
+            wire,
+            greeted: false,
+        }
     }
 
     /// Does what a request asks.
@@ -125,7 +132,12 @@ impl Device {
              \"max_data_xfer_size\":{MOST_DATA},\"max_dma_maps\":{}}}}}\0",
             memory::MOST
         );
-        Ok([&MAJOR.to_ne_bytes()[..], &minor.to_ne_bytes(), capabilities.as_bytes()].concat())
+        Ok([
+            &MAJOR.to_ne_bytes()[..],
+            &minor.to_ne_bytes(),
+            capabilities.as_bytes(),
+        ]
+        .concat())
     }
 
     fn region_info(&self, request: &Request) -> Answer {
@@ -170,7 +182,10 @@ impl Device {
         let chosen = match data {
             DATA_NONE => vec![true; count as usize],
             DATA_BOOL => {
-                let bytes = request.rest(20)?.get(..count as usize).ok_or(Errno::INVAL)?;
+                let bytes = request
+                    .rest(20)?
+                    .get(..count as usize)
+                    .ok_or(Errno::INVAL)?;
                 bytes.iter().map(|&byte| byte != 0).collect()
             }
             DATA_EVENTS => Vec::new(),
@@ -190,7 +205,11 @@ impl Device {
     fn region_read(&mut self, request: &Request) -> Answer {
         let (offset, region, count) = access(request)?;
         let data = match region {
-            CONFIG => self.config.read(offset, count).ok_or(Errno::INVAL)?.to_vec(),
+            CONFIG => self
+                .config
+                .read(offset, count)
+                .ok_or(Errno::INVAL)?
+                .to_vec(),
             0 => self.read_registers(offset, count)?,
             n if n == u32::from(self.layout.msix_bar) => self.read_msix(offset, count)?,
             _ => return Err(Errno::INVAL),
@@ -204,7 +223,9 @@ impl Device {
         match region {
             CONFIG => {
                 let effects = self.config.write(offset, data).ok_or(Errno::INVAL)?;
-                effects.into_iter().for_each(|effect| self.take_effect(effect));
+                effects
+                    .into_iter()
+                    .for_each(|effect| self.take_effect(effect));
             }
             0 => self.write_registers(offset, data)?,
             // The client keeps the table of MSI-X itself; pending bits are read-only.
@@ -238,7 +259,9 @@ impl Device {
         let at = inside(offset, count, self.layout.registers)?;
         let data = match (count, at % 4) {
             (4, 0) => self.model.read(at).to_le_bytes().to_vec(),
-            (8, 0) => [at, at + 4].map(|at| self.model.read(at).to_le_bytes()).concat(),
+            (8, 0) => [at, at + 4]
+                .map(|at| self.model.read(at).to_le_bytes())
+                .concat(),
             _ => vec![0xFF; count],
         };
         self.wire.settle(&self.model, &self.interrupts);
@@ -261,9 +284,13 @@ impl Device {
     fn read_msix(&self, offset: u64, count: usize) -> Result<Vec<u8>, Errno> {
         let at = inside(offset, count, config::MSIX_BYTES)? as usize;
         let pending = self.interrupts.pending().to_le_bytes();
-        let byte =
-            |at: usize| at.checked_sub(config::PENDING as usize).and_then(|n| pending.get(n));
-        Ok((at..at + count).map(|at| byte(at).copied().unwrap_or(0)).collect())
+        let byte = |at: usize| {
+            at.checked_sub(config::PENDING as usize)
+                .and_then(|n| pending.get(n))
+        };
+        Ok((at..at + count)
+            .map(|at| byte(at).copied().unwrap_or(0))
+            .collect())
     }
 }
 
@@ -280,7 +307,11 @@ fn access(request: &Request) -> Result<(u64, u32, usize), Errno> {
 fn inside(offset: u64, count: usize, bytes: u32) -> Result<u32, Errno> {
     let end = offset.checked_add(count as u64).ok_or(Errno::INVAL)?;
     let offset = u32::try_from(offset).map_err(|_| Errno::INVAL)?;
-    if end <= u64::from(bytes) { Ok(offset) } else { Err(Errno::INVAL) }
+    if end <= u64::from(bytes) {
+        Ok(offset)
+    } else {
+        Err(Errno::INVAL)
+    }
 }
 
 fn words(words: &[u32]) -> Vec<u8> {

@@ -28,7 +28,11 @@ impl Interrupts {
     /// Vectors without descriptors; at most 64 count.
     pub(crate) fn new(vectors: u8) -> Self {
         let events = (0..vectors.min(64)).map(|_| None).collect();
-        Self(Mutex::new(Vectors { events, masked: 0, pending: 0 }))
+        Self(Mutex::new(Vectors {
+            events,
+            masked: 0,
+            pending: 0,
+        }))
     }
 
     /// Signals the vectors of `messages`, a bit each.
@@ -63,7 +67,11 @@ impl Interrupts {
             return Err(Errno::INVAL);
         }
         let mut files = files.into_iter();
-        let chosen = vectors.events.iter_mut().skip(start as usize).take(count as usize);
+        let chosen = vectors
+            .events
+            .iter_mut()
+            .skip(start as usize)
+            .take(count as usize);
         chosen.for_each(|event| *event = files.next());
         vectors.pending &= !range;
         Ok(())
@@ -117,11 +125,15 @@ impl Vectors {
     }
 
     fn all(&self) -> u64 {
-        1_u64.checked_shl(self.events.len() as u32).map_or(u64::MAX, |bit| bit - 1)
+        1_u64
+            .checked_shl(self.events.len() as u32)
+            .map_or(u64::MAX, |bit| bit - 1)
     }
 
     fn bits(&self, start: u32, count: u32) -> Result<u64, Errno> {
-        let end = start.checked_add(count).filter(|&end| end as usize <= self.events.len());
+        let end = start
+            .checked_add(count)
+            .filter(|&end| end as usize <= self.events.len());
         let end = end.ok_or(Errno::INVAL)?;
         Ok((start..end).fold(0, |bits, number| bits | 1 << number))
     }
@@ -130,7 +142,10 @@ impl Vectors {
     fn chosen(&self, start: u32, chosen: &[bool]) -> Result<u64, Errno> {
         let count = u32::try_from(chosen.len()).map_err(|_| Errno::INVAL)?;
         let all = self.bits(start, count)?;
-        let picked = chosen.iter().rev().fold(0, |bits: u64, &one| bits << 1 | u64::from(one));
+        let picked = chosen
+            .iter()
+            .rev()
+            .fold(0, |bits: u64, &one| bits << 1 | u64::from(one));
         Ok(all & picked.checked_shl(start).unwrap_or(0))
     }
 }
@@ -138,7 +153,10 @@ impl Vectors {
 /// Adds one to an event descriptor. One that would block is full: its owner has been told
 /// often enough, and one that is closed at the other end has no owner.
 fn count(event: &OwnedFd) {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     let ready = poll(&mut [PollFd::new(event, PollFlags::OUT)], Some(&now));
     if ready == Ok(1) {
         let _ = rustix::io::write(event, &1_u64.to_ne_bytes());
@@ -154,7 +172,10 @@ mod tests {
     fn events(count: usize) -> (Vec<OwnedFd>, Vec<OwnedFd>) {
         let event = || eventfd(0, EventfdFlags::NONBLOCK).unwrap();
         let ours: Vec<OwnedFd> = (0..count).map(|_| event()).collect();
-        let theirs = ours.iter().map(|event| event.try_clone().unwrap()).collect();
+        let theirs = ours
+            .iter()
+            .map(|event| event.try_clone().unwrap())
+            .collect();
         (ours, theirs)
     }
 

@@ -36,7 +36,11 @@ pub(crate) fn map(model: &Model, request: &mut Request) -> Result<Vec<u8>, Errno
     let flags = request.word(4)?;
     let [offset, address, size] = [8, 16, 24].map(|at| request.quad(at));
     let (offset, address, size) = (offset?, address?, size?);
-    if size == 0 || [offset, address, size].iter().any(|number| number % PAGE != 0) {
+    if size == 0
+        || [offset, address, size]
+            .iter()
+            .any(|number| number % PAGE != 0)
+    {
         return Err(Errno::INVAL);
     }
     let Some(file) = std::mem::take(&mut request.files).pop() else {

@@ -49,19 +49,29 @@ impl Request {
     /// A request as if it had come.
     #[cfg(test)]
     pub(crate) fn new(command: u16, payload: Vec<u8>, files: Vec<OwnedFd>) -> Self {
-        Self { id: 0, command, flags: 0, payload, files }
+        Self {
+            id: 0,
+            command,
+            flags: 0,
+            payload,
+            files,
+        }
     }
 
     /// The 4-byte number at byte `at` of the payload.
     pub(crate) fn word(&self, at: usize) -> Result<u32, Errno> {
         let bytes = self.payload.get(at..).and_then(<[u8]>::first_chunk);
-        bytes.map(|bytes| u32::from_ne_bytes(*bytes)).ok_or(Errno::INVAL)
+        bytes
+            .map(|bytes| u32::from_ne_bytes(*bytes))
+            .ok_or(Errno::INVAL)
     }
 
     /// The 8-byte number at byte `at` of the payload.
     pub(crate) fn quad(&self, at: usize) -> Result<u64, Errno> {
         let bytes = self.payload.get(at..).and_then(<[u8]>::first_chunk);
-        bytes.map(|bytes| u64::from_ne_bytes(*bytes)).ok_or(Errno::INVAL)
+        bytes
+            .map(|bytes| u64::from_ne_bytes(*bytes))
+            .ok_or(Errno::INVAL)
     }
 
     /// The payload from byte `at` on.
@@ -85,7 +95,9 @@ pub(crate) fn receive(stream: &UnixStream) -> io::Result<Option<Request>> {
     };
     let (size, flags) = (word(4) as usize, word(8));
     if !(HEADER..=MOST).contains(&size) {
-        return Err(invalid(format!("a message of {size} bytes: {HEADER} to {MOST} are allowed")));
+        return Err(invalid(format!(
+            "a message of {size} bytes: {HEADER} to {MOST} are allowed"
+        )));
     }
     if flags & TYPE != 0 {
         return Err(invalid("a message that is no request".into()));
@@ -93,7 +105,13 @@ pub(crate) fn receive(stream: &UnixStream) -> io::Result<Option<Request>> {
     let mut payload = vec![0; size - HEADER];
     let mut stream = stream;
     stream.read_exact(&mut payload)?;
-    Ok(Some(Request { id: half(0), command: half(2), flags, payload, files }))
+    Ok(Some(Request {
+        id: half(0),
+        command: half(2),
+        flags,
+        payload,
+        files,
+    }))
 }
 
 /// Reads a header and the descriptors that come with it; `None` at the end.
@@ -123,7 +141,9 @@ fn receive_header(
             bytes => filled += bytes,
         }
         if files.len() > MOST_FILES {
-            return Err(invalid(format!("more than {MOST_FILES} descriptors with one message")));
+            return Err(invalid(format!(
+                "more than {MOST_FILES} descriptors with one message"
+            )));
         }
     }
     Ok(Some(files))
@@ -176,7 +196,10 @@ mod tests {
         client.write_all(&header(20, 0)).unwrap();
         client.write_all(&[1, 2, 3, 4]).unwrap();
         let request = receive(&server).unwrap().unwrap();
-        assert_eq!((request.command, &request.payload[..]), (9, &[1, 2, 3, 4][..]));
+        assert_eq!(
+            (request.command, &request.payload[..]),
+            (9, &[1, 2, 3, 4][..])
+        );
         assert_eq!(request.word(0), Ok(u32::from_ne_bytes([1, 2, 3, 4])));
         assert_eq!(request.word(1), Err(Errno::INVAL));
         assert_eq!(request.quad(usize::MAX), Err(Errno::INVAL));
@@ -200,9 +223,14 @@ mod tests {
         }
         for cut in [15, 18] {
             let (mut client, server) = UnixStream::pair().unwrap();
-            client.write_all(&[header(20, 0), vec![0; 4]].concat()[..cut]).unwrap();
+            client
+                .write_all(&[header(20, 0), vec![0; 4]].concat()[..cut])
+                .unwrap();
             drop(client);
-            assert_eq!(receive(&server).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            assert_eq!(
+                receive(&server).unwrap_err().kind(),
+                io::ErrorKind::UnexpectedEof
+            );
         }
     }
 

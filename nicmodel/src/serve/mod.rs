@@ -82,8 +82,12 @@ pub(crate) fn serve(arguments: &Serve) -> Result<(), Failure> {
     let stop = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| wire.run(&model, &interrupts, &stop));
-        let device =
-            Device::new(arguments.card, model.clone(), Arc::clone(&interrupts), Arc::clone(&wire));
+        let device = Device::new(
+            arguments.card,
+            model.clone(),
+            Arc::clone(&interrupts),
+            Arc::clone(&wire),
+        );
         let outcome = converse(&stream, device);
         stop.store(true, Relaxed);
         outcome
@@ -122,10 +126,18 @@ fn converse(stream: &UnixStream, mut device: Device) -> Result<(), Failure> {
 
 /// Says what passed, and what the machine's driver should not have done.
 fn report(model: &Model, wire: &Wire) {
-    eprintln!("lockgate-nicmodel: {}; {} DMA faults", wire.summary(), model.fault_count());
+    eprintln!(
+        "lockgate-nicmodel: {}; {} DMA faults",
+        wire.summary(),
+        model.fault_count()
+    );
     for fault in model.faults().iter().take(8) {
         let access = if fault.write { "write" } else { "read" };
-        eprintln!("  DMA {access} of {} bytes at {:#x}", fault.bytes, fault.iova.get());
+        eprintln!(
+            "  DMA {access} of {} bytes at {:#x}",
+            fault.bytes,
+            fault.iova.get()
+        );
     }
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     for misuse in model.misuse() {

@@ -49,7 +49,8 @@ impl Client {
         payload: Vec<u8>,
         files: Vec<OwnedFd>,
     ) -> Result<Vec<u8>, Errno> {
-        self.device.answer(&mut Request::new(command, payload, files))
+        self.device
+            .answer(&mut Request::new(command, payload, files))
     }
 
     fn read(&mut self, region: u32, offset: u64, count: u32) -> Result<Vec<u8>, Errno> {
@@ -68,7 +69,11 @@ impl Client {
 
     fn map(&mut self, offset: u64, address: u64, size: u64, file: OwnedFd) -> Result<(), Errno> {
         let mut payload = words(&[32, 3]);
-        payload.extend([offset, address, size].iter().flat_map(|number| number.to_ne_bytes()));
+        payload.extend(
+            [offset, address, size]
+                .iter()
+                .flat_map(|number| number.to_ne_bytes()),
+        );
         self.ask_with(2, payload, vec![file]).map(drop)
     }
 }
@@ -103,17 +108,31 @@ fn the_card_shows_what_it_has() {
     let mut client = Client::new();
     assert_eq!(client.ask(4, &[0; 16]).unwrap(), words(&[16, 3, 9, 5]));
     let mut size = |index: u32| {
-        let answer = client.ask(5, &words(&[32, 0, index, 0, 0, 0, 0, 0])).unwrap();
-        (answer.len(), u32::from_ne_bytes(*answer[16..].first_chunk().unwrap()))
+        let answer = client
+            .ask(5, &words(&[32, 0, index, 0, 0, 0, 0, 0]))
+            .unwrap();
+        (
+            answer.len(),
+            u32::from_ne_bytes(*answer[16..].first_chunk().unwrap()),
+        )
     };
     assert_eq!(
         [0, 1, 3, 7, 8].map(&mut size),
         [(32, 0x2_0000), (32, 0), (32, 0x4000), (32, 4096), (32, 0)]
     );
-    assert_eq!(client.ask(7, &words(&[16, 0, 2, 0])).unwrap(), words(&[16, 1, 2, 10]));
+    assert_eq!(
+        client.ask(7, &words(&[16, 0, 2, 0])).unwrap(),
+        words(&[16, 1, 2, 10])
+    );
     assert_eq!(client.read(7, 0, 4).unwrap(), [0x86, 0x80, 0xC9, 0x10]);
-    assert_eq!(client.read(0, 0x5400, 4).unwrap(), 0xFF47_4C02_u32.to_le_bytes());
-    assert_eq!(client.read(0, 0x5400, 8).unwrap()[4..], 0x8000_7682_u32.to_le_bytes());
+    assert_eq!(
+        client.read(0, 0x5400, 4).unwrap(),
+        0xFF47_4C02_u32.to_le_bytes()
+    );
+    assert_eq!(
+        client.read(0, 0x5400, 8).unwrap()[4..],
+        0x8000_7682_u32.to_le_bytes()
+    );
     assert_eq!(client.read(0, 0x5401, 1).unwrap(), [0xFF]);
 }
 
@@ -132,9 +151,17 @@ fn an_access_outside_a_region_is_refused() {
         (u32::MAX, 0, 0),
         (0, 0, u32::MAX),
     ] {
-        assert_eq!(client.read(region, offset, count), Err(Errno::INVAL), "{region} {offset}");
+        assert_eq!(
+            client.read(region, offset, count),
+            Err(Errno::INVAL),
+            "{region} {offset}"
+        );
         let payload = access(region, offset, count);
-        assert_eq!(client.ask(10, &payload), Err(Errno::INVAL), "{region} {offset}");
+        assert_eq!(
+            client.ask(10, &payload),
+            Err(Errno::INVAL),
+            "{region} {offset}"
+        );
     }
 }
 
@@ -142,19 +169,35 @@ fn an_access_outside_a_region_is_refused() {
 fn only_memory_that_is_there_to_stay_is_mapped_and_only_once() {
     let mut client = Client::new();
     let sealed = || memory(8192, SealFlags::SHRINK);
-    assert_eq!(client.map(0, 0x1000, 8192, memory(8192, SealFlags::empty())), Err(Errno::PERM));
+    assert_eq!(
+        client.map(0, 0x1000, 8192, memory(8192, SealFlags::empty())),
+        Err(Errno::PERM)
+    );
     assert_eq!(client.map(4096, 0x1000, 8192, sealed()), Err(Errno::INVAL));
     assert_eq!(client.map(0, 0x1001, 4096, sealed()), Err(Errno::INVAL));
     assert_eq!(client.map(0, 0x1000, 0, sealed()), Err(Errno::INVAL));
-    assert_eq!(client.map(u64::MAX - 4095, 0x1000, 4096, sealed()), Err(Errno::INVAL));
-    assert_eq!(client.map(0, u64::MAX - 4095, 4096, sealed()), Err(Errno::INVAL));
+    assert_eq!(
+        client.map(u64::MAX - 4095, 0x1000, 4096, sealed()),
+        Err(Errno::INVAL)
+    );
+    assert_eq!(
+        client.map(0, u64::MAX - 4095, 4096, sealed()),
+        Err(Errno::INVAL)
+    );
     assert_eq!(client.map(0, 0x1000, 8192, sealed()), Ok(()));
     assert_eq!(client.map(0, 0x2000, 4096, sealed()), Err(Errno::EXIST));
     assert!(client.model.dma_write(Iova::new(0x2FFF), &[1]).is_ok());
     assert!(client.model.dma_write(Iova::new(0x3000), &[1]).is_err());
 
     let range = |address: u64, size: u64| {
-        [words(&[24, 0]), [address, size].iter().flat_map(|n| n.to_ne_bytes()).collect()].concat()
+        [
+            words(&[24, 0]),
+            [address, size]
+                .iter()
+                .flat_map(|n| n.to_ne_bytes())
+                .collect(),
+        ]
+        .concat()
     };
     assert_eq!(client.ask(3, &range(0x1000, 4096)), Err(Errno::INVAL));
     assert_eq!(client.ask(3, &range(u64::MAX, 2)), Err(Errno::INVAL));
@@ -167,7 +210,9 @@ fn a_message_of_the_card_reaches_the_event_of_its_vector() {
     let mut client = Client::new();
     let event = eventfd(0, EventfdFlags::NONBLOCK).unwrap();
     let set = words(&[20, 0x24, 2, 3, 1]);
-    client.ask_with(8, set.clone(), vec![event.try_clone().unwrap()]).unwrap();
+    client
+        .ask_with(8, set.clone(), vec![event.try_clone().unwrap()])
+        .unwrap();
     client.register(0x1514, 0x10);
     client.register(0x1524, 1 << 3);
     client.register(0x1520, 1 << 3);
@@ -176,11 +221,22 @@ fn a_message_of_the_card_reaches_the_event_of_its_vector() {
     assert_eq!(u64::from_ne_bytes(count), 1);
     client.ask(8, &set).unwrap();
     client.register(0x1520, 1 << 3);
-    assert_eq!(rustix::io::read(&event, &mut count), Err(Errno::AGAIN), "taken away");
+    assert_eq!(
+        rustix::io::read(&event, &mut count),
+        Err(Errno::AGAIN),
+        "taken away"
+    );
     let two = vec![event.try_clone().unwrap(), event];
     assert_eq!(client.ask_with(8, set, two), Err(Errno::INVAL));
-    assert_eq!(client.ask(8, &words(&[20, 0x24, 2, 9, 2])), Err(Errno::INVAL));
-    assert_eq!(client.ask(8, &words(&[20, 0x22, 2, 0, 8])), Err(Errno::INVAL), "no booleans");
+    assert_eq!(
+        client.ask(8, &words(&[20, 0x24, 2, 9, 2])),
+        Err(Errno::INVAL)
+    );
+    assert_eq!(
+        client.ask(8, &words(&[20, 0x22, 2, 0, 8])),
+        Err(Errno::INVAL),
+        "no booleans"
+    );
     assert_eq!(client.ask(8, &words(&[20, 0x21, 0, 0, 0])), Ok(vec![]));
 }
 
@@ -222,8 +278,14 @@ fn no_request_makes_it_panic() {
             })
             .collect();
         let files = (next() % 3).saturating_sub(1);
-        let files = (0..files).map(|_| memory(4096, SealFlags::SHRINK)).collect();
-        answered += u32::from(client.ask_with((next() % 20) as u16, payload, files).is_ok());
+        let files = (0..files)
+            .map(|_| memory(4096, SealFlags::SHRINK))
+            .collect();
+        answered += u32::from(
+            client
+                .ask_with((next() % 20) as u16, payload, files)
+                .is_ok(),
+        );
     }
     assert!(answered > 1000, "{answered}");
 }

@@ -23,7 +23,10 @@ use super::capture::{Capture, Recording};
 use super::interrupts::Interrupts;
 
 /// How long the wire's thread waits for a frame before it looks at the card again.
-const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+const TICK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 2_000_000,
+};
 
 /// How long a full card or a full socket may hold up a frame of a socket pair.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -76,8 +79,15 @@ impl std::str::FromStr for Place {
 enum Port {
     Nothing,
     Tap(SyncDevice),
-    Dgram { socket: UnixDatagram, local: PathBuf, remote: PathBuf },
-    Pcap { input: Capture, output: Option<Recording> },
+    Dgram {
+        socket: UnixDatagram,
+        local: PathBuf,
+        remote: PathBuf,
+    },
+    Pcap {
+        input: Capture,
+        output: Option<Recording>,
+    },
 }
 
 /// The cable, and what has passed through it.
@@ -107,21 +117,38 @@ impl Wire {
                         local.display()
                     )
                 })?;
-                Port::Dgram { socket, local: local.clone(), remote: remote.clone() }
+                Port::Dgram {
+                    socket,
+                    local: local.clone(),
+                    remote: remote.clone(),
+                }
             }
             Some(Place::Pcap(input, output)) => {
                 let output = output.as_deref().map(Recording::create).transpose()?;
-                Port::Pcap { input: Capture::read(input)?, output }
+                Port::Pcap {
+                    input: Capture::read(input)?,
+                    output,
+                }
             }
         };
         let zero = || AtomicU64::new(0);
-        Ok(Self { port, sent: zero(), lost: zero(), arrived: zero(), missed: zero() })
+        Ok(Self {
+            port,
+            sent: zero(),
+            lost: zero(),
+            arrived: zero(),
+            missed: zero(),
+        })
     }
 
     /// Lets out what the card has sent, frames and messages.
     pub(crate) fn settle(&self, model: &Model, interrupts: &Interrupts) {
         for frame in model.transmitted() {
-            let counter = if self.send(&frame) { &self.sent } else { &self.lost };
+            let counter = if self.send(&frame) {
+                &self.sent
+            } else {
+                &self.lost
+            };
             counter.fetch_add(1, Relaxed);
         }
         interrupts.signal(model.take_interrupts());
@@ -134,7 +161,10 @@ impl Wire {
             Port::Nothing | Port::Pcap { output: None, .. } => true,
             Port::Tap(device) => device.send(frame).is_ok(),
             Port::Dgram { socket, remote, .. } => socket.send_to(frame, remote).is_ok(),
-            Port::Pcap { output: Some(recording), .. } => recording.write(frame),
+            Port::Pcap {
+                output: Some(recording),
+                ..
+            } => recording.write(frame),
         }
     }
 
@@ -193,8 +223,10 @@ impl Wire {
             Port::Dgram { socket, .. } => Some(socket.as_fd()),
             Port::Nothing | Port::Pcap { .. } => None,
         };
-        let mut descriptors: Vec<_> =
-            descriptor.iter().map(|one| PollFd::new(one, PollFlags::IN)).collect();
+        let mut descriptors: Vec<_> = descriptor
+            .iter()
+            .map(|one| PollFd::new(one, PollFlags::IN))
+            .collect();
         // Interrupted or not, the card is looked at next.
         let _ = poll(&mut descriptors, Some(&TICK));
         // A TAP that was removed is ready for ever, and has nothing.
@@ -260,7 +292,11 @@ impl Drop for Wire {
 }
 
 fn open_tap(name: &str) -> io::Result<SyncDevice> {
-    let device = DeviceBuilder::new().name(name).layer(Layer::L2).enable(true).build_sync()?;
+    let device = DeviceBuilder::new()
+        .name(name)
+        .layer(Layer::L2)
+        .enable(true)
+        .build_sync()?;
     device.set_nonblocking(true)?;
     Ok(device)
 }
@@ -276,7 +312,11 @@ fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<usize> {
     use rustix::net::RecvFlags;
     let (_, bytes) = rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT | RecvFlags::TRUNC)?;
     // A longer one than any card takes is none.
-    if bytes > LONGEST { Err(ErrorKind::InvalidData.into()) } else { Ok(bytes) }
+    if bytes > LONGEST {
+        Err(ErrorKind::InvalidData.into())
+    } else {
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -289,9 +329,20 @@ mod tests {
         assert_eq!("dgram:/a,/b".parse(), Ok(dgram));
         assert_eq!("tap:lg0".parse(), Ok(Place::Tap("lg0".into())));
         assert_eq!("pcap:in".parse(), Ok(Place::Pcap("in".into(), None)));
-        assert_eq!("pcap:in,out".parse(), Ok(Place::Pcap("in".into(), Some("out".into()))));
-        for wrong in ["", "tap", "tap:", "tap:a,b", "dgram:a", "dgram:a,", "pcap:,b", "x:y"] {
-            assert!(wrong.parse::<Place>().unwrap_err().starts_with("write tap:NAME"), "{wrong}");
+        assert_eq!(
+            "pcap:in,out".parse(),
+            Ok(Place::Pcap("in".into(), Some("out".into())))
+        );
+        for wrong in [
+            "", "tap", "tap:", "tap:a,b", "dgram:a", "dgram:a,", "pcap:,b", "x:y",
+        ] {
+            assert!(
+                wrong
+                    .parse::<Place>()
+                    .unwrap_err()
+                    .starts_with("write tap:NAME"),
+                "{wrong}"
+            );
         }
     }
 }

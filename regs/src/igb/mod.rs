@@ -22,7 +22,9 @@ pub use transmit::*;
 use crate::index::indices;
 
 /// PCI device numbers of the 82576's physical functions.
-pub const DEVICE_IDS: [u16; 8] = [0x10C9, 0x10E6, 0x10E7, 0x10E8, 0x150A, 0x150D, 0x1518, 0x1526];
+pub const DEVICE_IDS: [u16; 8] = [
+    0x10C9, 0x10E6, 0x10E7, 0x10E8, 0x150A, 0x150D, 0x1518, 0x1526,
+];
 
 /// Bytes of the register BAR.
 pub const BAR_BYTES: u32 = 0x2_0000;

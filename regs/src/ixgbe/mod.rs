@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn the_card_has_what_the_datasheet_says() {
-        assert_eq!((RxQueue::COUNT, TxQueue::COUNT, Pool::COUNT), (128, 128, 64));
+        assert_eq!(
+            (RxQueue::COUNT, TxQueue::COUNT, Pool::COUNT),
+            (128, 128, 64)
+        );
         assert_eq!((RarIndex::COUNT, VlvfIndex::COUNT), (128, 64));
         let sfp_and_kx4 = [0x10FB, 0x10F7];
         assert!(sfp_and_kx4.iter().all(|id| DEVICE_IDS.contains(id)));

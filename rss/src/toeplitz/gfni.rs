@@ -35,10 +35,20 @@ macro_rules! part {
         concat!("vpbroadcastq ymm17, [{data} + ", $start, "]")
     };
     ($start:literal << $bytes:literal) => {
-        concat!("vpsllq ymm17, qword ptr [{data} + ", $start, "]{{1to4}}, 8 * ", $bytes)
+        concat!(
+            "vpsllq ymm17, qword ptr [{data} + ",
+            $start,
+            "]{{1to4}}, 8 * ",
+            $bytes
+        )
     };
     ($start:literal >> $bytes:literal) => {
-        concat!("vpsrlq ymm17, qword ptr [{data} + ", $start, "]{{1to4}}, 8 * ", $bytes)
+        concat!(
+            "vpsrlq ymm17, qword ptr [{data} + ",
+            $start,
+            "]{{1to4}}, 8 * ",
+            $bytes
+        )
     };
 }
 
@@ -85,7 +95,10 @@ impl Matrices {
         };
         let matrix = |k| array::from_fn(|r| row(8 * k + r));
         let shifts = [0, 8, 16, 24];
-        instructions::get().then(|| Self { matrices: array::from_fn(matrix), shifts })
+        instructions::get().then(|| Self {
+            matrices: array::from_fn(matrix),
+            shifts,
+        })
     }
 
     hash!(hash_12, 12, 0: (0 << 3), 1: (1), 2: (4 >> 1), 3: (4 >> 5));

@@ -48,8 +48,18 @@ struct Family {
     data: u64,
 }
 
-const IGB: Family = Family { rx: 0xC000, tx: 0xE000, enable: 1 << 25, data: 3 };
-const E1000E: Family = Family { rx: 0x2800, tx: 0x3800, enable: 0, data: 1 };
+const IGB: Family = Family {
+    rx: 0xC000,
+    tx: 0xE000,
+    enable: 1 << 25,
+    data: 3,
+};
+const E1000E: Family = Family {
+    rx: 0x2800,
+    tx: 0x3800,
+    enable: 0,
+    data: 1,
+};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,9 +74,16 @@ fn main() {
 }
 
 fn go(kind: &str, address: &str, id: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let device = DeviceId { vendor: 0x8086, device: u16::from_str_radix(id, 16)? };
+    let device = DeviceId {
+        vendor: 0x8086,
+        device: u16::from_str_radix(id, 16)?,
+    };
     let group = std::fs::read_link(format!("/sys/bus/pci/devices/{address}/iommu_group"))?;
-    let group = group.file_name().and_then(|name| name.to_str()).unwrap_or_default().parse()?;
+    let group = group
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
+        .parse()?;
     let (card, _alarm) = open_pci(device, address.parse()?, group)?;
     let known = capabilities(device).ok_or("no such card")?;
     let machine = Machine { cores: vec![0] };
@@ -143,7 +160,9 @@ fn physical(pages: &Pages) -> io::Result<u64> {
     let entry = u64::from_le_bytes(entry);
     let frame = entry & FRAME;
     if entry & PRESENT == 0 || frame == 0 {
-        return Err(io::Error::other("the kernel does not tell where memory is: run as root"));
+        return Err(io::Error::other(
+            "the kernel does not tell where memory is: run as root",
+        ));
     }
     Ok(frame * PAGE as u64)
 }

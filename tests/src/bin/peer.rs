@@ -56,13 +56,27 @@ fn run(words: &[&str]) -> Result<String> {
     match *words {
         ["send", to, bytes] => send(to.parse()?, bytes.parse()?),
         ["receive", port, bytes] => receive(port.parse()?, bytes.parse()?),
-        [how @ ("tell" | "shout"), first, addresses, ports, to, each, size] => {
+        [
+            how @ ("tell" | "shout"),
+            first,
+            addresses,
+            ports,
+            to,
+            each,
+            size,
+        ] => {
             let sources = Sources {
                 first: first.parse()?,
                 addresses: addresses.parse()?,
                 ports: ports.parse()?,
             };
-            tell(&sources, to.parse()?, each.parse()?, size.parse()?, how == "tell")
+            tell(
+                &sources,
+                to.parse()?,
+                each.parse()?,
+                size.parse()?,
+                how == "tell",
+            )
         }
         ["hear", port, count, seconds] => hear(port.parse()?, count.parse()?, seconds, None),
         ["hear", port, count, seconds, group, own] => {
@@ -106,7 +120,10 @@ fn send(to: SocketAddr, bytes: u64) -> Result<String> {
     if verdict != "whole" {
         return Err(format!("the receiver says: {verdict}").into());
     }
-    Ok(format!("sent {sent} bytes in {} ms", begun.elapsed().as_millis()))
+    Ok(format!(
+        "sent {sent} bytes in {} ms",
+        begun.elapsed().as_millis()
+    ))
 }
 
 /// Whoever receives may not have begun.
@@ -127,10 +144,15 @@ fn receive(port: u16, bytes: u64) -> Result<String> {
     let (mut stream, _) = listener.accept()?;
     let begun = Instant::now();
     let verdict = compare(&mut stream, bytes);
-    let told = verdict.as_ref().map_or_else(ToString::to_string, |()| "whole".into());
+    let told = verdict
+        .as_ref()
+        .map_or_else(ToString::to_string, |()| "whole".into());
     stream.write_all(told.as_bytes())?;
     verdict?;
-    Ok(format!("received {bytes} bytes in {} ms", begun.elapsed().as_millis()))
+    Ok(format!(
+        "received {bytes} bytes in {} ms",
+        begun.elapsed().as_millis()
+    ))
 }
 
 fn compare(stream: &mut TcpStream, bytes: u64) -> Result<()> {
@@ -212,11 +234,16 @@ fn tell(sources: &Sources, to: SocketAddr, each: u32, size: usize, heard: bool) 
             }
         }
     }
-    Ok(format!("sent {each} datagrams from each of {} sources", sockets.len()))
+    Ok(format!(
+        "sent {each} datagrams from each of {} sources",
+        sockets.len()
+    ))
 }
 
 fn describe(socket: &UdpSocket) -> String {
-    socket.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+    socket
+        .local_addr()
+        .map_or_else(|error| error.to_string(), |address| address.to_string())
 }
 
 /// Counts datagrams, and answers each, until `count` came or time is over.
@@ -255,5 +282,8 @@ fn hear(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(format!("received {received} datagrams of {} senders", senders.len()))
+    Ok(format!(
+        "received {received} datagrams of {} senders",
+        senders.len()
+    ))
 }

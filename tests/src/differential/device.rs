@@ -58,7 +58,14 @@ impl Device {
         let base = card.iommu.map(&memory).expect("a mapping").get();
         let counted = [0; 8 * known::POOL_COUNTERS.len()];
         let next = [0; QUEUES as usize];
-        let device = Self { subject, card, memory, base, next, counted };
+        let device = Self {
+            subject,
+            card,
+            memory,
+            base,
+            next,
+            counted,
+        };
         device.bar().write(CTRL, device.bar().read(CTRL) | 1 << 6);
         // Restart negotiation: register 0 of PHY 1.
         device.bar().write(MDIC, 0x1200 | 1 << 21 | 1 << 26);
@@ -73,7 +80,10 @@ impl Device {
     fn wait(&self, register: u32, bit: u32) {
         let deadline = Instant::now() + PATIENCE;
         while self.bar().read(register) & bit == 0 {
-            assert!(Instant::now() < deadline, "{register:#x} never gets {bit:#x}");
+            assert!(
+                Instant::now() < deadline,
+                "{register:#x} never gets {bit:#x}"
+            );
             thread::sleep(Duration::from_micros(100));
         }
     }
@@ -88,7 +98,10 @@ impl Device {
         for control in controls() {
             let deadline = Instant::now() + PATIENCE;
             while bar.read(control) & ENABLE != 0 {
-                assert!(Instant::now() < deadline, "{control:#x}: the queue does not stop");
+                assert!(
+                    Instant::now() < deadline,
+                    "{control:#x}: the queue does not stop"
+                );
             }
         }
         let strip = u32::from(program.strip && program.mode != 3) << 30;
@@ -211,7 +224,10 @@ impl Device {
                 let command = command | u64::from(last) << 24 | u64::from(last) << 27;
                 assert!(self.memory.store_u64(ring + 16 * slots, address));
                 let payload = (frame.len() as u64) << 46;
-                assert!(self.memory.store_u64(ring + 16 * slots + 8, command | payload));
+                assert!(
+                    self.memory
+                        .store_u64(ring + 16 * slots + 8, command | payload)
+                );
                 slots += 1;
             }
         }
@@ -219,9 +235,16 @@ impl Device {
         bar.write(at + 0x28, 0);
         bar.write(TCTL, 1 << 1 | 1 << 3);
         let base = self.base + ring as u64;
-        let registers =
-            [(0, base as u32), (4, (base >> 32) as u32), (8, 16 * 128), (0x10, 0), (0x18, 0)];
-        registers.iter().for_each(|&(offset, value)| bar.write(at + offset, value));
+        let registers = [
+            (0, base as u32),
+            (4, (base >> 32) as u32),
+            (8, 16 * 128),
+            (0x10, 0),
+            (0x18, 0),
+        ];
+        registers
+            .iter()
+            .for_each(|&(offset, value)| bar.write(at + offset, value));
         bar.write(at + 0x28, ENABLE);
         self.wait(at + 0x28, ENABLE);
         bar.write(at + 0x18, slots as u32);

@@ -68,7 +68,9 @@ fn made(random: &mut Random) -> Vec<u8> {
     };
     let head = frame.len();
     frame.resize(head.max(length as usize), 0);
-    frame[head..].iter_mut().for_each(|byte| *byte = random.word() as u8);
+    frame[head..]
+        .iter_mut()
+        .for_each(|byte| *byte = random.word() as u8);
     frame
 }
 
@@ -78,9 +80,28 @@ fn protocol(random: &mut Random) -> u8 {
 
 fn ipv4(random: &mut Random, frame: &mut Vec<u8>) {
     let protocol = protocol(random);
-    let options = if random.once_in(5) { random.below(4) as u8 } else { 0 };
+    let options = if random.once_in(5) {
+        random.below(4) as u8
+    } else {
+        0
+    };
     // No fragments: whether the first one's ports count differs (`known`).
-    frame.extend([8, 0, 0x45 + options, 0, 0, 40 + 4 * options, 0, 7, 0x40, 0, 64, protocol, 0, 0]);
+    frame.extend([
+        8,
+        0,
+        0x45 + options,
+        0,
+        0,
+        40 + 4 * options,
+        0,
+        7,
+        0x40,
+        0,
+        64,
+        protocol,
+        0,
+        0,
+    ]);
     (0..8).for_each(|_| frame.push(random.below(4) as u8));
     (0..4 * options).for_each(|_| frame.push(1));
     transport(random, frame, protocol);

@@ -34,11 +34,19 @@ impl Descriptor {
         let last = status & 1 << 1 != 0;
         Self {
             rss_type: if last { (info & 0xF) as u8 } else { 0 },
-            hash: if last && info & 0xF != 0 { (info >> 32) as u32 } else { 0 },
+            hash: if last && info & 0xF != 0 {
+                (info >> 32) as u32
+            } else {
+                0
+            },
             status: (status & if last { STATUS } else { 1 }) as u32,
             errors: (status >> 20 & 0x9FF) as u32,
             length: (status >> 32) as u16,
-            vlan: if stripped && last { (status >> 48) as u16 } else { 0 },
+            vlan: if stripped && last {
+                (status >> 48) as u16
+            } else {
+                0
+            },
         }
     }
 }
@@ -58,8 +66,15 @@ pub fn is_avoided(program: &Program, frame: &[u8]) -> bool {
 /// Whether a packet, behind at most one tag, has a damaged IP header or ends inside its
 /// TCP or UDP header.
 fn is_cut_short(frame: &[u8]) -> bool {
-    let behind = if frame.get(12..14) == Some(&[0x81, 0]) { 16 } else { 12 };
-    let Some((kind, packet)) = frame.get(behind..).and_then(|rest| rest.split_at_checked(2)) else {
+    let behind = if frame.get(12..14) == Some(&[0x81, 0]) {
+        16
+    } else {
+        12
+    };
+    let Some((kind, packet)) = frame
+        .get(behind..)
+        .and_then(|rest| rest.split_at_checked(2))
+    else {
         return true;
     };
     let word = |at: usize| match packet.get(at..at + 2) {
@@ -83,8 +98,13 @@ fn is_cut_short(frame: &[u8]) -> bool {
 /// Counters that are compared where there are no pools (82576 datasheet, chapter 8). RUC
 /// is not here, since QEMU counts what it pads itself; nor are TPR and TOR, where it does not
 /// count what the filters refused, and ROC, where it leaves out what RLPML refuses.
-pub const COUNTERS: [(&str, u32); 5] =
-    [("CRCERRS", 0x4000), ("MPC", 0x4010), ("GPRC", 0x4074), ("BPRC", 0x4078), ("MPRC", 0x407C)];
+pub const COUNTERS: [(&str, u32); 5] = [
+    ("CRCERRS", 0x4000),
+    ("MPC", 0x4010),
+    ("GPRC", 0x4074),
+    ("BPRC", 0x4078),
+    ("MPRC", 0x407C),
+];
 
 /// Those that go by the length of a frame; not compared where tags are taken out, since
 /// QEMU counts what is left then. The PRC by size are not here: QEMU leaves the check

@@ -102,24 +102,38 @@ impl Program {
             strip: random.once_in(2),
             addresses: (0..random.below(7))
                 .map(|n| {
-                    (3 * n as u32 + random.below(3) as u32, random.among(&ADDRESSES), pools(random))
+                    (
+                        3 * n as u32 + random.below(3) as u32,
+                        random.among(&ADDRESSES),
+                        pools(random),
+                    )
                 })
                 .collect(),
             vlans: (0..random.below(6))
                 .map(|n| {
-                    (5 * n as u32 + random.below(5) as u32, random.among(&VLANS), pools(random))
+                    (
+                        5 * n as u32 + random.below(5) as u32,
+                        random.among(&VLANS),
+                        pools(random),
+                    )
                 })
                 .collect(),
             known_vlans: VLANS.into_iter().filter(|_| random.once_in(2)).collect(),
-            groups: (0..random.below(4)).map(|_| index(random.among(&GROUPS), offset)).collect(),
+            groups: (0..random.below(4))
+                .map(|_| index(random.among(&GROUPS), offset))
+                .collect(),
             pools: (0..POOLS).map(|_| pool(random)).collect(),
             replicated: 1 << 31 | u32::from(random.once_in(2)) << 30,
             enabled: (pools(random) | pools(random), pools(random) | pools(random)),
             virtualization: 1 << 30 | flag(random, 29) | (random.below(8) as u32) << 7,
             inserted: (0..POOLS).map(|_| tag(random)).collect(),
             key: (0..10).map(|_| random.word() as u32).collect(),
-            table: (0..32).map(|_| random.word() as u32 & 0x0F0F_0F0F).collect(),
-            buffers: (0..QUEUES).map(|_| random.among(&[1, 2, 2, 3, 10])).collect(),
+            table: (0..32)
+                .map(|_| random.word() as u32 & 0x0F0F_0F0F)
+                .collect(),
+            buffers: (0..QUEUES)
+                .map(|_| random.among(&[1, 2, 2, 3, 10]))
+                .collect(),
         }
     }
 
@@ -140,7 +154,11 @@ impl Program {
         for entry in 0..24 {
             let found = self.addresses.iter().find(|address| address.0 == entry);
             let (low, high) = found.map_or((0, 0), |&(_, mac, pools)| address(mac, pools));
-            let at = if entry < 16 { 0x5400 + 8 * entry } else { 0x54E0 + 8 * (entry - 16) };
+            let at = if entry < 16 {
+                0x5400 + 8 * entry
+            } else {
+                0x54E0 + 8 * (entry - 16)
+            };
             writes.extend([(at, low), (at + 4, high)]);
         }
         for entry in 0..32 {
@@ -150,10 +168,30 @@ impl Program {
         }
         writes.extend(table(0x5600, &self.known_vlans));
         writes.extend(table(0x5200, &self.groups));
-        writes.extend((0..).step_by(4).zip(&self.pools).map(|(at, &word)| (0x5AD0 + at, word)));
-        writes.extend((0..).step_by(4).zip(&self.inserted).map(|(at, &word)| (0x3700 + at, word)));
-        writes.extend((0..).step_by(4).zip(&self.key).map(|(at, &word)| (0x5C80 + at, word)));
-        writes.extend((0..).step_by(4).zip(&self.table).map(|(at, &word)| (0x5C00 + at, word)));
+        writes.extend(
+            (0..)
+                .step_by(4)
+                .zip(&self.pools)
+                .map(|(at, &word)| (0x5AD0 + at, word)),
+        );
+        writes.extend(
+            (0..)
+                .step_by(4)
+                .zip(&self.inserted)
+                .map(|(at, &word)| (0x3700 + at, word)),
+        );
+        writes.extend(
+            (0..)
+                .step_by(4)
+                .zip(&self.key)
+                .map(|(at, &word)| (0x5C80 + at, word)),
+        );
+        writes.extend(
+            (0..)
+                .step_by(4)
+                .zip(&self.table)
+                .map(|(at, &word)| (0x5C00 + at, word)),
+        );
         writes
     }
 }
@@ -166,14 +204,21 @@ fn pool(random: &mut Random) -> u32 {
 
 /// VMVIR: nothing, or a tag that is always inserted.
 fn tag(random: &mut Random) -> u32 {
-    if random.once_in(3) { 1 << 30 | random.among(&[0x0001, 0x600A, 0x0FFE]) } else { 0 }
+    if random.once_in(3) {
+        1 << 30 | random.among(&[0x0001, 0x600A, 0x0FFE])
+    } else {
+        0
+    }
 }
 
 /// The two halves of an address filter, the address given as it is written.
 fn address(mac: u64, pools: u32) -> (u32, u32) {
     let [_, _, a, b, c, d, e, f] = mac.to_be_bytes();
     let high = u32::from(u16::from_le_bytes([e, f]));
-    (u32::from_le_bytes([a, b, c, d]), high | pools << 18 | 1 << 31)
+    (
+        u32::from_le_bytes([a, b, c, d]),
+        high | pools << 18 | 1 << 31,
+    )
 }
 
 /// The bit of MTA for a group, by RCTL.MO: address bits 47:36, 46:35, 45:34 or 43:32.
@@ -187,6 +232,9 @@ pub(super) fn index(mac: u64, offset: u32) -> u32 {
 fn table(base: u32, bits: &[u32]) -> impl Iterator<Item = (u32, u32)> {
     (0..128).map(move |word| {
         let own = bits.iter().filter(|&&bit| bit >> 5 == word);
-        (base + 4 * word, own.fold(0, |sum, bit| sum | 1 << (bit & 31)))
+        (
+            base + 4 * word,
+            own.fold(0, |sum, bit| sum | 1 << (bit & 31)),
+        )
     })
 }

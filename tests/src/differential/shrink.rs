@@ -64,7 +64,10 @@ mod tests {
         let culprits =
             |frames: &[Vec<u8>]| frames.iter().filter(|f| [17, 60].contains(&f[0])).count();
         let (small, left) = shrink(program, frames, |_, frames| culprits(frames) == 2);
-        assert_eq!(left.iter().map(|frame| frame[0]).collect::<Vec<_>>(), [17, 60]);
+        assert_eq!(
+            left.iter().map(|frame| frame[0]).collect::<Vec<_>>(),
+            [17, 60]
+        );
         assert!(small.vlans.is_empty() && small.addresses.is_empty());
     }
 }

@@ -18,7 +18,11 @@ pub enum Error {
     #[error("QEMU runs but did not give {wanted} in time{said}")]
     Silent { wanted: String, said: String },
     #[error("QEMU could not give {wanted}: {source}{said}")]
-    Broken { wanted: String, source: io::Error, said: String },
+    Broken {
+        wanted: String,
+        source: io::Error,
+        said: String,
+    },
     #[error("QEMU refused {command}: {reason}")]
     Refused { command: String, reason: String },
     #[error("QEMU has no card at {slot:#x}: its configuration space reads all ones")]

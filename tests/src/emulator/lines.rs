@@ -14,7 +14,10 @@ pub(crate) struct Lines {
 impl Lines {
     pub(crate) fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self {
+            stream,
+            received: Vec::new(),
+        })
     }
 
     /// Sends `text` as it is, within `timeout`.

@@ -175,7 +175,10 @@ impl Emulator {
     pub fn monitor(&self, command: &str, arguments: Value) -> Result<Value, Error> {
         let answer = lock(&self.qmp).execute(command, arguments, self.patience);
         let answer = answer.map_err(|error| self.explain(command, error))?;
-        answer.map_err(|reason| Error::Refused { command: command.into(), reason })
+        answer.map_err(|reason| Error::Refused {
+            command: command.into(),
+            reason,
+        })
     }
 
     /// Plugs the card's cable in or pulls it.
@@ -250,16 +253,22 @@ pub(crate) fn server(id: &str, path: &Path) -> String {
 fn netdev(cable: &Cable, fd: i32) -> Option<String> {
     match cable {
         Cable::Wire => Some(format!("dgram,id=wire,local.type=fd,local.str={fd}")),
-        Cable::Tap { interface, .. } => {
-            Some(format!("tap,id=wire,ifname={interface},script=no,downscript=no"))
-        }
+        Cable::Tap { interface, .. } => Some(format!(
+            "tap,id=wire,ifname={interface},script=no,downscript=no"
+        )),
         Cable::Elsewhere => None,
     }
 }
 
 /// The card, as `-device` takes it: no boot ROM, so that no file is needed.
 fn card(options: &Options) -> String {
-    let Options { device, cable, slot, mac, .. } = options;
+    let Options {
+        device,
+        cable,
+        slot,
+        mac,
+        ..
+    } = options;
     if *cable == Cable::Elsewhere {
         return device.clone();
     }

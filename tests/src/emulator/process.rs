@@ -53,13 +53,21 @@ impl Process {
         command.arg(found).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::piped());
-        let mut child = spawn(command).map_err(|source| Error::Start { program: name, source })?;
+        let mut child = spawn(command).map_err(|source| Error::Start {
+            program: name,
+            source,
+        })?;
         let said = Arc::new(Mutex::new(Vec::new()));
         let reader = child.stderr.take().map(|stderr| {
             let said = Arc::clone(&said);
             thread::spawn(move || keep(stderr, &said))
         });
-        Ok(Self { child, said, reader, ended: None })
+        Ok(Self {
+            child,
+            said,
+            reader,
+            ended: None,
+        })
     }
 
     pub(super) fn check(&mut self) -> Result<(), Error> {
@@ -68,7 +76,10 @@ impl Process {
         }
         match self.ended {
             None => Ok(()),
-            Some(status) => Err(Error::Ended { status: status.to_string(), said: self.said() }),
+            Some(status) => Err(Error::Ended {
+                status: status.to_string(),
+                said: self.said(),
+            }),
         }
     }
 
@@ -119,7 +130,11 @@ impl Process {
         let said = self.said();
         match error.kind() {
             io::ErrorKind::TimedOut => Error::Silent { wanted, said },
-            _ => Error::Broken { wanted, source: error, said },
+            _ => Error::Broken {
+                wanted,
+                source: error,
+                said,
+            },
         }
     }
 
@@ -175,6 +190,8 @@ fn spawn(command: Command) -> io::Result<Child> {
     });
     let (answer, child) = channel();
     let gone = |_| io::Error::other("the thread that starts programs is gone");
-    lock(starter).send((command, answer)).map_err(|_| gone(()))?;
+    lock(starter)
+        .send((command, answer))
+        .map_err(|_| gone(()))?;
     child.recv().map_err(|_| gone(()))?
 }

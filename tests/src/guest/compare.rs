@@ -38,12 +38,19 @@ pub enum Verdict {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, frames, verdict } = self;
+        let Self {
+            name,
+            frames,
+            verdict,
+        } = self;
         write!(f, "{name:<20} {frames:>7} frames  ")?;
         match verdict {
             Verdict::Same => write!(f, "byte for byte the model's"),
             Verdict::SameBySender => {
-                write!(f, "byte for byte the model's, senders interleaved otherwise")
+                write!(
+                    f,
+                    "byte for byte the model's, senders interleaved otherwise"
+                )
             }
             Verdict::Different(difference) => write!(f, "DIFFERENT: {difference}"),
         }
@@ -81,13 +88,20 @@ pub fn compare(guest: &Outcome, model: &Outcome) -> Result<Vec<Row>, Error> {
 }
 
 fn row(name: &str, found: &[Frame], expected: &[Frame]) -> Row {
-    Row { name: name.into(), frames: found.len(), verdict: verdict(found, expected) }
+    Row {
+        name: name.into(),
+        frames: found.len(),
+        verdict: verdict(found, expected),
+    }
 }
 
 /// Frames without queue and hash, which a frame that leaves has not.
 fn bare(frames: &[Frame]) -> Vec<Frame> {
-    let bare =
-        frames.iter().map(|frame| Frame { bytes: frame.bytes.clone(), queue: None, hash: None });
+    let bare = frames.iter().map(|frame| Frame {
+        bytes: frame.bytes.clone(),
+        queue: None,
+        hash: None,
+    });
     bare.collect()
 }
 
@@ -145,8 +159,11 @@ fn difference(
         let pairs = ours.iter().zip(theirs);
         let same = pairs.take_while(|(ours, theirs)| ours == theirs).count();
         let queue = queue.map_or(String::new(), |queue| format!(" in queue {queue}"));
-        let of =
-            |frames: &[&Frame]| frames.get(same).map_or("none".into(), |frame| describe(frame));
+        let of = |frames: &[&Frame]| {
+            frames
+                .get(same)
+                .map_or("none".into(), |frame| describe(frame))
+        };
         Some(format!(
             "from {}{queue}, {} frames and not {}; number {same} is {} and not {}",
             hex(sender, ":"),
@@ -179,7 +196,11 @@ mod tests {
         let mut bytes = vec![0; 14];
         bytes[11] = sender;
         bytes.push(body);
-        Frame { bytes, queue: Some(queue), hash: None }
+        Frame {
+            bytes,
+            queue: Some(queue),
+            hash: None,
+        }
     }
 
     #[test]

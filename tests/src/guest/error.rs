@@ -17,15 +17,26 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{error}{console}")]
-    Emulator { error: emulator::Error, console: String },
+    Emulator {
+        error: emulator::Error,
+        console: String,
+    },
     #[error("the guest did not {wanted} in time{console}")]
     Late { wanted: String, console: String },
     #[error("the guest's `{command}` ended with status {status}: {said}")]
-    Failed { command: String, status: i32, said: String },
+    Failed {
+        command: String,
+        status: i32,
+        said: String,
+    },
     #[error("lockgate ended by itself with status {status} before all frames were sent: {said}")]
     Early { status: i32, said: String },
     #[error("{command} ended with {status}: {said}")]
-    Host { command: String, status: String, said: String },
+    Host {
+        command: String,
+        status: String,
+        said: String,
+    },
     #[error("the card that is served: {0}")]
     Card(String),
     #[error("{0}: this policy cannot be taken into a guest")]

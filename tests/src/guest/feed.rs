@@ -34,10 +34,20 @@ pub struct Rings {
 
 impl Rings {
     /// The 82576 (datasheet, 8.10.5 to 8.10.8).
-    pub const IGB: Self = Self { base: 0xc000, stride: 0x40, count: 16, enable: 1 << 25 };
+    pub const IGB: Self = Self {
+        base: 0xc000,
+        stride: 0x40,
+        count: 16,
+        enable: 1 << 25,
+    };
 
     /// The 82574 (datasheet, 10.2.5.4 to 10.2.5.9).
-    pub const E1000E: Self = Self { base: 0x2800, stride: 0x100, count: 2, enable: 0 };
+    pub const E1000E: Self = Self {
+        base: 0x2800,
+        stride: 0x100,
+        count: 2,
+        enable: 0,
+    };
 }
 
 /// One receive ring, as the card sees it.
@@ -54,7 +64,11 @@ impl Ring {
         let register = |offset: usize| words.get(offset / 4).copied();
         let size = register(0x08)? / 16;
         let enabled = register(0x28)? & enable == enable;
-        (enabled && size > 0).then_some(Self { head: register(0x10)?, tail: register(0x18)?, size })
+        (enabled && size > 0).then_some(Self {
+            head: register(0x10)?,
+            tail: register(0x18)?,
+            size,
+        })
     }
 
     /// Descriptors that the card may fill.
@@ -76,7 +90,11 @@ impl<'g> Feeder<'g> {
         let buses = guest.monitor("query-pci", json!({}))?;
         let registers = bar0(&buses)
             .ok_or_else(|| guest.with_console(emulator::Error::NoCard { slot: SLOT }))?;
-        Ok(Self { guest, rings, registers })
+        Ok(Self {
+            guest,
+            rings,
+            registers,
+        })
     }
 
     /// Sends all of `frames`, in order.
@@ -149,12 +167,18 @@ impl<'g> Feeder<'g> {
 
     /// The rings in use. Reading these registers changes nothing.
     fn look(&self) -> Result<Vec<Ring>, Error> {
-        let Rings { base, stride, count, enable } = self.rings;
+        let Rings {
+            base,
+            stride,
+            count,
+            enable,
+        } = self.rings;
         let words = stride * count / 4;
         let address = self.registers + base;
         let command = format!("xp /{words}wx {address:#x}");
-        let text =
-            self.guest.monitor("human-monitor-command", json!({ "command-line": command }))?;
+        let text = self
+            .guest
+            .monitor("human-monitor-command", json!({ "command-line": command }))?;
         let words = dump(text.as_str().unwrap_or_default());
         if words.len() < stride * count / 4 {
             let source = io::Error::other(format!("`{command}` gave {text}"));
@@ -185,7 +209,9 @@ fn bar0(buses: &Value) -> Option<u64> {
 fn dump(text: &str) -> Vec<u32> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     let words = lines.flat_map(|(_, words)| words.split_whitespace());
-    words.filter_map(|word| u32::from_str_radix(word.trim_start_matches("0x"), 16).ok()).collect()
+    words
+        .filter_map(|word| u32::from_str_radix(word.trim_start_matches("0x"), 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -194,7 +220,11 @@ mod tests {
 
     #[test]
     fn room_wraps_with_the_ring() {
-        let ring = |head, tail| Ring { head, tail, size: 512 };
+        let ring = |head, tail| Ring {
+            head,
+            tail,
+            size: 512,
+        };
         assert_eq!(ring(0, 511).room(), 511);
         assert_eq!(ring(500, 499).room(), 511);
         assert_eq!(ring(500, 10).room(), 22);

@@ -15,8 +15,12 @@ pub struct Kernel {
 impl Kernel {
     /// The modules that a guest loads to talk to this machine and to hand its card to a
     /// process, each with what it needs; what the kernel has built in is not there.
-    pub const LOADED: [&'static str; 4] =
-        ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
+    pub const LOADED: [&'static str; 4] = [
+        "virtio_pci",
+        "virtio_console",
+        "vfio_iommu_type1",
+        "vfio-pci",
+    ];
 
     /// The kernel's own drivers for the cards, and what else a guest loads when it is told
     /// to: VLAN interfaces.
@@ -32,7 +36,9 @@ impl Kernel {
         let entries = fs::read_dir(Self::cache()).ok()?;
         let folders = entries.flatten().map(|entry| entry.path());
         let kernels = folders.map(|folder| Self { folder });
-        kernels.filter(Self::is_complete).max_by_key(|kernel| numbers(&kernel.folder))
+        kernels
+            .filter(Self::is_complete)
+            .max_by_key(|kernel| numbers(&kernel.folder))
     }
 
     /// A folder is given its version's name only once it is whole.
@@ -40,7 +46,9 @@ impl Kernel {
         let named = self.folder.file_name().and_then(|name| name.to_str());
         named.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))
             && self.image().is_file()
-            && Self::DRIVERS.iter().all(|name| self.order(name).is_ok_and(|o| !o.is_empty()))
+            && Self::DRIVERS
+                .iter()
+                .all(|name| self.order(name).is_ok_and(|o| !o.is_empty()))
             && self
                 .order("loaded")
                 .is_ok_and(|order| order.iter().all(|m| self.module(m).is_file()))
@@ -75,5 +83,7 @@ impl Kernel {
 /// The numbers of a version, in order.
 fn numbers(folder: &Path) -> Vec<u64> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+    name.split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect()
 }

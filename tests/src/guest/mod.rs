@@ -110,7 +110,10 @@ impl Guest {
     /// When something is missing, or the guest is not up by `deadline`.
     pub fn boot(spec: &Spec, deadline: Instant) -> Result<Self, Error> {
         let kernel = Kernel::find().ok_or(Error::NoKernel)?;
-        let quiet = |error| Error::Emulator { error, console: String::new() };
+        let quiet = |error| Error::Emulator {
+            error,
+            console: String::new(),
+        };
         let folder = Emulator::folder().map_err(quiet)?;
         let archive = folder.path().join("initramfs");
         let mut initramfs = Initramfs::new(&kernel)?;
@@ -135,7 +138,13 @@ impl Guest {
         options.cable.clone_from(&spec.cable);
         let emulator = Emulator::start(&options, folder).map_err(quiet)?;
         let lines = emulator.connect(&control).map_err(quiet)?;
-        let guest = Self { emulator, control: Mutex::new(lines), console, log, files };
+        let guest = Self {
+            emulator,
+            control: Mutex::new(lines),
+            console,
+            log,
+            files,
+        };
         guest.answer("boot", deadline)?;
         Ok(guest)
     }
@@ -165,7 +174,11 @@ impl Guest {
         let output = self.run(line, timeout)?;
         match output.status {
             0 => Ok(output.text),
-            status => Err(Error::Failed { command: line.into(), status, said: output.text }),
+            status => Err(Error::Failed {
+                command: line.into(),
+                status,
+                said: output.text,
+            }),
         }
     }
 
@@ -238,7 +251,10 @@ impl Guest {
 
     /// Puts the end of the console beside an error of the emulator.
     fn with_console(&self, error: emulator::Error) -> Error {
-        Error::Emulator { error, console: self.last_words() }
+        Error::Emulator {
+            error,
+            console: self.last_words(),
+        }
     }
 
     /// The end of console and log, to end a sentence with.

@@ -52,11 +52,16 @@ pub enum Maker {
 
 impl CardKind {
     /// Intel 82576.
-    pub const I82576: Self = Self { maker: Maker::Qemu("igb", Rings::IGB), model: "model:82576" };
+    pub const I82576: Self = Self {
+        maker: Maker::Qemu("igb", Rings::IGB),
+        model: "model:82576",
+    };
 
     /// Intel 82574.
-    pub const I82574: Self =
-        Self { maker: Maker::Qemu("e1000e", Rings::E1000E), model: "model:82574" };
+    pub const I82574: Self = Self {
+        maker: Maker::Qemu("e1000e", Rings::E1000E),
+        model: "model:82574",
+    };
 
     /// What QEMU calls the card, and Linux its driver.
     pub const fn driver(self) -> &'static str {
@@ -67,7 +72,10 @@ impl CardKind {
     }
 
     /// Intel 82599, which no QEMU has.
-    pub const I82599: Self = Self { maker: Maker::Served("82599"), model: "model:82599" };
+    pub const I82599: Self = Self {
+        maker: Maker::Served("82599"),
+        model: "model:82599",
+    };
 }
 
 /// What to run.
@@ -109,7 +117,9 @@ pub fn on_model(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
     command.arg("run").arg(&request.policy);
     command.args(["--device", request.card.model]);
     command.arg("--capture-dir").arg(folder.path());
-    command.arg("--report").arg(folder.path().join("report.json"));
+    command
+        .arg("--report")
+        .arg(folder.path().join("report.json"));
     for (source, file) in &request.replays {
         command.arg("--replay");
         command.arg(format!("{source}={}", file.display()));
@@ -162,7 +172,10 @@ pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
     start(&guest, &inputs)?;
     let (left, over) = (&Mutex::new(Vec::new()), &AtomicBool::new(false));
     let status = thread::scope(|scope| {
-        let cable = Cable { guest: &guest, served: served.as_ref() };
+        let cable = Cable {
+            guest: &guest,
+            served: served.as_ref(),
+        };
         let receiver = scope.spawn(move || receive(cable, left, over));
         let status = drive(cable, request.card, &inputs, left, deadline);
         over.store(true, Ordering::Relaxed);
@@ -175,7 +188,9 @@ pub fn in_guest(request: &Request, deadline: Instant) -> Result<Outcome, Error> 
     let log = guest.log();
     guest.shut_down(SHORT)?;
     if let Some(served) = served {
-        let said = served.report(SHORT).map_err(|error| Error::Card(error.to_string()))?;
+        let said = served
+            .report(SHORT)
+            .map_err(|error| Error::Card(error.to_string()))?;
         // The card stayed in its domain, and was used as its datasheet says.
         if !said.contains("; 0 DMA faults") || said.contains("misuse") {
             return Err(Error::Card(said));
@@ -198,7 +213,10 @@ fn plug(maker: Maker) -> Result<(Spec, Option<Served>), Error> {
         Maker::Served(card) => {
             let mut spec = Spec::new("");
             let served = Served::plug(card, &mut spec, &emulator::Cable::Wire);
-            Ok((spec, Some(served.map_err(|error| Error::Card(error.to_string()))?)))
+            Ok((
+                spec,
+                Some(served.map_err(|error| Error::Card(error.to_string()))?),
+            ))
         }
     }
 }
@@ -260,7 +278,9 @@ fn settle(left: &Mutex<Vec<Vec<u8>>>, deadline: Instant) {
 
 /// Starts `lockgate run` in the background.
 fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
-    let Inputs { policy, replays, .. } = inputs;
+    let Inputs {
+        policy, replays, ..
+    } = inputs;
     let mut line = format!("{PROGRAM} run {} --device {ADDRESS}", quote(policy));
     // The duration keeps it from ending with the partitions' replays: the wire's come later.
     line += " --capture-dir /out --report /out/report.json --duration 1h";
@@ -269,7 +289,10 @@ fn start(guest: &Guest, inputs: &Inputs) -> Result<(), Error> {
         line += &format!(" --replay {}", quote(Path::new(&replay)));
     }
     let ended = format!("printf '\\n{ENDED}%d\\n' $? >&2");
-    guest.succeed(&format!("{{ {line} >/out/summary.txt; {ended}; }} 2>{LOG} &"), SHORT)?;
+    guest.succeed(
+        &format!("{{ {line} >/out/summary.txt; {ended}; }} 2>{LOG} &"),
+        SHORT,
+    )?;
     Ok(())
 }
 
@@ -288,7 +311,10 @@ fn drive(
     }
     let fed = cable.feed(card.maker, &inputs.wire, left, deadline);
     fed.map_err(|error| match ended(&guest.log()) {
-        Some(status) => Error::Early { status, said: guest.log() },
+        Some(status) => Error::Early {
+            status,
+            said: guest.log(),
+        },
         None => error,
     })?;
     guest.run("killall -INT lockgate", SHORT)?;

@@ -30,7 +30,11 @@ impl Bench {
         let port = (device.plug)(&mut spec, cable);
         let guest = Guest::boot(&spec, Instant::now() + PATIENCE);
         let guest = guest.unwrap_or_else(|error| panic!("{error}"));
-        Self { guest, port, device }
+        Self {
+            guest,
+            port,
+            device,
+        }
     }
 
     /// Runs a line of shell that must succeed.
@@ -38,7 +42,9 @@ impl Bench {
     /// # Panics
     /// When it does not.
     pub fn ok(&self, line: &str) -> String {
-        self.guest.succeed(line, PATIENCE).unwrap_or_else(|error| panic!("in the guest, {error}"))
+        self.guest
+            .succeed(line, PATIENCE)
+            .unwrap_or_else(|error| panic!("in the guest, {error}"))
     }
 
     /// Runs a line of shell.
@@ -46,7 +52,9 @@ impl Bench {
     /// # Panics
     /// When the guest does not answer.
     pub fn run(&self, line: &str) -> Output {
-        self.guest.run(line, PATIENCE).unwrap_or_else(|error| panic!("in the guest, {error}"))
+        self.guest
+            .run(line, PATIENCE)
+            .unwrap_or_else(|error| panic!("in the guest, {error}"))
     }
 
     /// Waits until a line succeeds.
@@ -69,7 +77,11 @@ impl Bench {
         let deadline = Instant::now() + PATIENCE;
         let sent = match &self.port {
             Some(port) => port.send(frame, deadline),
-            None => self.guest.emulator().send(frame, deadline).map_err(|e| e.to_string()),
+            None => self
+                .guest
+                .emulator()
+                .send(frame, deadline)
+                .map_err(|e| e.to_string()),
         };
         sent.unwrap_or_else(|error| panic!("{error}"));
     }
@@ -91,7 +103,11 @@ impl Bench {
     pub fn receive(&self, timeout: Duration) -> Option<Vec<u8>> {
         let received = match &self.port {
             Some(port) => port.receive(timeout),
-            None => self.guest.emulator().receive(timeout).map_err(|e| e.to_string()),
+            None => self
+                .guest
+                .emulator()
+                .receive(timeout)
+                .map_err(|e| e.to_string()),
         };
         received.unwrap_or_else(|error| panic!("{error}"))
     }
@@ -101,7 +117,10 @@ impl Bench {
         let line = format!("{line}; dmesg | tail -40");
         let asked = self.guest.run(&line, Duration::from_secs(10));
         let asked = asked.map_or_else(|error| error.to_string(), |output| output.text);
-        format!("--- the guest\n{asked}\n--- its console\n{}", self.guest.console())
+        format!(
+            "--- the guest\n{asked}\n--- its console\n{}",
+            self.guest.console()
+        )
     }
 }
 

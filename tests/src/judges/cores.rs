@@ -35,7 +35,9 @@ pub(super) fn give_own_core(emulator: &Emulator, own: u64) -> Lent {
     let (Some(others), Some(alone)) = (cores.next(), cores.next()) else {
         return lent;
     };
-    let threads = emulator.monitor("query-cpus-fast", json!({})).expect("its cores");
+    let threads = emulator
+        .monitor("query-cpus-fast", json!({}))
+        .expect("its cores");
     let thread = thread_of(&threads, own).expect("the thread of the core");
     for task in tasks(thread).expect("the emulator's threads") {
         let core = if task == thread { alone } else { others };
@@ -63,7 +65,9 @@ fn thread_of(cores: &Value, index: u64) -> Option<i32> {
 fn tasks(thread: i32) -> io::Result<Vec<i32>> {
     let tasks = fs::read_dir(format!("/proc/{thread}/task"))?;
     let names = tasks.flatten().map(|task| task.file_name());
-    Ok(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
+    Ok(names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect())
 }
 
 #[cfg(test)]

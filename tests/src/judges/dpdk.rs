@@ -65,7 +65,8 @@ impl Dpdk {
         let testpmd = spec.programs[0].0.clone();
         let names = ["librte_bus_pci", "librte_mempool_ring", device.driver.pmd];
         let drivers = names.map(|name| driver(&testpmd, name)).to_vec();
-        spec.programs.extend(drivers.iter().map(|path| (path.clone(), path.clone())));
+        spec.programs
+            .extend(drivers.iter().map(|path| (path.clone(), path.clone())));
         spec.programs.push(program);
         // Threads are cancelled by means of a library that nothing names. This program
         // names it.
@@ -73,7 +74,10 @@ impl Dpdk {
         let libraries = machine::libraries(&this).expect("ldd").into_iter();
         let cancels = |path: &PathBuf| path.to_string_lossy().contains("/libgcc_s.so.");
         spec.files.extend(libraries.filter(cancels));
-        let dpdk = Self { bench: Bench::boot(device, spec, Cable::Wire), drivers };
+        let dpdk = Self {
+            bench: Bench::boot(device, spec, Cable::Wire),
+            drivers,
+        };
         let card = format!("/sys/bus/pci/devices/{ADDRESS}");
         dpdk.ok(&format!("echo vfio-pci >{card}/driver_override"));
         dpdk.ok(&format!("echo {ADDRESS} >/sys/bus/pci/drivers_probe"));
@@ -95,7 +99,9 @@ impl Dpdk {
             eal += &format!(" -d {}", driver.display());
         }
         self.ok("rm -f /tmp/in; mkfifo /tmp/in");
-        self.ok(&format!("{program} {eal} -- {arguments} </tmp/in >{SAID} 2>&1 & pid=$!"));
+        self.ok(&format!(
+            "{program} {eal} -- {arguments} </tmp/in >{SAID} 2>&1 & pid=$!"
+        ));
         self.ok("exec 4>/tmp/in");
         let session = Session { dpdk: self };
         session.wait_for(ready);
@@ -225,7 +231,8 @@ impl Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         // Nobody is left to tell, if the guest is gone: the words are for a report.
-        self.dpdk.words("kill -9 $pid 2>/dev/null; wait $pid; exec 4>&-");
+        self.dpdk
+            .words("kill -9 $pid 2>/dev/null; wait $pid; exec 4>&-");
     }
 }
 
@@ -233,9 +240,16 @@ impl Drop for Session<'_> {
 fn driver(testpmd: &Path, name: &str) -> PathBuf {
     let libraries = machine::libraries(testpmd).expect("ldd");
     let bus = |path: &&PathBuf| path.to_string_lossy().contains("/librte_bus_pci.so.");
-    let bus = libraries.iter().find(bus).expect("testpmd takes PCI devices");
+    let bus = libraries
+        .iter()
+        .find(bus)
+        .expect("testpmd takes PCI devices");
     let folder = bus.parent().expect("a file is in a folder");
-    let version = bus.extension().expect("librte_bus_pci.so.N").to_string_lossy().into_owned();
+    let version = bus
+        .extension()
+        .expect("librte_bus_pci.so.N")
+        .to_string_lossy()
+        .into_owned();
     let file = folder.join(format!("{name}.so.{version}"));
     let real = fs::canonicalize(&file);
     real.unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask setup`", file.display()));
@@ -251,12 +265,26 @@ fn build_pools() -> PathBuf {
     let mut flags = Command::new("pkg-config");
     let flags = flags.args(["--cflags", "--libs", "libdpdk"]).output();
     let flags = flags.expect("pkg-config: run `cargo xtask setup`");
-    assert!(flags.status.success(), "libdpdk-dev is missing: run `cargo xtask setup`");
+    assert!(
+        flags.status.success(),
+        "libdpdk-dev is missing: run `cargo xtask setup`"
+    );
     let flags = String::from_utf8_lossy(&flags.stdout).into_owned();
     let mut cc = Command::new("cc");
-    cc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-o"]);
+    cc.args([
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-unused-parameter",
+        "-o",
+    ]);
     cc.arg(&program).arg(&source).args(flags.split_whitespace());
     let built = cc.output().expect("cc: run `cargo xtask setup`");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     program
 }

@@ -61,7 +61,10 @@ impl Linux {
         spec.kernel_options += " ipv6.disable=1";
         // More than one, so that drivers use more than one queue.
         spec.cores = 4;
-        let linux = Self { bench: Bench::boot(device, spec, cable), network };
+        let linux = Self {
+            bench: Bench::boot(device, spec, cable),
+            network,
+        };
         linux.ok("ip link set lo up; load 8021q; dmesg -c >/dev/null");
         linux
     }
@@ -71,7 +74,9 @@ impl Linux {
     /// # Panics
     /// When the cable leads to the test itself.
     pub fn network(&self) -> &Network {
-        self.network.as_ref().expect("a guest whose cable leads to a network")
+        self.network
+            .as_ref()
+            .expect("a guest whose cable leads to a network")
     }
 
     /// The driver loaded anew, the interface up under the name `$dev`.
@@ -93,7 +98,9 @@ impl Linux {
     /// When it does not go.
     pub fn unload(&self) {
         let module = self.device.driver.module;
-        self.ok(&format!("if grep -q '^{module} ' /proc/modules; then rmmod {module}; fi"));
+        self.ok(&format!(
+            "if grep -q '^{module} ' /proc/modules; then rmmod {module}; fi"
+        ));
     }
 
     /// Loads the driver and waits for the link.
@@ -103,7 +110,9 @@ impl Linux {
     pub fn load(&self) {
         let module = self.device.driver.module;
         let net = format!("/sys/bus/pci/devices/{ADDRESS}/net");
-        self.ok(&format!("load {module}; echo {ADDRESS} >/sys/bus/pci/drivers_probe; true"));
+        self.ok(&format!(
+            "load {module}; echo {ADDRESS} >/sys/bus/pci/drivers_probe; true"
+        ));
         self.until(&format!("test -d {net}"));
         self.ok(&format!("dev=$(ls {net}); ip addr add {GUEST}/24 dev $dev"));
         self.up();
@@ -123,7 +132,9 @@ impl Linux {
     /// # Panics
     /// When the guest does not answer.
     pub fn start(&self, line: &str) {
-        self.ok(&format!("rm -f /out/job; {{ {line}; }} >/out/job 2>&1 & pid=$!"));
+        self.ok(&format!(
+            "rm -f /out/job; {{ {line}; }} >/out/job 2>&1 & pid=$!"
+        ));
     }
 
     /// Waits for what was started, which must succeed.
@@ -155,7 +166,11 @@ impl Linux {
     /// When the driver has no statistics.
     pub fn queues(&self) -> Vec<u64> {
         let statistics = self.statistics();
-        let count = |queue| statistics.get(&format!("rx_queue_{queue}_packets")).copied();
+        let count = |queue| {
+            statistics
+                .get(&format!("rx_queue_{queue}_packets"))
+                .copied()
+        };
         (0..).map_while(count).collect()
     }
 
@@ -169,7 +184,9 @@ impl Linux {
     pub fn complaints(&self) -> Vec<String> {
         let log = self.ok("dmesg -r -c");
         let complaint = |line: &&str| {
-            let level = line.strip_prefix('<').and_then(|rest| rest.split('>').next());
+            let level = line
+                .strip_prefix('<')
+                .and_then(|rest| rest.split('>').next());
             let level = level.and_then(|level| level.parse::<u32>().ok());
             let late = line.contains("hrtimer: interrupt took");
             level.is_some_and(|level| level & 7 <= 4) && !late

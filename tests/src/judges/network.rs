@@ -48,8 +48,12 @@ impl Network {
         let silence = "test ! -e /proc/sys/net/ipv6 || \
                        for i in all default; do echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; done";
         network.run(silence);
-        network.run(&format!("ip tuntap add dev {TAP} mode tap && ip link set lo up"));
-        network.run(&format!("ip addr add {address} dev {TAP} && ip link set {TAP} up"));
+        network.run(&format!(
+            "ip tuntap add dev {TAP} mode tap && ip link set lo up"
+        ));
+        network.run(&format!(
+            "ip addr add {address} dev {TAP} && ip link set {TAP} up"
+        ));
         network
     }
 
@@ -58,12 +62,17 @@ impl Network {
     /// # Panics
     /// When it cannot be.
     pub fn reset(&self) {
-        self.run(&format!("ip neigh flush dev {TAP} nud all; ip link set {TAP} mtu 1500"));
+        self.run(&format!(
+            "ip neigh flush dev {TAP} nud all; ip link set {TAP} mtu 1500"
+        ));
     }
 
     /// The cable, as QEMU is told of it.
     pub fn cable(&self) -> Cable {
-        Cable::Tap { namespace: self.name.clone(), interface: TAP.into() }
+        Cable::Tap {
+            namespace: self.name.clone(),
+            interface: TAP.into(),
+        }
     }
 
     /// What the namespace is called.
@@ -85,9 +94,17 @@ impl Network {
     /// When it cannot be started.
     pub fn start(&self, line: &str) -> Job {
         let mut command = self.command(line);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
-        Job { child: Some(child), line: line.into() }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        Job {
+            child: Some(child),
+            line: line.into(),
+        }
     }
 
     /// The same, and waits until it has the UDP `port` open.
@@ -97,7 +114,10 @@ impl Network {
     pub fn hear(&self, line: &str, port: u16) -> Job {
         let job = self.start(line);
         let deadline = Instant::now() + PATIENCE;
-        while !self.run("cat /proc/net/udp").contains(&format!(":{port:04X} ")) {
+        while !self
+            .run("cat /proc/net/udp")
+            .contains(&format!(":{port:04X} "))
+        {
             assert!(Instant::now() < deadline, "{line}: never opens port {port}");
             thread::sleep(Duration::from_millis(10));
         }
@@ -110,12 +130,21 @@ impl Network {
     /// When there is no such counter.
     pub fn counter(&self, name: &str) -> u64 {
         let text = self.run(&format!("cat /sys/class/net/{TAP}/statistics/{name}"));
-        text.parse().unwrap_or_else(|error| panic!("{name}: {text}: {error}"))
+        text.parse()
+            .unwrap_or_else(|error| panic!("{name}: {text}: {error}"))
     }
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", "ip", "netns", "exec", &self.name]);
+        command.args([
+            "--pdeathsig",
+            "KILL",
+            "--",
+            "ip",
+            "netns",
+            "exec",
+            &self.name,
+        ]);
         command.args(["timeout", "--signal", "KILL", LONGEST, "sh", "-c", line]);
         command
     }
@@ -124,7 +153,9 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         // It may be gone already; a test that fails has more to say.
-        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+        let _ = Command::new("ip")
+            .args(["netns", "delete", &self.name])
+            .status();
     }
 }
 
@@ -142,8 +173,13 @@ impl Job {
     /// When it did not succeed.
     pub fn wait(mut self) -> String {
         let line = self.line.clone();
-        let child = self.child.take().unwrap_or_else(|| unreachable!("waited for once"));
-        let output = child.wait_with_output().unwrap_or_else(|error| panic!("{line}: {error}"));
+        let child = self
+            .child
+            .take()
+            .unwrap_or_else(|| unreachable!("waited for once"));
+        let output = child
+            .wait_with_output()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
         judge(&line, &output)
     }
 }
@@ -161,13 +197,20 @@ impl Drop for Job {
 fn succeed(command: &mut Command) -> String {
     let line = format!("{command:?}");
     let output = command.stdin(Stdio::null()).output();
-    judge(&line, &output.unwrap_or_else(|error| panic!("{line}: {error}")))
+    judge(
+        &line,
+        &output.unwrap_or_else(|error| panic!("{line}: {error}")),
+    )
 }
 
 fn judge(line: &str, output: &std::process::Output) -> String {
     let said = [output.stdout.as_slice(), &output.stderr].concat();
     let said = String::from_utf8_lossy(&said).trim().to_owned();
-    assert!(output.status.success(), "on this machine, {line}: {} {said}", output.status);
+    assert!(
+        output.status.success(),
+        "on this machine, {line}: {} {said}",
+        output.status
+    );
     said
 }
 
@@ -175,7 +218,9 @@ fn judge(line: &str, output: &std::process::Output) -> String {
 fn sweep() {
     let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
     for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').nth(1));
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').nth(1));
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             // Another process may sweep at the same time.
             let _ = Command::new("ip").args(["netns", "delete", &name]).status();

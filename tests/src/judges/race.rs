@@ -78,7 +78,12 @@ impl Race {
         let files = [file.clone()];
         let dpdk = Dpdk::boot_with(device, (lockgate, PROGRAM.into()), &files);
         let cores = dpdk.give_own_core(WORKER);
-        Self { dpdk, policy: file.display().to_string(), _folder: folder, _cores: cores }
+        Self {
+            dpdk,
+            policy: file.display().to_string(),
+            _folder: folder,
+            _cores: cores,
+        }
     }
 
     /// Gives the card to `kind` and measures: `frames` of each size with a window, then
@@ -98,8 +103,10 @@ impl Race {
                 figures
             }
             Kind::Lockgate => {
-                let run =
-                    format!("{PROGRAM} run {} >/out/summary 2>/out/log & pid=$!", self.policy);
+                let run = format!(
+                    "{PROGRAM} run {} >/out/summary 2>/out/log & pid=$!",
+                    self.policy
+                );
                 self.dpdk.ok(&run);
                 self.dpdk.until("grep -q 'running on' /out/log");
                 let figures = self.measure(frames, trips);
@@ -119,7 +126,9 @@ impl Race {
             self.exchange(size, WARM_UP, WINDOW);
             let begun = Instant::now();
             let lost = self.exchange(size, frames, WINDOW);
-            figures.rates.push((frames - lost) as f64 / begun.elapsed().as_secs_f64());
+            figures
+                .rates
+                .push((frames - lost) as f64 / begun.elapsed().as_secs_f64());
             figures.lost += lost;
             let mut trip = |_| {
                 let begun = Instant::now();
@@ -141,7 +150,8 @@ impl Race {
         let mut receive = || wire.receive_into(&mut answer, Duration::from_millis(200));
         loop {
             assert!(Instant::now() < deadline, "nothing comes back");
-            wire.offer(&frame(self.dpdk.device.mac, SIZES[0])).expect("a card at the cable");
+            wire.offer(&frame(self.dpdk.device.mac, SIZES[0]))
+                .expect("a card at the cable");
             if receive().expect("a cable").is_some() {
                 break;
             }
@@ -158,7 +168,10 @@ impl Race {
         let (mut sent, mut back, mut lost) = (0, 0, 0);
         let mut deadline = Instant::now() + PATIENCE;
         while back < count {
-            assert!(Instant::now() < deadline, "the card takes no frames: {back} of {count}");
+            assert!(
+                Instant::now() < deadline,
+                "the card takes no frames: {back} of {count}"
+            );
             while sent < count && sent - back < window {
                 frame[14..18].copy_from_slice(&(sent as u32).to_be_bytes());
                 if !wire.offer(&frame).expect("a card at the cable") {
@@ -172,7 +185,11 @@ impl Race {
             while back < sent
                 && let Some(length) = wire.receive_into(&mut answer, timeout).expect("a cable")
             {
-                assert_eq!((length, &answer[..6]), (size, &frame[6..12]), "frame {back} back");
+                assert_eq!(
+                    (length, &answer[..6]),
+                    (size, &frame[6..12]),
+                    "frame {back} back"
+                );
                 let number = u32::from_be_bytes([answer[14], answer[15], answer[16], answer[17]]);
                 let number = number as usize;
                 timeout = Duration::ZERO;

@@ -42,7 +42,9 @@ pub fn derive(frames: &[Vec<u8>]) -> Scene {
         flows: vec![(0, 1), (1, 0), (0, 4), (3, 0), (4, 2)],
     };
     for i in 0..TENANTS {
-        scene.tenants.push(Tenant::new(&format!("tenant-{i}"), Vec::new(), Vec::new()));
+        scene
+            .tenants
+            .push(Tenant::new(&format!("tenant-{i}"), Vec::new(), Vec::new()));
     }
     let mut used: Vec<u16> = Vec::new();
     for (rank, (mac, vlans)) in ranked.into_iter().take(HOSTS).enumerate() {

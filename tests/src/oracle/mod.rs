@@ -105,7 +105,11 @@ impl Expected {
         let bytes = padded(frame);
         for &tenant in to {
             let (queue, hash) = scene.tenants[tenant].queue(&bytes);
-            self.deliveries[tenant].push(Delivery { queue, hash, bytes: bytes.clone() });
+            self.deliveries[tenant].push(Delivery {
+                queue,
+                hash,
+                bytes: bytes.clone(),
+            });
             if scene.tenants[tenant].reflects {
                 self.reflect(scene, tenant, frame);
             }

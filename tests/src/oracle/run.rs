@@ -18,7 +18,13 @@ pub struct Outcome {
 impl Outcome {
     /// What a tenant got, or what left on the `wire`.
     pub fn delivered(&self, name: &str) -> Vec<Delivery> {
-        deliveries(&self.folder.path().join("out").join(format!("{name}.pcapng")))
+        deliveries(
+            &self
+                .folder
+                .path()
+                .join("out")
+                .join(format!("{name}.pcapng")),
+        )
     }
 }
 
@@ -34,7 +40,9 @@ pub fn run(scene: &Scene, device: &str, replays: &[(String, PathBuf)]) -> Outcom
     let mut command = lockgate();
     command.arg("run").arg(&policy);
     for (source, file) in replays {
-        command.arg("--replay").arg(format!("{source}={}", file.display()));
+        command
+            .arg("--replay")
+            .arg(format!("{source}={}", file.display()));
     }
     command.arg("--capture-dir").arg(folder.path().join("out"));
     command.arg("--report").arg(&report);
@@ -46,7 +54,10 @@ pub fn run(scene: &Scene, device: &str, replays: &[(String, PathBuf)]) -> Outcom
         scene.policy(device)
     );
     let text = std::fs::read_to_string(&report).expect("a report");
-    Outcome { folder, report: serde_json::from_str(&text).expect("JSON") }
+    Outcome {
+        folder,
+        report: serde_json::from_str(&text).expect("JSON"),
+    }
 }
 
 fn reasons(drops: &serde_json::Value) -> BTreeMap<String, u64> {
@@ -60,7 +71,10 @@ fn reasons(drops: &serde_json::Value) -> BTreeMap<String, u64> {
 }
 
 fn owned(drops: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
-    drops.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect()
+    drops
+        .iter()
+        .map(|(reason, n)| ((*reason).to_owned(), *n))
+        .collect()
 }
 
 /// Frames of one queue keep their order; queues run beside each other.
@@ -78,15 +92,27 @@ pub fn by_queue(deliveries: &[Delivery]) -> BTreeMap<u32, Vec<&Delivery>> {
 /// When one differs.
 pub fn compare_counts(scene: &Scene, expected: &Expected, outcome: &Outcome, what: &str) {
     let wire = &outcome.report["wire"];
-    assert_eq!(reasons(&wire["drops"]), owned(&expected.wire_drops), "{what}: drops");
+    assert_eq!(
+        reasons(&wire["drops"]),
+        owned(&expected.wire_drops),
+        "{what}: drops"
+    );
     assert_eq!(wire["rx_frames"], expected.arrived, "{what}: arrived");
     assert_eq!(wire["tx_frames"], expected.departures.len(), "{what}: left");
     for (i, tenant) in scene.tenants.iter().enumerate() {
         let figures = &outcome.report["partitions"][&tenant.name];
         let what = format!("{what}: {}", tenant.name);
-        assert_eq!(figures["rx_frames"], expected.deliveries[i].len(), "{what} rx");
+        assert_eq!(
+            figures["rx_frames"],
+            expected.deliveries[i].len(),
+            "{what} rx"
+        );
         assert_eq!(figures["tx_frames"], expected.sent[i], "{what} tx");
-        assert_eq!(reasons(&figures["drops"]), owned(&expected.tenant_drops[i]), "{what} drops");
+        assert_eq!(
+            reasons(&figures["drops"]),
+            owned(&expected.tenant_drops[i]),
+            "{what} drops"
+        );
     }
 }
 
@@ -105,7 +131,11 @@ pub fn compare_all(scene: &Scene, mut expected: Expected, outcome: &Outcome, wha
         wanted.sort();
         assert!(&got == wanted, "{what}: {} got other frames", tenant.name);
     }
-    let mut left: Vec<_> = outcome.delivered("wire").into_iter().map(|d| d.bytes).collect();
+    let mut left: Vec<_> = outcome
+        .delivered("wire")
+        .into_iter()
+        .map(|d| d.bytes)
+        .collect();
     left.sort();
     expected.departures.sort();
     assert!(left == expected.departures, "{what}: other frames left");

@@ -41,7 +41,9 @@ pub struct Tenant {
 }
 
 /// Every kind of hash that a policy can name.
-pub const KINDS: [&str; 6] = ["ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp"];
+pub const KINDS: [&str; 6] = [
+    "ipv4", "ipv4-tcp", "ipv4-udp", "ipv6", "ipv6-tcp", "ipv6-udp",
+];
 
 impl Tenant {
     /// A tenant with one queue, both ways of the wire, broadcast, no multicast and
@@ -211,15 +213,32 @@ fn write_tenant(text: &mut String, tenant: &Tenant) -> std::fmt::Result {
         Groups::All => "\"all\"".to_owned(),
         Groups::These(list) => macs(list),
     };
-    let key: String = tenant.key.iter().map(|byte| format!("{byte:02x}")).collect();
-    writeln!(text, "[[partition]]\nname = \"{}\"\nqueues = {}", tenant.name, tenant.queues)?;
-    writeln!(text, "macs = {}\nvlans = {:?}", macs(&tenant.macs), tenant.vlans)?;
+    let key: String = tenant
+        .key
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    writeln!(
+        text,
+        "[[partition]]\nname = \"{}\"\nqueues = {}",
+        tenant.name, tenant.queues
+    )?;
+    writeln!(
+        text,
+        "macs = {}\nvlans = {:?}",
+        macs(&tenant.macs),
+        tenant.vlans
+    )?;
     writeln!(text, "wire = \"{wire}\"\nbroadcast = {}", tenant.broadcast)?;
     writeln!(text, "multicast = {groups}")?;
     if tenant.reflects {
         writeln!(text, "attach = {{ kind = \"reflect\" }}")?;
     }
-    writeln!(text, "rss = {{ key = \"{key}\", hash = {:?} }}", tenant.kinds)
+    writeln!(
+        text,
+        "rss = {{ key = \"{key}\", hash = {:?} }}",
+        tenant.kinds
+    )
 }
 
 /// A TOML list of addresses.

@@ -105,7 +105,11 @@ impl Qemu {
         let config = Config::new(&link);
         let id = config.id()?;
         link.registers = config.assign()?;
-        Ok(Self { link: Arc::new(link), ram, id })
+        Ok(Self {
+            link: Arc::new(link),
+            ram,
+            id,
+        })
     }
 
     /// The card, as a driver takes it.

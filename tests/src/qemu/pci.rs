@@ -55,16 +55,22 @@ impl<'l> Config<'l> {
 
     fn select(&self, register: u8) -> Result<(), Error> {
         let address = 1 << 31 | u32::from(self.link.slot) << 11 | u32::from(register & 0xfc);
-        self.link.ask(&format!("outl {ADDRESS_PORT:#x} {address:#x}"))?;
+        self.link
+            .ask(&format!("outl {ADDRESS_PORT:#x} {address:#x}"))?;
         Ok(())
     }
 
     pub(super) fn id(&self) -> Result<DeviceId, Error> {
         let id = self.read(ID)?;
         if id == u32::MAX {
-            return Err(Error::NoCard { slot: self.link.slot });
+            return Err(Error::NoCard {
+                slot: self.link.slot,
+            });
         }
-        Ok(DeviceId { vendor: (id & 0xffff) as u16, device: (id >> 16) as u16 })
+        Ok(DeviceId {
+            vendor: (id & 0xffff) as u16,
+            device: (id >> 16) as u16,
+        })
     }
 
     /// Gives every BAR an address, switches them on, and returns address and
@@ -103,7 +109,11 @@ impl<'l> Config<'l> {
     pub(super) fn set_bus_master(&self, on: bool) -> Result<(), Error> {
         // The upper half is status, cleared by writing ones.
         let command = self.read(COMMAND)? & 0xffff;
-        let command = if on { command | BUS_MASTER } else { command & !BUS_MASTER };
+        let command = if on {
+            command | BUS_MASTER
+        } else {
+            command & !BUS_MASTER
+        };
         self.write(COMMAND, command)
     }
 
@@ -117,8 +127,9 @@ impl<'l> Config<'l> {
             return Ok(false);
         }
         let command = self.read(COMMAND)? & 0xffff;
-        let bars: Vec<u32> =
-            (0..6).map(|index| self.read(BAR0 + 4 * index)).collect::<Result<_, _>>()?;
+        let bars: Vec<u32> = (0..6)
+            .map(|index| self.read(BAR0 + 4 * index))
+            .collect::<Result<_, _>>()?;
         let control = self.read(express + DEVICE_CONTROL)? & 0xffff;
         self.write(express + DEVICE_CONTROL, control | RESET)?;
         for (index, bar) in (0..6).zip(bars) {

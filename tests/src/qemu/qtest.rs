@@ -85,7 +85,10 @@ mod tests {
     fn an_interrupt_between_two_answers_is_no_answer() {
         assert!(parse("IRQ raise 10").is_none());
         assert_eq!(parse("OK").unwrap().unwrap(), 0);
-        assert_eq!(parse("OK 0x0000000080080481").unwrap().unwrap(), 0x8008_0481);
+        assert_eq!(
+            parse("OK 0x0000000080080481").unwrap().unwrap(),
+            0x8008_0481
+        );
     }
 
     #[test]

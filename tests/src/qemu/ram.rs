@@ -60,7 +60,11 @@ impl Ram {
     pub(super) fn new(bytes: u64) -> io::Result<Self> {
         let file = memfd_create("lockgate-guest", MemfdFlags::CLOEXEC)?;
         ftruncate(&file, bytes)?;
-        Ok(Self { file, bytes, windows: Mutex::default() })
+        Ok(Self {
+            file,
+            bytes,
+            windows: Mutex::default(),
+        })
     }
 
     /// The memory, as `-object` takes it. The path names a descriptor of this
@@ -76,7 +80,10 @@ impl Ram {
 
     /// Finds room, of an old window if one fits.
     fn place(&self, windows: &mut Windows, bytes: u64) -> io::Result<u64> {
-        let old = windows.all.iter().position(|window| window.bytes == bytes && window.is_free());
+        let old = windows
+            .all
+            .iter()
+            .position(|window| window.bytes == bytes && window.is_free());
         if let Some(index) = old {
             let window = windows.all.swap_remove(index);
             let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
@@ -99,7 +106,12 @@ impl Iommu for Ram {
         let offset = self.place(&mut windows, bytes)?;
         let size = usize::try_from(bytes).map_err(io::Error::other)?;
         let pages = Pages::from_file(&self.file, offset, size)?;
-        windows.all.push(Window { offset, bytes, address: pages.address(), owner: Owner::Caller });
+        windows.all.push(Window {
+            offset,
+            bytes,
+            address: pages.address(),
+            owner: Owner::Caller,
+        });
         Ok(pages)
     }
 
@@ -145,7 +157,11 @@ mod tests {
         ram.unmap(iova, 8192).unwrap();
 
         let second = Arc::new(ram.allocate(8192).unwrap());
-        assert_ne!(ram.map(&second).unwrap(), iova, "the first still has an owner");
+        assert_ne!(
+            ram.map(&second).unwrap(),
+            iova,
+            "the first still has an owner"
+        );
 
         drop(first);
         let third = Arc::new(ram.allocate(8192).unwrap());

@@ -29,7 +29,11 @@ const VLAN: Option<u16> = Some(10);
 /// VFRE of the 82576 and PFVFRE of the 82599, low word (chapter 8 of both datasheets):
 /// pools that receive.
 fn receiving_pools(kind: Kind) -> u32 {
-    if kind == Kind::Model82599 { 0x51E0 } else { 0x0C8C }
+    if kind == Kind::Model82599 {
+        0x51E0
+    } else {
+        0x0C8C
+    }
 }
 
 pub(crate) fn features() -> Vec<Feature> {
@@ -55,7 +59,9 @@ fn exchange_both_ways(bench: &mut Bench, from: u32) {
         let arrivals = bench.exchange(&frames);
         let got: Vec<_> = arrivals.into_iter().map(|arrival| arrival.bytes).collect();
         assert_eq!(got, frames);
-        frames.iter_mut().for_each(|frame| frame[..12].rotate_left(6));
+        frames
+            .iter_mut()
+            .for_each(|frame| frame[..12].rotate_left(6));
         bench.transmit(0, &frames);
         assert_eq!(bench.leaving(8), frames);
     }
@@ -67,7 +73,9 @@ fn reset_under_traffic(kind: Kind) {
         // More than the ring holds, and nobody takes them out.
         let first = round * 1000;
         for number in first..first + 20 + 4 * round {
-            bench.subject.send(&numbered(1 + (number % 2) as u8, number));
+            bench
+                .subject
+                .send(&numbered(1 + (number % 2) as u8, number));
         }
         bench.restart(64);
         // What waited in the cable may come first, whole and in order.
@@ -90,7 +98,10 @@ fn link_down_and_up(kind: Kind) {
         assert!(!bench.nic.link().unwrap().up);
         bench.subject.set_link(true);
         cards::linked(&mut bench.nic);
-        assert_eq!(bench.nic.link().unwrap().mbit, kind.capabilities().link_mbit);
+        assert_eq!(
+            bench.nic.link().unwrap().mbit,
+            kind.capabilities().link_mbit
+        );
         assert_eq!(&bench.nic.read_back().unwrap(), bench.plan.hardware());
     }
     exchange_both_ways(&mut bench, 1000);
@@ -104,7 +115,10 @@ fn stop_and_restart(kind: Kind) {
         exchange_both_ways(&mut bench, 100 * round);
     }
     let again = bench.nic.start(&bench.plan, RingSizes { rx: 512, tx: 512 });
-    assert!(matches!(again, Err(Error::QueuesInUse)), "old queues are still there");
+    assert!(
+        matches!(again, Err(Error::QueuesInUse)),
+        "old queues are still there"
+    );
 }
 
 fn stopped_is_quiet(kind: Kind) {
@@ -121,7 +135,10 @@ fn stopped_is_quiet(kind: Kind) {
     let queue = &mut bench.queues.tx[0];
     assert!(queue.push(frames[0].len(), |buffer| copied(buffer, &frames[0])));
     queue.flush();
-    assert_eq!(bench.subject.left(std::time::Duration::from_millis(200)), None);
+    assert_eq!(
+        bench.subject.left(std::time::Duration::from_millis(200)),
+        None
+    );
     assert_eq!(bench.arrivals(), []);
 }
 

@@ -33,7 +33,11 @@ struct Feature {
 }
 
 const fn everywhere(name: &'static str, test: fn(Kind)) -> Feature {
-    Feature { name, test, absent: |_| None }
+    Feature {
+        name,
+        test,
+        absent: |_| None,
+    }
 }
 
 /// For what only a card with pools has.

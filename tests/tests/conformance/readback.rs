@@ -51,7 +51,12 @@ const IGB: [Block; 15] = [
 ];
 
 /// RCTL, VFTA, RAL and RAH, TCTL.
-const E1000E: [Block; 4] = [(0x0100, 1, 4), (0x5600, 128, 4), (0x5400, 32, 4), (0x0400, 1, 4)];
+const E1000E: [Block; 4] = [
+    (0x0100, 1, 4),
+    (0x5600, 128, 4),
+    (0x5400, 32, 4),
+    (0x0400, 1, 4),
+];
 
 /// FCTRL, VLNCTRL, MCSTCTRL, HLREG0, MAXFRS, MFLCN, RDRXCTL, RXCTRL, MTQC; RAL and RAH,
 /// MPSAR; VFTA, PFUTA; PFVLVF, PFVLVFB; PFVML2FLT, PFVMVIR, PSRTYPE, PFVFSPOOF; PFVFRE,
@@ -115,7 +120,10 @@ wire = "out"
 
 pub(crate) fn features() -> Vec<Feature> {
     vec![
-        everywhere("read-back equals the plan of 200 random policies", random_policies),
+        everywhere(
+            "read-back equals the plan of 200 random policies",
+            random_policies,
+        ),
         everywhere("read-back notices any bit turned over", any_bit),
     ]
 }
@@ -131,7 +139,10 @@ fn random_policies(kind: Kind) {
         let plan = kind.plan(&text);
         let queues = nic.start(&plan, SIZES).unwrap();
         let held = nic.read_back().unwrap();
-        assert!(held == *plan.hardware(), "policy {n} of seed {seed}:\n{text}\n{held:?}");
+        assert!(
+            held == *plan.hardware(),
+            "policy {n} of seed {seed}:\n{text}\n{held:?}"
+        );
         drop(queues);
     }
 }
@@ -142,13 +153,22 @@ fn policy(random: &mut Random, kind: Kind) -> String {
     let workers = random.among(&["[0]", "[0, 1]", "[0, 1, 2]"]);
     let mut text = format!("[nic]\ndevice = 'model:82576'\nmtu = {mtu}\nworkers = {workers}\n");
     let count = 1 + random.below(if kind.has_pools() { 8 } else { 5 });
-    let (key, queues) = (random.among(&["microsoft", "symmetric"]), 1 + random.below(2));
-    let hash = random.among(&["['ipv4']", "['ipv4', 'ipv4-tcp', 'ipv4-udp']", "['ipv6-tcp']"]);
+    let (key, queues) = (
+        random.among(&["microsoft", "symmetric"]),
+        1 + random.below(2),
+    );
+    let hash = random.among(&[
+        "['ipv4']",
+        "['ipv4', 'ipv4-tcp', 'ipv4-udp']",
+        "['ipv6-tcp']",
+    ]);
     for p in 0..count {
         let macs: Vec<_> = (0..1 + random.below(3))
             .map(|n| format!("'02:{:02x}:00:00:{p:02x}:{n:02x}'", random.below(256)))
             .collect();
-        let vlans: Vec<_> = (0..random.below(5)).map(|n| 4 * (100 * p + n) % 4095).collect();
+        let vlans: Vec<_> = (0..random.below(5))
+            .map(|n| 4 * (100 * p + n) % 4095)
+            .collect();
         let groups: Vec<_> = (0..random.below(4))
             .map(|n| format!("'01:00:5e:{n:02x}:{:02x}:{:02x}'", random.below(256), n))
             .collect();
@@ -184,7 +204,12 @@ struct Remembered {
 
 impl Remembered {
     fn remember(&self, offset: u32, value: u32) {
-        self.words.lock().unwrap().as_mut().expect("it remembers").insert(offset, value);
+        self.words
+            .lock()
+            .unwrap()
+            .as_mut()
+            .expect("it remembers")
+            .insert(offset, value);
     }
 }
 
@@ -209,9 +234,16 @@ impl Bar for Remembered {
 fn any_bit(kind: Kind) {
     let subject = Subject::new(kind);
     let card = subject.card();
-    let bar = Arc::new(Remembered { bar: card.bar.clone(), words: Mutex::default() });
+    let bar = Arc::new(Remembered {
+        bar: card.bar.clone(),
+        words: Mutex::default(),
+    });
     let plan = kind.plan(POLICY);
-    let mut nic = open(Card { bar: bar.clone(), ..card.clone() }).unwrap();
+    let mut nic = open(Card {
+        bar: bar.clone(),
+        ..card.clone()
+    })
+    .unwrap();
     let _queues: Queues = nic.start(&plan, SIZES).unwrap();
     *bar.words.lock().unwrap() = Some(HashMap::new());
     assert_eq!(&nic.read_back().unwrap(), plan.hardware());
@@ -236,16 +268,30 @@ fn any_bit(kind: Kind) {
             }
             bar.remember(offset, held);
             let same = nic.read_back().unwrap() == *plan.hardware();
-            assert!(!same, "register {offset:#06x}, bit {bit}: {before:#010x} to {held:#010x}");
+            assert!(
+                !same,
+                "register {offset:#06x}, bit {bit}: {before:#010x} to {held:#010x}"
+            );
             noticed += 1;
             card.bar.write(offset, before);
         }
-        assert_eq!(card.bar.read(offset), before, "register {offset:#06x} is restored");
+        assert_eq!(
+            card.bar.read(offset),
+            before,
+            "register {offset:#06x} is restored"
+        );
         bar.remember(offset, before);
     }
     assert_eq!(&nic.read_back().unwrap(), plan.hardware());
     let words: usize = COMMON.iter().chain(own).map(|block| block.1 as usize).sum();
-    println!("{noticed} bits of {words} registers noticed; not kept: {}", not_kept.len());
+    println!(
+        "{noticed} bits of {words} registers noticed; not kept: {}",
+        not_kept.len()
+    );
     // What a card does not keep cannot be held against it, but it must stay the exception.
-    assert!(noticed > 2 * not_kept.len(), "{noticed} noticed, {} not kept", not_kept.len());
+    assert!(
+        noticed > 2 * not_kept.len(),
+        "{noticed} noticed, {} not kept",
+        not_kept.len()
+    );
 }

@@ -17,7 +17,10 @@ pub(crate) fn features() -> Vec<Feature> {
         everywhere("transmit ring wrap at every fill level", transmit_wrap),
         everywhere("batches of 1, 2, 31, 32, 33 and 64", batches),
         everywhere("transmit completion", completion),
-        model_only("drop-enable: a stalled pool costs its neighbours nothing", drop_enable),
+        model_only(
+            "drop-enable: a stalled pool costs its neighbours nothing",
+            drop_enable,
+        ),
     ]
 }
 
@@ -45,7 +48,11 @@ fn receive_wrap(kind: Kind) {
     // Twice 1 to 63 is 4032 frames: 63 times round.
     for fill in (1..64).chain(1..64) {
         let frames: Vec<_> = (number..number + fill).map(|n| numbered(1, n)).collect();
-        assert_eq!(bytes(bench.exchange(&frames)), frames, "{fill} from {number}");
+        assert_eq!(
+            bytes(bench.exchange(&frames)),
+            frames,
+            "{fill} from {number}"
+        );
         number += fill;
     }
 }
@@ -101,7 +108,11 @@ fn completion(kind: Kind) {
         for frame in &frames {
             assert!(queue.push(frame.len(), |buffer| copied(buffer, frame)));
         }
-        assert_eq!(queue.free(), 63 - burst as usize, "nothing is back that was not announced");
+        assert_eq!(
+            queue.free(),
+            63 - burst as usize,
+            "nothing is back that was not announced"
+        );
         queue.flush();
         assert_eq!(bench.leaving(frames.len()), frames);
         bench.transmit(0, &[]);
@@ -112,10 +123,17 @@ fn drop_enable(kind: Kind) {
     let mut bench = Bench::start(kind, TWO, 64);
     for round in 0..20 {
         // Red is never emptied; blue gets a frame for each of red's.
-        let frames: Vec<_> = (0..60).map(|n| numbered(1 + (n % 2) as u8, 60 * round + n)).collect();
+        let frames: Vec<_> = (0..60)
+            .map(|n| numbered(1 + (n % 2) as u8, 60 * round + n))
+            .collect();
         frames.iter().for_each(|frame| bench.subject.send(frame));
         bench.subject.settle();
-        let blue = bench.queues.rx.iter_mut().find(|queue| queue.pool() == 1).unwrap();
+        let blue = bench
+            .queues
+            .rx
+            .iter_mut()
+            .find(|queue| queue.pool() == 1)
+            .unwrap();
         assert_eq!(blue.frames(usize::MAX, |_, _| true), 30, "round {round}");
     }
     let lost = bench.nic.statistics().unwrap().rx_no_descriptor;

@@ -17,13 +17,62 @@ pub(crate) fn features() -> Vec<Feature> {
 type Vector = (&'static str, u16, &'static str, u16, u32, u32);
 
 const VECTORS: [Vector; 8] = [
-    ("161.142.100.80", 1766, "66.9.149.187", 2794, 0x323e_8fc2, 0x51cc_c178),
-    ("65.69.140.83", 4739, "199.92.111.2", 14230, 0xd718_262a, 0xc626_b0ea),
-    ("12.22.207.184", 38024, "24.19.198.95", 12898, 0xd2d0_a5de, 0x5c2b_394a),
-    ("209.142.163.6", 2217, "38.27.205.30", 48228, 0x8298_9176, 0xafc7_327f),
-    ("202.188.127.2", 1303, "153.39.163.191", 44251, 0x5d18_09c5, 0x10e8_28a2),
-    ("3ffe:2501:200:3::1", 1766, "3ffe:2501:200:1fff::7", 2794, 0x2cc1_8cd5, 0x4020_7d3d),
-    ("ff02::1", 4739, "3ffe:501:8::260:97ff:fe40:efab", 14230, 0x0f0c_461c, 0xdde5_1bbf),
+    (
+        "161.142.100.80",
+        1766,
+        "66.9.149.187",
+        2794,
+        0x323e_8fc2,
+        0x51cc_c178,
+    ),
+    (
+        "65.69.140.83",
+        4739,
+        "199.92.111.2",
+        14230,
+        0xd718_262a,
+        0xc626_b0ea,
+    ),
+    (
+        "12.22.207.184",
+        38024,
+        "24.19.198.95",
+        12898,
+        0xd2d0_a5de,
+        0x5c2b_394a,
+    ),
+    (
+        "209.142.163.6",
+        2217,
+        "38.27.205.30",
+        48228,
+        0x8298_9176,
+        0xafc7_327f,
+    ),
+    (
+        "202.188.127.2",
+        1303,
+        "153.39.163.191",
+        44251,
+        0x5d18_09c5,
+        0x10e8_28a2,
+    ),
+    (
+        "3ffe:2501:200:3::1",
+        1766,
+        "3ffe:2501:200:1fff::7",
+        2794,
+        0x2cc1_8cd5,
+        0x4020_7d3d,
+    ),
+    (
+        "ff02::1",
+        4739,
+        "3ffe:501:8::260:97ff:fe40:efab",
+        14230,
+        0x0f0c_461c,
+        0xdde5_1bbf,
+    ),
     (
         "fe80::200:f8ff:fe21:67cf",
         38024,
@@ -73,7 +122,11 @@ fn packet(protocol: u8, (dst, dst_port, src, src_port): (&str, u16, &str, u16)) 
     }
     frame.extend([src_port.to_be_bytes(), dst_port.to_be_bytes()].concat());
     // Data offset of TCP and length of UDP; nobody looks at checksums.
-    let rest: &[u8] = if protocol == 17 { &[0, 20, 0, 0] } else { &[0; 8] };
+    let rest: &[u8] = if protocol == 17 {
+        &[0, 20, 0, 0]
+    } else {
+        &[0; 8]
+    };
     frame.extend(rest);
     frame.extend([0x50, 0x10, 0, 0, 0, 0, 0, 0]);
     frame.resize(frame.len().max(74), 0);
@@ -113,13 +166,24 @@ fn vectors(kind: Kind) {
             let plain = matches!(what, HashKind::Ipv4 | HashKind::Ipv6);
             let hash = if plain { addresses } else { ports };
             assert_eq!(arrivals[0].hash, Some(hash), "{dst} {protocol}");
-            assert_eq!(arrivals[0].queue, table[hash as usize % table.len()], "{dst} {protocol}");
+            assert_eq!(
+                arrivals[0].queue,
+                table[hash as usize % table.len()],
+                "{dst} {protocol}"
+            );
             queues[usize::from(arrivals[0].queue)] += 1;
         }
     }
-    assert!(queues.iter().all(|&frames| frames > 4), "both queues are used: {queues:?}");
+    assert!(
+        queues.iter().all(|&frames| frames > 4),
+        "both queues are used: {queues:?}"
+    );
     let mut arp = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 6];
     arp.resize(60, 0);
     let arrivals = bench.exchange([&arp]);
-    assert_eq!((arrivals[0].queue, arrivals[0].hash), (0, None), "what is no IP is not hashed");
+    assert_eq!(
+        (arrivals[0].queue, arrivals[0].hash),
+        (0, None),
+        "what is no IP is not hashed"
+    );
 }

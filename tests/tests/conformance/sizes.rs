@@ -44,8 +44,10 @@ fn up_to_1518(kind: Kind) {
     let tagged = (HEADER + TAG..=1500 + HEADER + TAG).map(|bytes| (Some(10), bytes));
     let sizes: Vec<_> = untagged.chain(tagged).collect();
     for some in sizes.chunks(40) {
-        let frames: Vec<_> =
-            some.iter().map(|&(tci, bytes)| frame(station(1), 9, tci, bytes)).collect();
+        let frames: Vec<_> = some
+            .iter()
+            .map(|&(tci, bytes)| frame(station(1), 9, tci, bytes))
+            .collect();
         let arrivals = bench.exchange(&frames);
         let got: Vec<_> = arrivals.into_iter().map(|arrival| arrival.bytes).collect();
         let expected: Vec<_> = frames.into_iter().map(padded).collect();
@@ -58,11 +60,29 @@ fn jumbo(kind: Kind) {
         let mut bench = Bench::start(kind, &policy(mtu), 64);
         let longest = mtu + HEADER;
         let steps = (60..longest).step_by(251);
-        let edges = [1514, 1518, 1519, 2047, 2048, 2049, 4095, 4096, 4097, longest - 1, longest];
-        let sizes: Vec<_> = steps.chain(edges).filter(|&bytes| bytes <= longest).collect();
+        let edges = [
+            1514,
+            1518,
+            1519,
+            2047,
+            2048,
+            2049,
+            4095,
+            4096,
+            4097,
+            longest - 1,
+            longest,
+        ];
+        let sizes: Vec<_> = steps
+            .chain(edges)
+            .filter(|&bytes| bytes <= longest)
+            .collect();
         for some in sizes.chunks(8) {
             let frames = some.iter().flat_map(|&bytes| {
-                [frame(station(1), 9, None, bytes), frame(station(1), 9, Some(10), bytes + TAG)]
+                [
+                    frame(station(1), 9, None, bytes),
+                    frame(station(1), 9, Some(10), bytes + TAG),
+                ]
             });
             let frames: Vec<_> = frames.collect();
             let arrivals = bench.exchange(&frames);
@@ -79,7 +99,11 @@ fn too_long(kind: Kind) {
         let long = frame(station(1), 9, Some(10), bytes);
         let arrivals = bench.exchange([&long, &good]);
         let got: Vec<_> = arrivals.into_iter().map(|arrival| arrival.bytes).collect();
-        assert_eq!(got, std::slice::from_ref(&good), "{bytes} bytes are not for anybody");
+        assert_eq!(
+            got,
+            std::slice::from_ref(&good),
+            "{bytes} bytes are not for anybody"
+        );
     }
 }
 
@@ -89,8 +113,10 @@ fn transmit_sizes(kind: Kind) {
     let steps = (60..longest).step_by(97);
     let sizes: Vec<_> = steps.chain([longest]).collect();
     for some in sizes.chunks(6) {
-        let frames: Vec<_> =
-            some.iter().map(|&bytes| frame(station(9), 1, Some(10), bytes)).collect();
+        let frames: Vec<_> = some
+            .iter()
+            .map(|&bytes| frame(station(9), 1, Some(10), bytes))
+            .collect();
         bench.transmit(0, &frames);
         assert_eq!(bench.leaving(frames.len()), frames);
     }

@@ -14,7 +14,10 @@ pub(crate) fn features() -> Vec<Feature> {
     vec![
         everywhere("statistics against what was sent", against_what_was_sent),
         everywhere("oversized frames are counted", oversized),
-        model_only("anti-spoof: frames of another partition do not leave", anti_spoof),
+        model_only(
+            "anti-spoof: frames of another partition do not leave",
+            anti_spoof,
+        ),
     ]
 }
 
@@ -24,11 +27,19 @@ fn against_what_was_sent(kind: Kind) {
     assert_eq!((before.rx_good, before.tx_good), (0, 0));
     for round in 1..=5_usize {
         let sizes = (0..30).map(|n| 64 + (n * 47 * round) % 1400);
-        let frames: Vec<_> = sizes.map(|bytes| frame(station(1), 9, VLAN, bytes)).collect();
+        let frames: Vec<_> = sizes
+            .map(|bytes| frame(station(1), 9, VLAN, bytes))
+            .collect();
         let mine = bench.exchange(&frames).len();
         // What nobody takes is not good.
-        bench.exchange([&frame(station(7), 9, VLAN, 64), &frame(station(1), 9, Some(11), 64)]);
-        let own = frames.iter().take(17).map(|f| frame(station(9), 1, VLAN, f.len()));
+        bench.exchange([
+            &frame(station(7), 9, VLAN, 64),
+            &frame(station(1), 9, Some(11), 64),
+        ]);
+        let own = frames
+            .iter()
+            .take(17)
+            .map(|f| frame(station(9), 1, VLAN, f.len()));
         let sent: Vec<_> = own.collect();
         bench.transmit(0, &sent);
         bench.leaving(sent.len());
@@ -38,7 +49,11 @@ fn against_what_was_sent(kind: Kind) {
         assert_eq!(counted.rx_octets, octets(&frames));
         assert_eq!((counted.tx_good, counted.tx_octets), (17, octets(&sent)));
         assert_eq!((counted.rx_missed, counted.rx_crc_errors), (0, 0));
-        assert_eq!(bench.nic.statistics().unwrap().rx_good, 0, "a difference, not a sum");
+        assert_eq!(
+            bench.nic.statistics().unwrap().rx_good,
+            0,
+            "a difference, not a sum"
+        );
     }
 }
 

@@ -61,7 +61,10 @@ pub(crate) fn features() -> Vec<Feature> {
         everywhere("steering by MAC and VLAN together", mac_and_vlan),
         everywhere("priority-tagged frames are untagged ones", priority_tag),
         everywhere("broadcast, replicated to who takes it", broadcast),
-        everywhere("multicast, replicated, and collisions in its table", multicast),
+        everywhere(
+            "multicast, replicated, and collisions in its table",
+            multicast,
+        ),
         everywhere("frames for nobody go nowhere", nobody),
         everywhere("nothing is looped back", no_loop),
         pools("all eight pools and 32 VLANs", all_pools),
@@ -82,7 +85,10 @@ fn bench(kind: Kind) -> Bench {
 
 /// The policy with a short list in the place of "all".
 fn listed() -> String {
-    POLICY.replace(r#"multicast = "all""#, r#"multicast = ["01:00:5e:01:02:03"]"#)
+    POLICY.replace(
+        r#"multicast = "all""#,
+        r#"multicast = ["01:00:5e:01:02:03"]"#,
+    )
 }
 
 fn mac_and_vlan(kind: Kind) {
@@ -95,7 +101,9 @@ fn mac_and_vlan(kind: Kind) {
         (4, MUTE, &[None, Some(10)]),
     ];
     // VIDs that differ from a listed one in a bit, and words of VFTA apart.
-    let vids = [1, 2, 9, 10, 11, 12, 20, 21, 22, 26, 30, 42, 52, 138, 522, 2046, 3070, 4094];
+    let vids = [
+        1, 2, 9, 10, 11, 12, 20, 21, 22, 26, 30, 42, 52, 138, 522, 2046, 3070, 4094,
+    ];
     let tags = || [None].into_iter().chain(vids.map(Some));
     for (mac, pool, segments) in owners {
         for tci in tags() {
@@ -122,7 +130,11 @@ fn priority_tag(kind: Kind) {
             expect(&mut bench, &frame(station(3), 9, Some(tci), 80), &[]);
         }
         // Priority and drop eligibility do not count beside a VLAN.
-        expect(&mut bench, &frame(station(1), 9, Some(tci | 10), 80), &[RED]);
+        expect(
+            &mut bench,
+            &frame(station(1), 9, Some(tci | 10), 80),
+            &[RED],
+        );
     }
 }
 
@@ -145,7 +157,11 @@ fn multicast(kind: Kind) {
     expect(&mut all, &frame(group, 9, Some(20), 80), &[BLUE, GREEN]);
     expect(&mut all, &frame(group, 9, Some(10), 80), &[GREEN]);
     expect(&mut all, &frame(group, 9, None, 80), &[BLUE]);
-    expect(&mut all, &frame(group, 9, Some(4094), 80), if kind.has_pools() { &[] } else { &[0] });
+    expect(
+        &mut all,
+        &frame(group, 9, Some(4094), 80),
+        if kind.has_pools() { &[] } else { &[0] },
+    );
     expect(&mut all, &frame(group, 9, Some(30), 80), &[]);
     drop(all);
 
@@ -153,8 +169,16 @@ fn multicast(kind: Kind) {
     let of = |mac| frame(mac, 9, Some(20), 80);
     // The table knows address bits 47:36 of Intel's count only: the last octet and the
     // upper half of the one before. So one group hits another's bit, for every listener.
-    let hits = [group, [0x01, 0, 0x5e, 0x7f, 0xff, 0xfb], [0x33, 0x33, 0, 0, 0, 1]];
-    let hits = [hits.as_slice(), &[[0x01, 0, 0x5e, 1, 2, 3], [0x33, 0x33, 9, 9, 0x0f, 3]]].concat();
+    let hits = [
+        group,
+        [0x01, 0, 0x5e, 0x7f, 0xff, 0xfb],
+        [0x33, 0x33, 0, 0, 0, 1],
+    ];
+    let hits = [
+        hits.as_slice(),
+        &[[0x01, 0, 0x5e, 1, 2, 3], [0x33, 0x33, 9, 9, 0x0f, 3]],
+    ]
+    .concat();
     for mac in hits.iter().copied() {
         let bit = |mac: [u8; 6]| (mac[5], mac[4] >> 4);
         let listed = [group, [0x33, 0x33, 0, 0, 0, 1], [0x01, 0, 0x5e, 1, 2, 3]];
@@ -183,7 +207,11 @@ fn nobody(kind: Kind) {
         let own = u64::from_be_bytes([0, 0, 2, 0, 0, 0, 0, 0x11]);
         let [_, _, mac @ ..] = (own ^ 1 << bit).to_be_bytes();
         let known = [0x01, 0x11].map(station).contains(&mac);
-        expect(&mut bench, &frame(mac, 9, Some(10), 80), if known { &[RED] } else { &[] });
+        expect(
+            &mut bench,
+            &frame(mac, 9, Some(10), 80),
+            if known { &[RED] } else { &[] },
+        );
     }
 }
 
@@ -198,7 +226,11 @@ fn no_loop(kind: Kind) {
         frame([0x01, 0, 0x5e, 0, 0, 0xfb], 3, Some(20), 80),
     ];
     bench.transmit(from, &frames);
-    assert_eq!(bench.leaving(frames.len()), frames, "all of it is on the wire");
+    assert_eq!(
+        bench.leaving(frames.len()),
+        frames,
+        "all of it is on the wire"
+    );
     assert_eq!(bench.subject.left(Duration::from_millis(50)), None, "once");
     bench.subject.settle();
     assert_eq!(bench.arrivals(), []);
@@ -221,8 +253,16 @@ fn all_pools(kind: Kind) {
             let own = (100 + 4 * u16::from(p)..104 + 4 * u16::from(p)).contains(&vid);
             let expected = [p];
             let expected = &expected[..usize::from(own)];
-            expect(&mut bench, &frame(station(p + 1), 9, Some(vid), 80), expected);
-            expect(&mut bench, &frame([2, 0, 0, 0, 2, p], 9, Some(vid), 80), expected);
+            expect(
+                &mut bench,
+                &frame(station(p + 1), 9, Some(vid), 80),
+                expected,
+            );
+            expect(
+                &mut bench,
+                &frame([2, 0, 0, 0, 2, p], 9, Some(vid), 80),
+                expected,
+            );
         }
         let vid = 100 + 4 * u16::from(p);
         expect(&mut bench, &frame(BROADCAST, 9, Some(vid), 80), &[p]);

@@ -74,15 +74,22 @@ impl Bench {
         let files = [folder.path().join(POLICY), folder.path().join(REPLAY)];
         std::fs::write(&files[0], policy(folder.path())).expect("a policy");
         let mut spec = Spec::new(card.driver());
-        spec.programs.push((build_lockgate().expect("it builds"), PROGRAM.into()));
-        spec.programs.push((env!("CARGO_BIN_EXE_astray").into(), ASTRAY.into()));
-        spec.programs.push(("/usr/bin/setpriv".into(), "/bin/host-setpriv".into()));
+        spec.programs
+            .push((build_lockgate().expect("it builds"), PROGRAM.into()));
+        spec.programs
+            .push((env!("CARGO_BIN_EXE_astray").into(), ASTRAY.into()));
+        spec.programs
+            .push(("/usr/bin/setpriv".into(), "/bin/host-setpriv".into()));
         spec.kernel_options += " ";
         spec.kernel_options += kernel_options;
         let policy = files[0].display().to_string();
         spec.files.extend(files);
         let guest = Guest::boot(&spec, Instant::now() + Duration::from_secs(120));
-        Self { guest: guest.expect("a guest"), card, policy }
+        Self {
+            guest: guest.expect("a guest"),
+            card,
+            policy,
+        }
     }
 
     /// No process on the card, the card in the hands of vfio-pci, the kernel's log empty.
@@ -95,12 +102,16 @@ impl Bench {
 
     /// Runs a line that must succeed.
     pub(crate) fn ok(&self, line: &str) -> String {
-        self.guest.succeed(line, SHORT).unwrap_or_else(|error| panic!("{error}"))
+        self.guest
+            .succeed(line, SHORT)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Runs a line.
     pub(crate) fn run(&self, line: &str) -> Output {
-        self.guest.run(line, SHORT).unwrap_or_else(|error| panic!("{error}"))
+        self.guest
+            .run(line, SHORT)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// `lockgate run` on the card, with more arguments.
@@ -112,7 +123,10 @@ impl Bench {
     pub(crate) fn start(&self) {
         // With a duration it goes on when red has nothing more to send.
         let more = "--duration 300 --report /out/report.json >/out/summary 2>/out/log & pid=$!";
-        self.ok(&format!("rm -f /out/log /out/report.json; {}", self.command(more)));
+        self.ok(&format!(
+            "rm -f /out/log /out/report.json; {}",
+            self.command(more)
+        ));
         self.until("grep -q 'running on' /out/log");
     }
 
@@ -129,7 +143,11 @@ impl Bench {
         let deadline = Instant::now() + SHORT;
         while self.run(line).status != 0 {
             let log = || self.run("cat /out/log").text;
-            assert!(Instant::now() < deadline, "`{line}` never succeeds: {}", log());
+            assert!(
+                Instant::now() < deadline,
+                "`{line}` never succeeds: {}",
+                log()
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -145,7 +163,10 @@ impl Bench {
 
     /// The next frame that the card sent.
     pub(crate) fn left(&self, timeout: Duration) -> Option<Vec<u8>> {
-        self.guest.emulator().receive(timeout).unwrap_or_else(|error| panic!("{error}"))
+        self.guest
+            .emulator()
+            .receive(timeout)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Sends `count` frames to blue, few at a time, and takes out what leaves meanwhile.
@@ -176,8 +197,17 @@ impl Bench {
 pub(crate) fn refused(output: &Output, words: &[&str]) {
     assert_eq!(output.status, 2, "{}", output.text);
     for word in words {
-        assert!(output.text.contains(word), "no `{word}` in: {}", output.text);
+        assert!(
+            output.text.contains(word),
+            "no `{word}` in: {}",
+            output.text
+        );
     }
-    assert_eq!(output.text.matches("help:").count(), 1, "one remedy: {}", output.text);
+    assert_eq!(
+        output.text.matches("help:").count(),
+        1,
+        "one remedy: {}",
+        output.text
+    );
     assert!(!output.text.contains("panicked"), "{}", output.text);
 }

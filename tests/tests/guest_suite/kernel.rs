@@ -19,18 +19,30 @@ fn taken_back(bench: &Bench) {
     bench.stop();
     bench.ok(&format!("{PROGRAM} nic unbind {ADDRESS}"));
     let driver = bench.card.driver();
-    bench.ok(&format!("load {driver}; echo {ADDRESS} >/sys/bus/pci/drivers_probe"));
+    bench.ok(&format!(
+        "load {driver}; echo {ADDRESS} >/sys/bus/pci/drivers_probe"
+    ));
     let net = format!("/sys/bus/pci/devices/{ADDRESS}/net");
     bench.until(&format!("test -d {net}"));
     // A card in other hands is not touched.
-    refused(&bench.run(&bench.command("--duration 1")), &["lockgate nic bind"]);
-    bench.ok(&format!("dev=$(ls {net}); ip link set $dev up; ip addr add 10.0.0.1/24 dev $dev"));
+    refused(
+        &bench.run(&bench.command("--duration 1")),
+        &["lockgate nic bind"],
+    );
+    bench.ok(&format!(
+        "dev=$(ls {net}); ip link set $dev up; ip addr add 10.0.0.1/24 dev $dev"
+    ));
     bench.until("grep -q 1 /sys/class/net/$dev/carrier");
     bench.ok("ping -c 5 -i 0.2 -W 5 10.0.0.2 >/out/ping 2>&1 & pid=$!");
     let answered = answer_pings(bench, 5);
     let said = bench.run("wait $pid; cat /out/ping").text;
-    assert!(answered >= 5 && said.contains(" 0% packet loss"), "{answered} answered: {said}");
-    let warnings = bench.run("dmesg | grep -iE 'warn|error|hang|reset adapter'").text;
+    assert!(
+        answered >= 5 && said.contains(" 0% packet loss"),
+        "{answered} answered: {said}"
+    );
+    let warnings = bench
+        .run("dmesg | grep -iE 'warn|error|hang|reset adapter'")
+        .text;
     assert_eq!(warnings, "", "{driver} finds the card in order");
     // Given to Lockgate again: bind takes it from the kernel's driver.
     bench.ok("ip link set $dev down");

@@ -6,8 +6,10 @@ use lockgate_tests::guest::run::CardKind;
 use super::Case;
 use super::bench::{Bench, PROGRAM, refused};
 
-pub(crate) const CASES: &[Case] =
-    &[("locked-memory limit too low", locked_memory), ("hugepages exhausted", hugepages)];
+pub(crate) const CASES: &[Case] = &[
+    ("locked-memory limit too low", locked_memory),
+    ("hugepages exhausted", hugepages),
+];
 
 /// A case with a boot of its own.
 pub(crate) const WITHOUT_IOMMU: (&str, fn(CardKind)) = ("without an IOMMU", without_iommu);
@@ -19,7 +21,11 @@ fn locked_memory(bench: &Bench) {
     };
     let output = bench.run(&limited(&bench.command("--duration 1")));
     assert_ne!(output.status, 0, "{}", output.text);
-    assert!(output.text.contains("locked-memory limit (`ulimit -l`)"), "{}", output.text);
+    assert!(
+        output.text.contains("locked-memory limit (`ulimit -l`)"),
+        "{}",
+        output.text
+    );
     assert!(!output.text.contains("panicked"), "{}", output.text);
     let enough = format!("(ulimit -l unlimited; {})", bench.command("--duration 1"));
     assert_eq!(bench.run(&enough).status, 0, "the card is none the worse");
@@ -42,7 +48,10 @@ fn hugepages(bench: &Bench) {
 
 fn without_iommu(card: CardKind) {
     let bench = Bench::boot_with(card, "intel_iommu=off");
-    refused(&bench.run(&bench.command("--duration 1")), &["IOMMU", "intel_iommu=on"]);
+    refused(
+        &bench.run(&bench.command("--duration 1")),
+        &["IOMMU", "intel_iommu=on"],
+    );
     let bound = bench.run(&format!("{PROGRAM} nic bind {ADDRESS}"));
     refused(&bound, &["IOMMU", "intel_iommu=on"]);
 }

@@ -46,10 +46,15 @@ fn main() -> ExitCode {
             }));
         }
         let device = format!("guest, {}", card.driver());
-        trials.push(Trial::test(format!("{} on {device}", limits::WITHOUT_IOMMU.0), move || {
-            case(SUITE, limits::WITHOUT_IOMMU.0, &device, || limits::WITHOUT_IOMMU.1(card));
-            Ok(())
-        }));
+        trials.push(Trial::test(
+            format!("{} on {device}", limits::WITHOUT_IOMMU.0),
+            move || {
+                case(SUITE, limits::WITHOUT_IOMMU.0, &device, || {
+                    limits::WITHOUT_IOMMU.1(card)
+                });
+                Ok(())
+            },
+        ));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

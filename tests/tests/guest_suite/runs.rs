@@ -18,7 +18,9 @@ pub(crate) const CASES: &[Case] = &[
 
 fn driver(bench: &Bench) -> String {
     let link = format!("/sys/bus/pci/devices/{ADDRESS}/driver");
-    bench.run(&format!("basename $(readlink {link} || echo none)")).text
+    bench
+        .run(&format!("basename $(readlink {link} || echo none)"))
+        .text
 }
 
 fn bind_and_unbind(bench: &Bench) {
@@ -26,7 +28,10 @@ fn bind_and_unbind(bench: &Bench) {
     for _ in 0..3 {
         bench.ok(&format!("{PROGRAM} nic unbind {ADDRESS}"));
         assert_eq!(driver(bench), "none");
-        refused(&bench.run(&bench.command("--duration 1")), &["lockgate nic bind"]);
+        refused(
+            &bench.run(&bench.command("--duration 1")),
+            &["lockgate nic bind"],
+        );
         bench.ok(&format!("{PROGRAM} nic bind {ADDRESS}"));
         assert_eq!(driver(bench), "vfio-pci");
     }
@@ -70,7 +75,11 @@ fn killed(bench: &Bench) {
             over.store(true, Ordering::Relaxed);
             assert!(feeder.join().expect("a feeder") > 100, "there was traffic");
         });
-        assert_eq!(bench.refused(), "", "no DMA into memory that is not its own any more");
+        assert_eq!(
+            bench.refused(),
+            "",
+            "no DMA into memory that is not its own any more"
+        );
         // The card is free, and what waited in the cable does no harm.
         bench.start();
         let settled = Instant::now() + SHORT;
@@ -84,8 +93,14 @@ fn killed(bench: &Bench) {
 
 fn second_process(bench: &Bench) {
     bench.start();
-    refused(&bench.run(&bench.command("--duration 1")), &["another process"]);
+    refused(
+        &bench.run(&bench.command("--duration 1")),
+        &["another process"],
+    );
     bench.exchange(320);
     let report = bench.stop();
-    assert_eq!(report["partitions"]["blue"]["rx_frames"], 320, "the first goes on: {report}");
+    assert_eq!(
+        report["partitions"]["blue"]["rx_frames"], 320,
+        "the first goes on: {report}"
+    );
 }

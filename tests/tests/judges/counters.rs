@@ -7,8 +7,10 @@ use lockgate_tests::judges::{GUEST, HOST, Linux};
 use super::Case;
 use super::transfer::peer;
 
-pub(crate) const CASES: &[Case<Linux>] =
-    &[("counters of what is received", received), ("counters of what is sent", sent)];
+pub(crate) const CASES: &[Case<Linux>] = &[
+    ("counters of what is received", received),
+    ("counters of what is sent", sent),
+];
 
 /// How many datagrams, and the sizes of their payload.
 const COUNT: u64 = 1000;
@@ -25,10 +27,16 @@ fn received(linux: &Linux) {
         linux.start(&format!("peer hear 7000 {COUNT} 60"));
         heard_by(linux);
         let line = peer(&format!("tell {HOST}:6000 1 1 {GUEST}:7000 {COUNT} {size}"));
-        agree(linux, size, [counters.rx_frames, counters.rx_bytes], "tx_packets", || {
-            linux.network().run(&line);
-            linux.wait();
-        });
+        agree(
+            linux,
+            size,
+            [counters.rx_frames, counters.rx_bytes],
+            "tx_packets",
+            || {
+                linux.network().run(&line);
+                linux.wait();
+            },
+        );
     }
 }
 
@@ -36,11 +44,21 @@ fn sent(linux: &Linux) {
     let counters = &linux.device.driver.counters;
     introduce(linux);
     for size in SIZES {
-        let hear = linux.network().hear(&peer(&format!("hear 7000 {COUNT} 60")), 7000);
-        agree(linux, size, [counters.tx_frames, counters.tx_bytes], "rx_packets", || {
-            linux.ok(&format!("peer tell {GUEST}:6000 1 1 {HOST}:7000 {COUNT} {size}"));
-            hear.wait();
-        });
+        let hear = linux
+            .network()
+            .hear(&peer(&format!("hear 7000 {COUNT} 60")), 7000);
+        agree(
+            linux,
+            size,
+            [counters.tx_frames, counters.tx_bytes],
+            "rx_packets",
+            || {
+                linux.ok(&format!(
+                    "peer tell {GUEST}:6000 1 1 {HOST}:7000 {COUNT} {size}"
+                ));
+                hear.wait();
+            },
+        );
     }
 }
 
@@ -53,9 +71,13 @@ pub(crate) fn heard_by(linux: &Linux) {
 /// what is short, and cards count that as an error.
 fn introduce(linux: &Linux) {
     let there = linux.ok("cat /sys/class/net/$dev/address");
-    linux.network().run(&format!("ip neigh replace {GUEST} lladdr {there} dev wire"));
+    linux
+        .network()
+        .run(&format!("ip neigh replace {GUEST} lladdr {there} dev wire"));
     let here = linux.network().run("cat /sys/class/net/wire/address");
-    linux.ok(&format!("host-ip neigh replace {HOST} lladdr {here} dev $dev"));
+    linux.ok(&format!(
+        "host-ip neigh replace {HOST} lladdr {here} dev $dev"
+    ));
 }
 
 /// Sends, and compares the card's counters of frames and bytes with the TAP's `frames`
@@ -66,15 +88,28 @@ fn agree(linux: &Linux, size: u64, names: [&str; 2], frames: &str, send: impl Fn
     let after = (linux.statistics(), linux.network().counter(frames));
     assert_eq!(after.1 - before.1, COUNT, "the TAP has just the datagrams");
     for (name, expected) in names.into_iter().zip([COUNT, COUNT * (size + REST)]) {
-        assert_eq!(after.0[name] - before.0[name], expected, "{name}, {size} bytes each");
+        assert_eq!(
+            after.0[name] - before.0[name],
+            expected,
+            "{name}, {size} bytes each"
+        );
     }
     no_errors(&before.0, &after.0);
 }
 
 /// No counter that stands for a loss or an error has moved.
 fn no_errors(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) {
-    const BAD: [&str; 9] =
-        ["error", "drop", "miss", "fail", "crc", "no_buffer", "hang", "timeout", "abort"];
+    const BAD: [&str; 9] = [
+        "error",
+        "drop",
+        "miss",
+        "fail",
+        "crc",
+        "no_buffer",
+        "hang",
+        "timeout",
+        "abort",
+    ];
     let bad = |name: &str| BAD.iter().any(|word| name.contains(word));
     let moved = |(name, count): &(&String, &u64)| bad(name) && before.get(*name) != Some(*count);
     let found: Vec<_> = after.iter().filter(moved).collect();

@@ -20,11 +20,18 @@ const STRAY: u64 = 10;
 fn counted(linux: &Linux, to: &str) -> bool {
     let name = linux.device.driver.counters.rx_frames;
     let before = linux.statistics()[name];
-    linux.network().run(&peer(&format!("shout 0.0.0.0:6000 1 1 {to}:7001 {COUNT} 100")));
+    linux.network().run(&peer(&format!(
+        "shout 0.0.0.0:6000 1 1 {to}:7001 {COUNT} 100"
+    )));
     // Behind them comes one that is answered.
-    linux.network().run(&format!("busybox ping -q -c 1 -W 5 {GUEST}"));
+    linux
+        .network()
+        .run(&format!("busybox ping -q -c 1 -W 5 {GUEST}"));
     let grown = linux.statistics()[name] - before;
-    assert!(grown <= STRAY || grown >= COUNT, "of {COUNT} datagrams to {to}: {grown}");
+    assert!(
+        grown <= STRAY || grown >= COUNT,
+        "of {COUNT} datagrams to {to}: {grown}"
+    );
     grown >= COUNT
 }
 
@@ -36,7 +43,9 @@ fn multicast(linux: &Linux) {
     heard_by(linux);
     assert!(counted(linux, group), "joined");
     assert!(!counted(linux, "239.9.9.9"), "another group");
-    linux.network().run(&peer(&format!("tell {HOST}:6000 1 1 {group}:7000 {COUNT} 100")));
+    linux.network().run(&peer(&format!(
+        "tell {HOST}:6000 1 1 {group}:7000 {COUNT} 100"
+    )));
     println!("joined: {}", linux.wait());
     assert!(!counted(linux, group), "left again");
     linux.ok("host-ip link set $dev allmulticast on");
@@ -47,7 +56,9 @@ fn multicast(linux: &Linux) {
 
 fn foreign(linux: &Linux) {
     let other = "10.0.0.77";
-    linux.network().run(&format!("ip neigh replace {other} lladdr 02:00:00:00:00:77 dev wire"));
+    linux.network().run(&format!(
+        "ip neigh replace {other} lladdr 02:00:00:00:00:77 dev wire"
+    ));
     assert!(!counted(linux, other), "not promiscuous");
     linux.ok("ip link set $dev promisc on");
     assert!(counted(linux, other), "promiscuous");
@@ -58,6 +69,8 @@ fn foreign(linux: &Linux) {
     linux.ok("ip link set $dev down; ip link set $dev address 02:00:00:00:00:77");
     linux.up();
     // Whoever knew the old one asks again.
-    linux.network().run(&format!("ip neigh del {GUEST} dev wire"));
+    linux
+        .network()
+        .run(&format!("ip neigh del {GUEST} dev wire"));
     assert!(counted(linux, other), "a new address");
 }

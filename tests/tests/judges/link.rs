@@ -30,7 +30,10 @@ fn takes(linux: &Linux) {
 
 /// Whether one line of `text` is `line`, but for the space around it.
 fn says(text: &str, line: &str) {
-    assert!(text.lines().any(|found| found.trim() == line), "no `{line}` in: {text}");
+    assert!(
+        text.lines().any(|found| found.trim() == line),
+        "no `{line}` in: {text}"
+    );
 }
 
 fn ping(linux: &Linux) {

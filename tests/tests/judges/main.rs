@@ -34,11 +34,23 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The cases of one guest share it, and machines here have two cores.
     arguments.test_threads = Some(1);
-    let linux = [link::CASES, transfer::CASES, counters::CASES, queues::CASES, frames::CASES];
+    let linux = [
+        link::CASES,
+        transfer::CASES,
+        counters::CASES,
+        queues::CASES,
+        frames::CASES,
+    ];
     let dpdk = [forward::CASES, pools::CASES];
     let mut trials = Vec::new();
     for device in DEVICES {
-        trials.extend(judge(&device, "Linux", &linux.concat(), in_network, on_linux));
+        trials.extend(judge(
+            &device,
+            "Linux",
+            &linux.concat(),
+            in_network,
+            on_linux,
+        ));
         trials.extend(judge(&device, "Linux", vlan::CASES, on_wire, on_linux));
         trials.extend(judge(&device, "DPDK", &dpdk.concat(), Dpdk::boot, on_dpdk));
     }
@@ -85,7 +97,10 @@ fn on_linux(linux: &Linux, test: fn(&Linux)) {
             linux.prepare();
             test(linux);
             let complaints = linux.complaints();
-            assert!(complaints.is_empty(), "the guest's kernel complains: {complaints:#?}");
+            assert!(
+                complaints.is_empty(),
+                "the guest's kernel complains: {complaints:#?}"
+            );
         },
         || linux.last_words(),
     );

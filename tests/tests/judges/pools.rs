@@ -32,10 +32,22 @@ fn pools(dpdk: &Dpdk) {
     for pool in 0..count {
         answered += own(dpdk, pool) + strangers(dpdk, pool);
     }
-    assert_eq!(dpdk.receive(Duration::from_millis(200)), None, "nothing more than was sent");
+    assert_eq!(
+        dpdk.receive(Duration::from_millis(200)),
+        None,
+        "nothing more than was sent"
+    );
     let said = session.interrupt();
-    println!("{}", said.lines().filter(|line| line.starts_with("pools:")).collect::<String>());
-    assert!(said.contains(&format!("pools: {answered} received, 0 missed, 0 errors")), "{said}");
+    println!(
+        "{}",
+        said.lines()
+            .filter(|line| line.starts_with("pools:"))
+            .collect::<String>()
+    );
+    assert!(
+        said.contains(&format!("pools: {answered} received, 0 missed, 0 errors")),
+        "{said}"
+    );
 }
 
 /// What is for a pool lands in its queue as it was sent. Says how many frames.
@@ -46,8 +58,15 @@ fn own(dpdk: &Dpdk, pool: u16) -> usize {
     let mut answers = frames.iter();
     dpdk.exchange(&frames, 1, |answer| {
         let (queue, stripped) = place(&answer);
-        assert_eq!(queue, pool * dpdk.device.driver.pool_queues, "the queue of pool {pool}");
-        assert!(stripped == 0 || stripped == vlan, "tag {stripped} and not {vlan}");
+        assert_eq!(
+            queue,
+            pool * dpdk.device.driver.pool_queues,
+            "the queue of pool {pool}"
+        );
+        assert!(
+            stripped == 0 || stripped == vlan,
+            "tag {stripped} and not {vlan}"
+        );
         let rest = if stripped == 0 { 12 } else { 16 };
         let sent = answers.next().map(|frame| &frame[rest..]);
         assert_eq!(Some(&answer[12..]), sent, "the frame of pool {pool}");
@@ -69,7 +88,11 @@ fn strangers(dpdk: &Dpdk, pool: u16) -> usize {
     };
     dpdk.exchange(&frames, 1, |answer| {
         let (queue, _) = place(&answer);
-        assert_eq!(queue, default * driver.pool_queues, "the queue of the default pool");
+        assert_eq!(
+            queue,
+            default * driver.pool_queues,
+            "the queue of the default pool"
+        );
     });
     frames.len()
 }

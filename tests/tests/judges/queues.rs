@@ -28,10 +28,15 @@ fn table(linux: &Linux) {
     let channels = linux.ok("host-ethtool -l $dev");
     let numbers = |name: &str| {
         let lines = channels.lines().filter_map(|line| line.strip_prefix(name));
-        lines.map(|number| number.trim().to_owned()).collect::<Vec<_>>()
+        lines
+            .map(|number| number.trim().to_owned())
+            .collect::<Vec<_>>()
     };
     let driver = &linux.device.driver;
-    assert_eq!(numbers("Combined:"), [driver.queues.to_string(), QUEUES.to_string()]);
+    assert_eq!(
+        numbers("Combined:"),
+        [driver.queues.to_string(), QUEUES.to_string()]
+    );
     even(linux, QUEUES);
     for queues in [2, 3, 1] {
         linux.ok(&format!("host-ethtool -X $dev equal {queues}"));
@@ -46,8 +51,13 @@ fn even(linux: &Linux, queues: usize) {
     let share = |queue| table.iter().filter(|entry| **entry == queue).count();
     let shares: Vec<usize> = (0..queues).map(share).collect();
     let (least, most) = (shares.iter().min(), shares.iter().max());
-    let near = least.zip(most).is_some_and(|(least, most)| most - least <= 1);
-    assert!(near && shares.iter().sum::<usize>() == table.len(), "{shares:?}: {table:?}");
+    let near = least
+        .zip(most)
+        .is_some_and(|(least, most)| most - least <= 1);
+    assert!(
+        near && shares.iter().sum::<usize>() == table.len(),
+        "{shares:?}: {table:?}"
+    );
 }
 
 /// The entries of the table: `ethtool -x` has eight a line, behind the first one's number.
@@ -56,7 +66,12 @@ fn indirection(linux: &Linux) -> Vec<usize> {
     let rows = said.lines().filter_map(|line| {
         let (first, entries) = line.split_once(':')?;
         first.trim().parse::<usize>().ok()?;
-        Some(entries.split_whitespace().filter_map(|entry| entry.parse().ok()).collect::<Vec<_>>())
+        Some(
+            entries
+                .split_whitespace()
+                .filter_map(|entry| entry.parse().ok())
+                .collect::<Vec<_>>(),
+        )
     });
     rows.flatten().collect()
 }
@@ -64,25 +79,38 @@ fn indirection(linux: &Linux) -> Vec<usize> {
 /// Sends datagrams of so many addresses and ports; what each queue had of them.
 fn spread(linux: &Linux, addresses: u64, ports: u64) -> Vec<u64> {
     // Every address of this network is this machine's.
-    linux.network().run("ip route replace local 10.9.0.0/16 dev lo");
+    linux
+        .network()
+        .run("ip route replace local 10.9.0.0/16 dev lo");
     linux.ok(&format!("host-ip route replace 10.9.0.0/16 via {HOST}"));
     let count = addresses * ports * EACH;
     linux.start(&format!("peer hear 7000 {count} 60"));
     heard_by(linux);
     let before = linux.queues();
     let sources = format!("tell 10.9.0.0:6000 {addresses} {ports}");
-    linux.network().run(&peer(&format!("{sources} {GUEST}:7000 {EACH} 100")));
+    linux
+        .network()
+        .run(&peer(&format!("{sources} {GUEST}:7000 {EACH} 100")));
     linux.wait();
     let after = linux.queues();
-    let grown: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+    let grown: Vec<u64> = after
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| after - before)
+        .collect();
     let sum = grown.iter().sum::<u64>();
-    assert!((count..=count + STRAY).contains(&sum), "of {count} datagrams: {grown:?}");
+    assert!(
+        (count..=count + STRAY).contains(&sum),
+        "of {count} datagrams: {grown:?}"
+    );
     grown
 }
 
 /// The queues that had more than strays.
 fn used(grown: &[u64]) -> Vec<usize> {
-    (0..grown.len()).filter(|&queue| grown[queue] > STRAY).collect()
+    (0..grown.len())
+        .filter(|&queue| grown[queue] > STRAY)
+        .collect()
 }
 
 fn addresses(linux: &Linux) {
@@ -94,7 +122,11 @@ fn addresses(linux: &Linux) {
 fn ports(linux: &Linux) {
     linux.ok("host-ethtool -N $dev rx-flow-hash udp4 sd");
     let grown = spread(linux, 1, FLOWS);
-    assert_eq!(used(&grown).len(), 1, "two addresses are one flow: {grown:?}");
+    assert_eq!(
+        used(&grown).len(),
+        1,
+        "two addresses are one flow: {grown:?}"
+    );
     linux.ok("host-ethtool -N $dev rx-flow-hash udp4 sdfn");
     // Fragments of these flows may now come out of order, and the drivers warn of it.
     linux.complaints();
@@ -118,7 +150,11 @@ fn obeys(linux: &Linux) {
 
 fn another(linux: &Linux) {
     // More than there are cores, if the driver lets us.
-    let queues = if linux.device.driver.queues > QUEUES as u32 { 8 } else { 2 };
+    let queues = if linux.device.driver.queues > QUEUES as u32 {
+        8
+    } else {
+        2
+    };
     linux.ok(&format!("host-ethtool -L $dev combined {queues}"));
     linux.up();
     even(linux, queues);

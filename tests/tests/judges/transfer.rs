@@ -8,7 +8,9 @@ use super::{Case, PEER};
 pub(crate) const CASES: &[Case<Linux>] = &[
     ("features are on as the driver has them", features),
     ("100 MB of TCP to the guest", |linux| to_guest(linux, LONG)),
-    ("100 MB of TCP from the guest", |linux| from_guest(linux, LONG)),
+    ("100 MB of TCP from the guest", |linux| {
+        from_guest(linux, LONG)
+    }),
     ("TCP without the card's help", without_help),
     ("TCP both ways at once", both_ways),
 ];
@@ -29,18 +31,25 @@ fn features(linux: &Linux) {
         "tx-vlan-offload",
         "receive-hashing",
     ] {
-        assert!(said.contains(&format!("\n{feature}: on")), "no {feature} in: {said}");
+        assert!(
+            said.contains(&format!("\n{feature}: on")),
+            "no {feature} in: {said}"
+        );
     }
 }
 
 fn to_guest(linux: &Linux, bytes: u64) {
     linux.start(&format!("peer receive {PORT} {bytes}"));
-    let sent = linux.network().run(&peer(&format!("send {GUEST}:{PORT} {bytes}")));
+    let sent = linux
+        .network()
+        .run(&peer(&format!("send {GUEST}:{PORT} {bytes}")));
     println!("to the guest: {sent}; {}", linux.wait());
 }
 
 fn from_guest(linux: &Linux, bytes: u64) {
-    let receiver = linux.network().start(&peer(&format!("receive {PORT} {bytes}")));
+    let receiver = linux
+        .network()
+        .start(&peer(&format!("receive {PORT} {bytes}")));
     let sent = linux.ok(&format!("peer send {HOST}:{PORT} {bytes}"));
     println!("from the guest: {sent}; {}", receiver.wait());
 }
@@ -57,9 +66,13 @@ fn without_help(linux: &Linux) {
 }
 
 fn both_ways(linux: &Linux) {
-    let receiver = linux.network().start(&peer(&format!("receive {PORT} {SHORT}")));
+    let receiver = linux
+        .network()
+        .start(&peer(&format!("receive {PORT} {SHORT}")));
     linux.start(&format!("peer receive {PORT} {SHORT}"));
-    let sender = linux.network().start(&peer(&format!("send {GUEST}:{PORT} {SHORT}")));
+    let sender = linux
+        .network()
+        .start(&peer(&format!("send {GUEST}:{PORT} {SHORT}")));
     linux.ok(&format!("peer send {HOST}:{PORT} {SHORT}"));
     linux.wait();
     sender.wait();

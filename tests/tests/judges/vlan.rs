@@ -34,7 +34,10 @@ fn tags(linux: &Linux) {
         linux.up();
         let state = linux.ok("host-ethtool -k $dev");
         // Some drivers switch both with the one for receiving.
-        assert!(state.contains(&format!("rx-vlan-offload: {rx}")), "{offloads}: {state}");
+        assert!(
+            state.contains(&format!("rx-vlan-offload: {rx}")),
+            "{offloads}: {state}"
+        );
         // With a tag, and beside it without.
         for vlan in [Some(VLAN), None] {
             println!("{offloads}, {vlan:?}");
@@ -56,7 +59,10 @@ fn from_guest(linux: &Linux, vlan: Option<u16>) {
     let deadline = Instant::now() + PATIENCE;
     let mut answered = 0;
     while answered < PINGS {
-        assert!(Instant::now() < deadline, "of the guest's pings {answered} came");
+        assert!(
+            Instant::now() < deadline,
+            "of the guest's pings {answered} came"
+        );
         let Some(frame) = linux.receive(Duration::from_millis(100)) else {
             continue;
         };
@@ -69,7 +75,10 @@ fn from_guest(linux: &Linux, vlan: Option<u16>) {
         linux.send(&tagged(answer, vlan));
     }
     let said = linux.wait();
-    assert!(said.contains(&format!("{PINGS} packets received")), "{said}");
+    assert!(
+        said.contains(&format!("{PINGS} packets received")),
+        "{said}"
+    );
 }
 
 /// The test pings, and every answer has its tag. Says how many frames that took.
@@ -112,11 +121,19 @@ fn tagged(mut frame: Vec<u8>, vlan: Option<u16>) -> Vec<u8> {
 fn foreign(linux: &Linux) {
     const OTHER: u16 = 30;
     add(linux, VLAN);
-    assert_eq!(counted(linux, Some(OTHER)), 0, "of VLAN {OTHER}, which is not there");
+    assert_eq!(
+        counted(linux, Some(OTHER)),
+        0,
+        "of VLAN {OTHER}, which is not there"
+    );
     add(linux, OTHER);
     assert_eq!(counted(linux, Some(OTHER)), FRAMES, "of VLAN {OTHER}");
     linux.ok(&format!("host-ip link del v{OTHER}"));
-    assert_eq!(counted(linux, Some(OTHER)), 0, "of VLAN {OTHER}, which is gone");
+    assert_eq!(
+        counted(linux, Some(OTHER)),
+        0,
+        "of VLAN {OTHER}, which is gone"
+    );
     assert_eq!(counted(linux, Some(VLAN)), FRAMES, "of VLAN {VLAN}");
     assert_eq!(counted(linux, None), FRAMES, "without a tag");
 }
@@ -133,5 +150,7 @@ fn counted(linux: &Linux, vlan: Option<u16>) -> u64 {
     // What is answered comes last, and is counted too.
     let asked = to_guest(linux, None);
     let grown = linux.statistics()[name] - before;
-    grown.checked_sub(asked).unwrap_or_else(|| panic!("{grown} frames and not {asked}"))
+    grown
+        .checked_sub(asked)
+        .unwrap_or_else(|| panic!("{grown} frames and not {asked}"))
 }

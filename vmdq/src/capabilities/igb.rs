@@ -9,7 +9,10 @@ impl Capabilities {
     pub const I82576: Self = Self {
         card: "82576",
         family: "igb",
-        layouts: &[PoolLayout { pools: 8, queues: 2 }],
+        layouts: &[PoolLayout {
+            pools: 8,
+            queues: 2,
+        }],
         rx_queues: 16,
         macs: 24,
         vlans: 32,

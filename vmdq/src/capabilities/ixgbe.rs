@@ -9,7 +9,16 @@ impl Capabilities {
     pub const I82599: Self = Self {
         card: "82599",
         family: "ixgbe",
-        layouts: &[PoolLayout { pools: 64, queues: 2 }, PoolLayout { pools: 32, queues: 4 }],
+        layouts: &[
+            PoolLayout {
+                pools: 64,
+                queues: 2,
+            },
+            PoolLayout {
+                pools: 32,
+                queues: 4,
+            },
+        ],
         rx_queues: 128,
         macs: 128,
         vlans: 64,

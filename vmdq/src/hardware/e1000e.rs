@@ -23,7 +23,10 @@ impl HardwarePlan {
     pub(super) fn without_pools(mut self, fit: &Fit) -> Self {
         let queues = fit.workers.len().min(fit.card.rx_queues.into()) as u8;
         self.mode = SteeringMode::Software;
-        let rss = Rss { hash: KINDS, ..Rss::default() };
+        let rss = Rss {
+            hash: KINDS,
+            ..Rss::default()
+        };
         self.rss = (queues > 1).then(|| RssPlan::new(rss, queues, fit.card));
         self.pools = vec![PoolPlan::whole(&self.pools, queues)];
         self

@@ -50,7 +50,11 @@ pub(super) fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
 
 fn partition(plan: &Plan, entry: &PartitionPlan, policy: &Partition) -> Value {
     let queue = |&worker: &usize| json!({ "worker": worker, "core": plan.workers().get(worker) });
-    let listed = policy.multicast.listed().iter().map(|mac| mac.value.to_string());
+    let listed = policy
+        .multicast
+        .listed()
+        .iter()
+        .map(|mac| mac.value.to_string());
     json!({
         "name": entry.name,
         "level": entry.level,

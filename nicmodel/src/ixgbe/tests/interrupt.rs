@@ -31,7 +31,11 @@ fn a_queue_signals_its_vector_if_it_may() {
     receive(&rig);
     assert_eq!(rig.model.take_interrupts(), 0);
     rig.set(EIMS_EX, 1 << 3);
-    assert_eq!(rig.model.take_interrupts(), 1 << 3, "what was masked comes late");
+    assert_eq!(
+        rig.model.take_interrupts(),
+        1 << 3,
+        "what was masked comes late"
+    );
     receive(&rig);
     assert_eq!(rig.model.take_interrupts(), 1 << 3);
     rig.set(EIMS_EX + 4, 1 << 8);

@@ -5,7 +5,10 @@ use lockgate_drivers::device::Function;
 use crate::ixgbe::rig::{BROADCAST, ONE, Rig, frame, mac, tagged};
 use crate::{Misuse, Receive};
 
-const MISSED: Receive = Receive::Stored { copies: 0, missed: 1 };
+const MISSED: Receive = Receive::Stored {
+    copies: 0,
+    missed: 1,
+};
 
 fn one() -> Rig {
     let rig = Rig::new();
@@ -51,7 +54,10 @@ fn a_tag_is_taken_out_by_the_queue() {
     rig.set(0x1028, 1 << 25 | 1 << 30);
     rig.model.receive(&tagged(&sent(), 0x2007));
     let got = rig.got(0).remove(0);
-    assert_eq!((got.bytes, got.status.vlan_stripped(), got.status.vlan()), (sent(), true, 0x2007));
+    assert_eq!(
+        (got.bytes, got.status.vlan_stripped(), got.status.vlan()),
+        (sent(), true, 0x2007)
+    );
 }
 
 #[test]
@@ -61,7 +67,10 @@ fn a_full_ring_drops_if_either_switch_says_so_and_counts_in_its_set() {
         rig.rx_with(0, 1, srrctl);
         rig.set(0x2F04, 1 << 16 | qde);
         rig.set(0x2300, 5);
-        assert_eq!([(); 3].map(|()| rig.model.receive(&sent())), [ONE, MISSED, MISSED]);
+        assert_eq!(
+            [(); 3].map(|()| rig.model.receive(&sent())),
+            [ONE, MISSED, MISSED]
+        );
         assert!(!rig.model.room(&sent()));
         assert_eq!((rig.get(0x1430), rig.get(0x1430 + 0x40 * 5)), (0, 2));
     }

@@ -43,7 +43,10 @@ fn the_link_carries_ten_gigabits_and_nothing_without_time() {
     assert!(rig.model.transmitted().is_empty());
     // 1,514 bytes, 4 of check sequence and 20 around them take 1,230.4 ns.
     let sent = flood(&mut rig, &[0], 1514, 200, STEP);
-    assert!((810..=814).contains(&sent[0]), "{sent:?} of 812 in a millisecond");
+    assert!(
+        (810..=814).contains(&sent[0]),
+        "{sent:?} of 812 in a millisecond"
+    );
 }
 
 #[test]
@@ -66,13 +69,19 @@ fn pools_share_by_their_credits_and_equally_without_weights() {
         rig.set(0x4908, credits);
     }
     let equal = flood(&mut rig, &[0, 2, 4], 1000, 500, STEP);
-    assert!(equal.iter().all(|sent| sent.abs_diff(equal[0]) <= 4), "{equal:?}");
+    assert!(
+        equal.iter().all(|sent| sent.abs_diff(equal[0]) <= 4),
+        "{equal:?}"
+    );
     rig.set(0x4900, 2);
     let sent = flood(&mut rig, &[0, 2, 4], 1000, 1000, STEP);
     let all: u64 = sent.iter().sum();
     for (sent, weight) in sent.iter().zip([1, 2, 4]) {
         let share = *sent as f64 / all as f64 * 7.0 / f64::from(weight);
-        assert!((0.98..1.02).contains(&share), "{sent} of {all} for weight {weight}");
+        assert!(
+            (0.98..1.02).contains(&share),
+            "{sent} of {all} for weight {weight}"
+        );
     }
 }
 

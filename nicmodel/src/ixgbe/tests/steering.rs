@@ -149,7 +149,10 @@ fn rss_picks_a_queue_of_the_pool_as_far_as_the_pool_spreads() {
         let first = 3 << shift;
         assert_eq!(spread(&mut rig), [first], "RQPL is 0");
         rig.set(0xEA0C, shift << 29);
-        assert_eq!(spread(&mut rig), (first..first + queues).collect::<Vec<_>>());
+        assert_eq!(
+            spread(&mut rig),
+            (first..first + queues).collect::<Vec<_>>()
+        );
     }
 }
 

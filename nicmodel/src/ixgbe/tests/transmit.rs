@@ -17,7 +17,10 @@ fn a_frame_leaves_inside_the_tail_write_and_is_reported() {
     rig.send(0, &sent);
     assert_eq!(rig.model.transmitted(), [sent]);
     assert!(done(&rig, 0, 0));
-    assert_eq!([0x6010, 0x4080, 0x4090, 0x6030, 0x8700].map(|at| rig.get(at)), [1, 1, 204, 1, 204]);
+    assert_eq!(
+        [0x6010, 0x4080, 0x4090, 0x6030, 0x8700].map(|at| rig.get(at)),
+        [1, 1, 204, 1, 204]
+    );
     assert_eq!(rig.model.misuse(), []);
 }
 
@@ -141,5 +144,8 @@ fn a_frame_that_is_not_as_described_does_not_leave() {
     rig.ring(0);
     assert!(rig.model.transmitted().is_empty());
     let length = Misuse::FrameLength(0);
-    assert_eq!(rig.model.misuse(), [length, length, Misuse::CheckSequence(0), Misuse::Offload(0)]);
+    assert_eq!(
+        rig.model.misuse(),
+        [length, length, Misuse::CheckSequence(0), Misuse::Offload(0)]
+    );
 }
