@@ -3,8 +3,8 @@
 //! Not here: what is counted and printed (`benches/worker.rs`).
 
 use lockgate::edge::Reflector;
-use lockgate::worker::stats::WorkerStats;
-use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate_dataplane::stats::WorkerStats;
+use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::{Nic, RxQueue, TxQueue};
 use lockgate_lane::{Endpoint, Geometry, Lane};
 use lockgate_nicmodel::Model;

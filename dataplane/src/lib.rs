@@ -1,28 +1,253 @@
-//! Lockgate's data plane: workers, supervisor and the command line.
+//! The worker: one pinned core's share of queues and lanes, run to completion.
 //!
-//! The library holds everything that the binary `lockgate` does, so that tests can
-//! reach it; `main` only dispatches and prints.
+//! A pass takes a burst from every receive queue that the plan gives this
+//! worker, checks each frame and copies it into lanes, then serves the lanes
+//! that send, fairly. It allocates nothing, takes no lock, logs nothing, and
+//! makes no system call while there is work; what it drops it counts by reason.
 //!
-//! Not here: policies (`lockgate-vmdq`), cards (`lockgate-drivers`), the model
-//! (`lockgate-nicmodel`).
+//! Not here: what a frame may do ([`lockgate_vmdq::Plan`]), rings and registers
+//! (`lockgate-drivers`), the shared memory (`lockgate-lane`), threads (`lockgate`).
 #![forbid(unsafe_code)]
 
-pub mod capture;
-pub mod cli;
-pub mod commands;
-pub mod cores;
-pub mod draft;
-pub mod edge;
-pub mod error;
-pub mod fabric;
-pub mod pci;
-pub mod plot;
-pub mod replay;
-pub mod report;
-pub mod runtime;
-pub mod source;
-pub mod summary;
-pub mod table;
-pub mod tally;
-pub mod terminal;
-pub mod worker;
+mod account;
+mod doorbells;
+mod exit;
+mod receive;
+mod schedule;
+mod software;
+pub mod stats;
+mod transmit;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use lockgate_drivers::{Queues, RxQueue, TxQueue};
+use lockgate_lane::{Closed, DownWriter, UpReader};
+use lockgate_vmdq::{Plan, SteeringMode};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use doorbells::Doorbells;
+use exit::{Context, Door, Exit};
+use schedule::Schedule;
+use software::Last;
+use stats::WorkerStats;
+
+/// Frames taken from one queue, or sent in all, before the others get a turn.
+pub const BURST: usize = 64;
+
+/// Shortest frame on the wire, FCS not counted (IEEE 802.3, 3.2.8).
+pub const MIN_FRAME: usize = 60;
+
+/// What happens to a frame whose partition has no free slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// It is dropped and counted as `ring-full`, so that nobody waits for a
+    /// partition that does not drain.
+    Drop,
+    /// It stays where it is until there is room. Only for replays into
+    /// endpoints of our own, which always drain.
+    Wait,
+}
+
+/// What workers and supervisor tell each other while they run.
+#[derive(Debug)]
+pub struct Control {
+    finishing: AtomicBool,
+    abort_ns: AtomicU64,
+    shut: Vec<OnceLock<Closed>>,
+}
+
+impl Control {
+    /// For a run with this many partitions.
+    pub fn new(partitions: usize) -> Self {
+        let shut = (0..partitions).map(|_| OnceLock::new()).collect();
+        Self {
+            finishing: AtomicBool::new(false),
+            abort_ns: AtomicU64::new(u64::MAX),
+            shut,
+        }
+    }
+
+    /// Asks workers to end once they find nothing to do.
+    pub fn finish(&self) {
+        self.finishing.store(true, Ordering::Release);
+    }
+
+    /// Asks workers to end at `deadline_ns` of their clock, whatever is left.
+    pub fn abort_at(&self, deadline_ns: u64) {
+        self.abort_ns.store(deadline_ns, Ordering::Release);
+    }
+
+    /// Why the lane of partition `p` was shut, if it was: its partition broke the rules.
+    pub fn shut(&self, p: usize) -> Option<&Closed> {
+        self.shut.get(p).and_then(OnceLock::get)
+    }
+
+    /// Shuts the whole lane of partition `p` if one of its rings has closed.
+    fn note(&self, p: usize, closed: Option<Closed>) {
+        if let (Some(shut), Some(reason)) = (self.shut.get(p), closed) {
+            shut.get_or_init(|| reason);
+        }
+    }
+}
+
+/// Nanoseconds since one origin that all threads of a run share.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    origin_ns: u64,
+}
+
+impl Clock {
+    /// A clock that starts at zero.
+    pub fn start() -> Self {
+        Self {
+            origin_ns: Self { origin_ns: 0 }.now_ns(),
+        }
+    }
+
+    /// Nanoseconds since the start. Cheaper than [`std::time::Instant`], which costs as much
+    /// as a frame.
+    pub fn now_ns(&self) -> u64 {
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+        (tv_sec as u64)
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(tv_nsec as u64)
+            - self.origin_ns
+    }
+}
+
+/// What the supervisor hands to one worker.
+pub struct Assignment {
+    /// Receive queues to poll.
+    pub rx: Vec<RxQueue>,
+    /// Transmit queues to fill.
+    pub tx: Vec<TxQueue>,
+    /// This worker's receive ring in the lane of every partition.
+    pub down: Vec<DownWriter>,
+    /// Lanes whose sending side this worker serves, with the partition's index
+    /// and the index in `tx` of the queue its frames leave by.
+    pub up: Vec<(usize, UpReader, Option<usize>)>,
+    /// A ring that gets a copy of each frame sent to the wire, for captures.
+    pub mirror: Option<DownWriter>,
+}
+
+/// One worker's state.
+pub struct Worker<'r> {
+    rx: Vec<RxQueue>,
+    exit: Exit<'r>,
+    schedule: Schedule<'r>,
+    doorbells: Doorbells,
+    /// For a card without pools.
+    software: Option<Last>,
+    /// A received frame could not move in this pass and waits in its queue.
+    waiting: bool,
+}
+
+impl<'r> Worker<'r> {
+    /// A worker over its share of queues and lanes.
+    pub fn new(
+        plan: &'r Plan,
+        stats: &'r WorkerStats,
+        control: &'r Control,
+        share: Assignment,
+        overflow: Overflow,
+    ) -> Self {
+        let Assignment {
+            rx,
+            tx,
+            down,
+            up,
+            mirror,
+        } = share;
+        let cx = Context {
+            plan,
+            stats,
+            control,
+            overflow,
+            now_ns: 0,
+        };
+        let doors = down
+            .into_iter()
+            .enumerate()
+            .filter_map(|(p, ring)| Door::new(&cx, p, ring));
+        let (doors, schedule) = (doors.collect(), Schedule::new(&cx, up));
+        let scratch = vec![0; usize::from(plan.mtu()) + 128];
+        let exit = Exit {
+            cx,
+            doors,
+            tx,
+            mirror,
+            scratch,
+        };
+        let software = (plan.steering() == SteeringMode::Software).then(Last::default);
+        let doorbells = Doorbells::default();
+        Self {
+            rx,
+            exit,
+            schedule,
+            doorbells,
+            software,
+            waiting: false,
+        }
+    }
+
+    /// Works until `control` says to finish and nothing is left to do; gives back the
+    /// queues, for the supervisor to stop the card before their memory goes. Calls `beside`
+    /// in each round, for what else this core serves; that says how much it did.
+    pub fn run(mut self, clock: Clock, mut beside: impl FnMut() -> usize) -> Queues {
+        let control = self.exit.cx.control;
+        let mut idle = 0_u32;
+        loop {
+            // Read before the pass: what was there when finishing began is seen by it.
+            let finishing = control.finishing.load(Ordering::Acquire);
+            let now = clock.now_ns();
+            if now >= control.abort_ns.load(Ordering::Relaxed) {
+                break;
+            }
+            if self.pass(now, &mut beside) > 0 {
+                idle = 0;
+                continue;
+            }
+            let empty = finishing && !self.waiting && self.schedule.is_empty(control);
+            if empty && self.exit.tx.iter_mut().all(|queue| queue.pending() == 0) {
+                break;
+            }
+            idle = idle.saturating_add(1);
+            // Polls hard at first; later lets others have the core now and then. A system call
+            // each time would be what a frame that comes has to wait for.
+            if idle >= 256 && idle.is_multiple_of(64) {
+                std::thread::yield_now();
+            }
+        }
+        self.exit.tx.iter_mut().for_each(TxQueue::flush);
+        Queues {
+            rx: self.rx,
+            tx: self.exit.tx,
+        }
+    }
+
+    /// One round over everything this worker serves, which begins at `now_ns` of its
+    /// clock; returns how much was done. `beside` has its turn in the middle, so that what
+    /// it sends back leaves in the same round.
+    pub fn pass(&mut self, now_ns: u64, mut beside: impl FnMut() -> usize) -> usize {
+        self.exit.cx.now_ns = now_ns;
+        self.waiting = false;
+        let mut moved = (0..self.rx.len())
+            .map(|port| self.receive(port))
+            .sum::<usize>();
+        if moved > 0 {
+            self.exit.publish();
+        }
+        moved += beside();
+        // The more queues a pass has to look at, the more frames pay for it.
+        let sent = self.transmit(BURST.max(8 * self.rx.len()));
+        if sent > 0 {
+            self.exit.publish();
+            self.exit.mirror.iter_mut().for_each(DownWriter::publish);
+        }
+        if self.doorbells.are_due(sent, now_ns) {
+            self.exit.tx.iter_mut().for_each(TxQueue::flush);
+        }
+        moved + sent
+    }
+}

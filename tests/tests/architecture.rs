@@ -12,14 +12,24 @@ use lockgate_tests::source::{Source, find_word};
 
 /// Every package that ships, and the packages of this project it may use. Packages
 /// for development are not listed and may use any.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("lockgate-regs", &[]),
     ("lockgate-rss", &[]),
+    ("lockgate-shm", &[]),
     ("lockgate-lane", &[]),
     ("lockgate-vmdq", &["lockgate-rss"]),
     (
         "lockgate-drivers",
         &["lockgate-regs", "lockgate-rss", "lockgate-vmdq"],
+    ),
+    (
+        "lockgate-dataplane",
+        &[
+            "lockgate-lane",
+            "lockgate-rss",
+            "lockgate-vmdq",
+            "lockgate-drivers",
+        ],
     ),
     (
         "lockgate-nicmodel",
@@ -33,6 +43,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "lockgate-lane",
             "lockgate-vmdq",
             "lockgate-drivers",
+            "lockgate-dataplane",
             "lockgate-nicmodel",
         ],
     ),
@@ -43,21 +54,24 @@ const ARROWS: [(&str, &[&str]); 8] = [
 const DEVELOPMENT: [&str; 4] = ["lockgate-bench", "lockgate-fuzz", "lockgate-tests", "xtask"];
 
 /// What the trusted core takes from others: no parser of any network protocol.
-const CORE_TAKES: [(&str, &[&str]); 5] = [
+const CORE_TAKES: [(&str, &[&str]); 7] = [
     ("lockgate-regs", &["bitfield-struct"]),
     ("lockgate-rss", &["cpufeatures", "thiserror"]),
+    ("lockgate-shm", &["cpufeatures"]),
     ("lockgate-lane", &["rustix", "thiserror"]),
     ("lockgate-vmdq", &["serde", "thiserror", "toml"]),
     ("lockgate-drivers", &["rustix", "thiserror"]),
+    ("lockgate-dataplane", &["rustix"]),
 ];
 
 /// Where `unsafe` may stand, and nowhere else.
-const UNSAFE: [&str; 5] = [
+const UNSAFE: [&str; 6] = [
     "bench/src/ffi.rs",
     "drivers/src/sys/",
     "lane/src/memory.rs",
     "lane/src/memory/",
     "rss/src/toeplitz/gfni.rs",
+    "shm/src/",
 ];
 
 /// A package of the workspace.

@@ -14,8 +14,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use lockgate::worker::stats::WorkerStats;
-use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate_dataplane::stats::WorkerStats;
+use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::device::Bar;
 use lockgate_drivers::{Nic, Queues};
 use lockgate_lane::{Endpoint, Geometry, Lane};

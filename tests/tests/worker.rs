@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lockgate::edge::Reflector;
-use lockgate::worker::stats::WorkerStats;
-use lockgate::worker::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate_dataplane::stats::WorkerStats;
+use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::Nic;
 use lockgate_lane::{Endpoint, Geometry, Lane, LaneFiles};
 use lockgate_nicmodel::Model;

@@ -31,12 +31,6 @@ pub(crate) enum Error {
         missing: String,
         remedy: &'static str,
     },
-    #[error("the trusted core for {family} has {lines} lines: no more than {bound} are allowed")]
-    TooLarge {
-        family: String,
-        lines: usize,
-        bound: usize,
-    },
     #[error("{} is not what the tests recorded: run `cargo xtask validation`", path.display())]
     Stale { path: PathBuf },
     #[error(transparent)]

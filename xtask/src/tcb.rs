@@ -34,20 +34,20 @@ const NOT_CORE: [&str; 7] = [
     "drivers/src/sys/hand.rs",
     "vmdq/src/error.rs",
     "drivers/src/error.rs",
-    "dataplane/src/worker/account.rs",
-    "dataplane/src/worker/doorbells.rs",
-    "dataplane/src/worker/stats.rs",
+    "dataplane/src/account.rs",
+    "dataplane/src/doorbells.rs",
+    "dataplane/src/stats.rs",
 ];
 
 /// Files and folders of the core, by the crate they are shown under.
 const CORE: [(&str, &str); 7] = [
     ("regs", "regs/src"),
     ("rss", "rss/src"),
+    ("shm", "shm/src"),
     ("lane", "lane/src"),
     ("vmdq", "vmdq/src"),
     ("drivers", "drivers/src"),
-    ("worker", "dataplane/src/worker.rs"),
-    ("worker", "dataplane/src/worker"),
+    ("worker", "dataplane/src"),
 ];
 
 /// One crate's share.

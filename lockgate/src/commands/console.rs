@@ -6,7 +6,7 @@ use std::time::Instant;
 use lockgate_lane::Closed;
 
 use crate::runtime::Observer;
-use crate::worker::stats::WorkerStats;
+use lockgate_dataplane::stats::WorkerStats;
 
 /// Tells a person at a terminal how the run gets on; elsewhere one line says that
 /// it has begun, for whoever waits to send.

@@ -5,7 +5,7 @@
 
 use lockgate_vmdq::{FrameHeader, Plan, WireVerdict};
 
-use super::stats::WireStats;
+use crate::stats::WireStats;
 
 /// Accounts for a frame that partition `p` was given.
 pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: usize, bytes: &[u8]) {

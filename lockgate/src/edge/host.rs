@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::fabric::FarEnds;
 use crate::replay::Replay;
 use crate::tally::FarSide;
-use crate::worker::Overflow;
+use lockgate_dataplane::Overflow;
 
 /// What is replayed, and how.
 #[derive(Default)]

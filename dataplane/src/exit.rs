@@ -8,8 +8,8 @@ use lockgate_lane::{DownWriter, Meta};
 use lockgate_rss::{Hash, Toeplitz};
 use lockgate_vmdq::{PartitionPlan, PartitionSet, Plan, Reason, Recent};
 
-use super::stats::{PartitionStats, WorkerStats};
 use super::{Control, Overflow};
+use crate::stats::{PartitionStats, WorkerStats};
 
 /// What all parts of a worker look at.
 #[derive(Clone, Copy)]

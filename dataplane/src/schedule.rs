@@ -9,8 +9,8 @@ use lockgate_lane::UpReader;
 use lockgate_vmdq::Recent;
 
 use super::exit::Context;
-use super::stats::PartitionStats;
 use super::{BURST, Control, MIN_FRAME};
+use crate::stats::PartitionStats;
 
 /// Longest burst that a rate allows after silence, in nanoseconds of its rate.
 const BURST_NS: u64 = 2_000_000;

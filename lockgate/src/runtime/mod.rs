@@ -4,7 +4,7 @@
 //! Order of the end: sources fall silent, workers drain and stop, endpoints drain,
 //! the card is stopped while its memory is still there, captures are finished.
 //!
-//! Not here: what a worker does ([`crate::worker`]), what the far ends do
+//! Not here: what a worker does ([`lockgate_dataplane`]), what the far ends do
 //! ([`crate::edge`]), where the options come from ([`crate::commands`]).
 
 mod hugepages;
@@ -28,8 +28,8 @@ use crate::error::Failure;
 use crate::fabric::Fabric;
 use crate::report::Report;
 use crate::tally;
-use crate::worker::stats::WorkerStats;
-use crate::worker::{Clock, Control, Overflow, Worker};
+use lockgate_dataplane::stats::WorkerStats;
+use lockgate_dataplane::{Clock, Control, Overflow, Worker};
 use watch::{Watch, card_failure};
 
 pub use stop::Stop;

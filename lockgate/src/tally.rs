@@ -8,7 +8,7 @@ use lockgate_vmdq::{PartitionPlan, Plan, Reason};
 use crate::edge::{CableCounts, Measured};
 use crate::error::Failure;
 use crate::report::{Accounts, Drops, Latency, PartitionReport, QueueReport, Report, WireReport};
-use crate::worker::stats::{PartitionStats, WorkerStats};
+use lockgate_dataplane::stats::{PartitionStats, WorkerStats};
 
 /// Reasons for which a frame from the wire is dropped.
 const FROM_WIRE: [Reason; 6] = [

@@ -12,8 +12,8 @@ use super::{BURST, Pace, Party, Time, capture_failure};
 use crate::capture::Capture;
 use crate::error::Failure;
 use crate::replay::Replay;
-use crate::worker::MIN_FRAME;
-use crate::worker::Overflow;
+use lockgate_dataplane::MIN_FRAME;
+use lockgate_dataplane::Overflow;
 
 /// What went over the cable.
 #[derive(Debug, Default, Clone)]

@@ -6,7 +6,7 @@ use lockgate_vmdq::{Plan, SteeringMode};
 
 use crate::edge::Reflector;
 use crate::error::Failure;
-use crate::worker::Assignment;
+use lockgate_dataplane::Assignment;
 
 /// Slots per ring: what a partition may fall behind before it loses frames.
 const SLOTS: u32 = 1024;

@@ -15,7 +15,7 @@ mod wire;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Failure;
-use crate::worker::Clock;
+use lockgate_dataplane::Clock;
 
 pub use host::{Captures, Edge, Sources};
 pub use partition::PcapEndpoint;
