@@ -2,7 +2,7 @@
 //!
 //! Not here: what is counted and printed (`benches/worker.rs`).
 
-use lockgate::edge::Reflector;
+use lockgate::endpoints::Reflector;
 use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::{Nic, RxQueue, TxQueue};

@@ -7,21 +7,16 @@
 //! (`lockgate-nicmodel`).
 #![forbid(unsafe_code)]
 
+pub mod atomic_file;
 pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod cores;
-pub mod draft;
-pub mod edge;
+pub mod endpoints;
 pub mod error;
-pub mod fabric;
 pub mod pci;
-pub mod plot;
-pub mod replay;
 pub mod report;
-pub mod runtime;
 pub mod source;
-pub mod summary;
-pub mod table;
-pub mod tally;
+pub mod supervisor;
 pub mod terminal;
+pub mod wiring;

@@ -6,10 +6,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lockgate::commands::{Loaded, load};
-use lockgate::edge::Sources;
-use lockgate::replay::Replay;
-use lockgate::runtime::{Observer, Run, Stop};
+use lockgate::capture::replay::Replay;
+use lockgate::commands::{LoadedPolicy, load};
+use lockgate::endpoints::Sources;
+use lockgate::supervisor::{Observer, Run, StopRequest};
 use lockgate_tests::capture;
 use lockgate_tests::guest::compare::{Verdict, compare};
 use lockgate_tests::guest::run::{CardKind, Outcome, Request, on_model};
@@ -78,7 +78,7 @@ fn collect(qemu: &Qemu) -> Vec<Vec<u8>> {
     left
 }
 
-fn own_replays(loaded: &Loaded) -> Vec<Option<Replay>> {
+fn own_replays(loaded: &LoadedPolicy) -> Vec<Option<Replay>> {
     let own = loaded
         .policy
         .partitions
@@ -103,7 +103,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
         .map(|frame| frame.bytes)
         .collect();
     let qemu = Qemu::igb();
-    let stop = Stop::new().expect("a pair of sockets");
+    let stop = StopRequest::new().expect("a pair of sockets");
     let (ready, begun) = channel();
     let (card, arriving, told) = (&qemu, &arriving, &stop);
     let (report, left) = thread::scope(|scope| {
@@ -111,7 +111,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
             begun.recv_timeout(PATIENCE).expect("the run begins");
             feed(card, arriving);
             let left = collect(card);
-            told.tell().expect("it hears");
+            told.request().expect("it hears");
             left
         });
         let run = Run {

@@ -5,7 +5,7 @@
 //! back: a partition elsewhere that reflects, or on a model the far end of its cable. The
 //! policy stays in force, and a way that it does not allow is refused.
 //!
-//! Not here: sending and counting ([`crate::edge::Probe`]), drawing ([`crate::plot`]).
+//! Not here: sending and counting ([`crate::endpoints::Probe`]), drawing ([`crate::report::chart`]).
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use serde_json::json;
 
 use super::inputs::{real, refuse_taken};
 use super::run::Opened;
-use super::{Loaded, load};
+use super::{LoadedPolicy, load};
+use crate::atomic_file::{AtomicFile, cannot_write};
 use crate::cli::{BenchArgs, BenchCommand};
-use crate::draft::{Draft, cannot_write};
-use crate::edge::{Measured, ProbePlan, Sources};
+use crate::endpoints::{Measured, ProbePlan, Sources};
 use crate::error::Failure;
-use crate::plot::Chart;
-use crate::runtime::{Run, Stop};
-use crate::summary::{count, duration};
-use crate::table::{Align, Table};
+use crate::report::chart::Chart;
+use crate::report::summary::{count, duration};
+use crate::report::table::{Align, Table};
+use crate::supervisor::{Run, StopRequest};
 
 /// Frames before any is counted.
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -61,9 +61,9 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
         &mut taken,
         "choose another --plot or --report",
     )?;
-    outputs().try_for_each(|file| Draft::check(file))?;
+    outputs().try_for_each(|file| AtomicFile::check_target(file))?;
     let probe = way.probe(args, window);
-    let stop = Stop::on_signals()?;
+    let stop = StopRequest::on_signals()?;
     let Opened {
         card,
         model: behind,
@@ -114,11 +114,10 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    let mut draft = Draft::create(path)?;
-    draft
-        .write_all(text.as_bytes())
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(text.as_bytes())
         .map_err(|error| cannot_write(path, &error))?;
-    draft.finish()
+    file.persist()
 }
 
 /// The way of the frames.
@@ -134,7 +133,12 @@ struct Way {
 }
 
 impl Way {
-    fn find(loaded: &Loaded, plan: &Plan, args: &BenchArgs, model: bool) -> Result<Self, Failure> {
+    fn find(
+        loaded: &LoadedPolicy,
+        plan: &Plan,
+        args: &BenchArgs,
+        model: bool,
+    ) -> Result<Self, Failure> {
         let named = |name: &Option<String>| name.as_deref().map(|name| find(plan, name));
         let from = named(&args.from).transpose()?;
         let sends = |p: &&PartitionPlan| !p.reflects && !p.macs.is_empty();
@@ -264,7 +268,7 @@ fn by_flow(
 }
 
 fn by_wire(
-    loaded: &Loaded,
+    loaded: &LoadedPolicy,
     plan: &Plan,
     args: &BenchArgs,
     model: bool,

@@ -4,10 +4,10 @@
 
 use lockgate_vmdq::Plan;
 
-use super::{Loaded, describe, load, residual};
+use super::{LoadedPolicy, describe, load, residual};
 use crate::cli::CheckArgs;
 use crate::error::Failure;
-use crate::table::{Align, Table};
+use crate::report::table::{Align, Table};
 
 /// What the policy means, if it is sound.
 ///
@@ -37,7 +37,7 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn partitions(loaded: &Loaded, plan: &Plan) -> Vec<String> {
+fn partitions(loaded: &LoadedPolicy, plan: &Plan) -> Vec<String> {
     let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
     for (partition, policy) in plan.partitions().iter().zip(&loaded.policy.partitions) {

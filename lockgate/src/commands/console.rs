@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use lockgate_lane::Closed;
 
-use crate::runtime::Observer;
+use crate::supervisor::Observer;
 use lockgate_dataplane::stats::WorkerStats;
 
 /// Tells a person at a terminal how the run gets on; elsewhere one line says that

@@ -4,11 +4,11 @@
 
 use lockgate_vmdq::{Attach, Plan, Policy, Segment, SteeringMode, Wire};
 
-use super::Loaded;
+use super::LoadedPolicy;
 use crate::error::Failure;
 
 /// Device, steering, workers, mtu and levels, a line each.
-pub(super) fn facts(loaded: &Loaded, plan: &Plan) -> Result<Vec<String>, Failure> {
+pub(super) fn facts(loaded: &LoadedPolicy, plan: &Plan) -> Result<Vec<String>, Failure> {
     let card = loaded.card()?;
     let steering = match plan.steering() {
         SteeringMode::Pools => {

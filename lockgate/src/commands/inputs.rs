@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use lockgate_vmdq::{Attach, Device, Partition, Policy};
 
-use super::{Loaded, describe};
+use super::{LoadedPolicy, describe};
+use crate::capture::replay::Replay;
 use crate::cli::{ReplayArg, RunArgs};
-use crate::edge::Sources;
+use crate::endpoints::Sources;
 use crate::error::Failure;
-use crate::replay::Replay;
 
 /// Opens and checks the policy's replays, each unless an option names its source.
-pub(super) fn open_sources(loaded: &Loaded, args: &RunArgs) -> Result<Sources, Failure> {
+pub(super) fn open_sources(loaded: &LoadedPolicy, args: &RunArgs) -> Result<Sources, Failure> {
     let policy = &loaded.policy;
     let options = &args.replay;
     let model = !matches!(policy.nic.device.value, Device::Pci(_));
@@ -93,7 +93,7 @@ fn own_replay(partition: &Partition) -> Result<Option<&String>, Failure> {
 }
 
 /// Refuses outputs that would replace an input or each other.
-pub(super) fn refuse_overwriting(loaded: &Loaded, args: &RunArgs) -> Result<(), Failure> {
+pub(super) fn refuse_overwriting(loaded: &LoadedPolicy, args: &RunArgs) -> Result<(), Failure> {
     let own = loaded
         .policy
         .partitions

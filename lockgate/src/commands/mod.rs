@@ -44,7 +44,7 @@ pub fn execute(command: &Command) -> Result<(), Failure> {
 
 /// A policy that has been read, for the device that it or the command line names.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedPolicy {
     /// What it says.
     pub policy: Policy,
     source: Source,
@@ -54,17 +54,17 @@ pub struct Loaded {
 ///
 /// # Errors
 /// A usage failure: no such file, not a policy, not a device.
-pub fn load(path: &Path, device: Option<&str>) -> Result<Loaded, Failure> {
+pub fn load(path: &Path, device: Option<&str>) -> Result<LoadedPolicy, Failure> {
     let device = device.map(parse_device).transpose()?;
     let source = Source::read(path)?;
     let mut policy = Policy::parse(source.text()).map_err(|error| source.refuse(&error))?;
     if let Some(device) = device {
         policy.nic.device.value = device;
     }
-    Ok(Loaded { policy, source })
+    Ok(LoadedPolicy { policy, source })
 }
 
-impl Loaded {
+impl LoadedPolicy {
     /// Where it was read from.
     pub fn path(&self) -> &Path {
         self.source.path()

@@ -13,7 +13,7 @@ use lockgate_vmdq::PciAddress;
 use crate::cli::NicCommand;
 use crate::error::Failure;
 use crate::pci::{Bus, PciFunction, VFIO};
-use crate::table::{Align, Table};
+use crate::report::table::{Align, Table};
 
 /// Does one of the `nic` commands and says what it came to.
 ///

@@ -10,10 +10,10 @@ use lockgate_vmdq::{
     HardwarePlan, Mac, Multicast, PartitionPlan, Plan, Policy, PoolPlan, SteeringMode,
 };
 
-use super::{Loaded, describe, load, residual};
+use super::{LoadedPolicy, describe, load, residual};
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::error::Failure;
-use crate::table::{Align, Table};
+use crate::report::table::{Align, Table};
 
 /// The plan in the format asked for.
 ///
@@ -29,7 +29,7 @@ pub fn plan(args: &PlanArgs) -> Result<String, Failure> {
     }
 }
 
-fn table(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+fn table(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure> {
     let mut text = format!("plan of {}\n", loaded.path().display());
     let hardware = plan.hardware();
     let blocks = [

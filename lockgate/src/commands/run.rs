@@ -10,13 +10,13 @@ use lockgate_vmdq::Device;
 use super::console::Console;
 use super::inputs::{open_sources, refuse_overwriting};
 use super::{load, nic};
-use crate::capture;
+use crate::capture::writer;
 use crate::cli::RunArgs;
 use crate::error::Failure;
 use crate::pci::Bus;
 use crate::report::Report;
-use crate::runtime::{Run, Stop};
-use crate::summary;
+use crate::report::summary;
+use crate::supervisor::{Run, StopRequest};
 use crate::terminal;
 
 /// Runs a policy to its end.
@@ -31,12 +31,12 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     refuse_overwriting(&loaded, args)?;
     // First the folder, which the report may go into as well.
     if let Some(folder) = &args.capture_dir {
-        capture::make_folder(folder)?;
+        writer::make_folder(folder)?;
     }
     if let Some(path) = &args.report {
         Report::check_target(path)?;
     }
-    let stop = Stop::on_signals()?;
+    let stop = StopRequest::on_signals()?;
     let device = &loaded.policy.nic.device.value;
     let Opened { card, model, alarm } = Opened::open(device)?;
     let mut console = Console::new(loaded.policy.wire.replay.is_some() && model.is_none());

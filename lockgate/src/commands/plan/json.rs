@@ -21,11 +21,11 @@ use lockgate_vmdq::{
 use serde_json::{Value, json};
 
 use super::{multicast_bits, pool_numbers};
-use crate::commands::{Loaded, describe, residual};
+use crate::commands::{LoadedPolicy, describe, residual};
 use crate::error::Failure;
 
 /// The plan as JSON text.
-pub(super) fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+pub(super) fn json(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure> {
     let policy = &loaded.policy;
     let both = plan.partitions().iter().zip(&policy.partitions);
     let value = json!({

@@ -48,7 +48,7 @@ fn enhanced(big: bool, interface: u32, stamp: u32, frame: &[u8]) -> Vec<u8> {
     block(big, 6, &body)
 }
 
-fn read(file: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, Flaw> {
+fn read(file: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, CaptureError> {
     let mut scanner = count(Cursor::new(file)).1?;
     let mut frames = Vec::new();
     while let Some(stamp) = scanner.next()? {

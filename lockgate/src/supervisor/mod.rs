@@ -1,15 +1,15 @@
 //! The supervisor: brings the card up, starts the workers on their cores, serves
-//! the edge until the run is over, and takes everything down in order.
+//! the endpoints until the run is over, and takes everything down in order.
 //!
 //! Order of the end: sources fall silent, workers drain and stop, endpoints drain,
 //! the card is stopped while its memory is still there, captures are finished.
 //!
 //! Not here: what a worker does ([`lockgate_dataplane`]), what the far ends do
-//! ([`crate::edge`]), where the options come from ([`crate::commands`]).
+//! ([`crate::endpoints`]), where the options come from ([`crate::commands`]).
 
+mod card;
 mod hugepages;
 mod stop;
-mod watch;
 
 use std::io;
 use std::path::PathBuf;
@@ -23,16 +23,16 @@ use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
 
 use crate::cores;
-use crate::edge::{Captures, Edge, Reflector, Sources, Time};
+use crate::endpoints::{Captures, EndpointSet, Reflector, Sources, Time};
 use crate::error::Failure;
-use crate::fabric::Fabric;
 use crate::report::Report;
-use crate::tally;
+use crate::report::accounting;
+use crate::wiring::Wiring;
+use card::{CardMonitor, card_failure};
 use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Clock, Control, Overflow, Worker};
-use watch::{Watch, card_failure};
 
-pub use stop::Stop;
+pub use stop::StopRequest;
 
 /// Descriptors per queue.
 const RINGS: RingSizes = RingSizes { rx: 512, tx: 512 };
@@ -51,7 +51,7 @@ const HOUSEKEEPING_NS: u64 = 100_000_000;
 
 /// How often it looks after the card with nobody to serve and nothing lost lately: a thread
 /// that wakes takes time from whoever shares its core, and a look holds up the card.
-const VACANT_NS: u64 = 1_000_000_000;
+const IDLE_HOUSEKEEPING_NS: u64 = 1_000_000_000;
 
 /// One run, ready to start.
 pub struct Run<'a> {
@@ -72,18 +72,18 @@ pub struct Run<'a> {
     /// When to stop at the latest.
     pub duration: Option<Duration>,
     /// Asks to stop now.
-    pub stop: &'a Stop,
-    /// Told how the run gets on.
+    pub stop: &'a StopRequest,
+    /// Stopped how the run gets on.
     pub observer: &'a mut dyn Observer,
 }
 
 /// How a run came to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum RunEnd {
     /// By itself, with everything drained.
     Drained,
     /// A signal or the duration stopped it.
-    Told,
+    Stopped,
 }
 
 /// Someone who watches a run.
@@ -123,16 +123,16 @@ impl Run<'_> {
         let overflow = self.sources.overflow();
         // Before the card is touched: a folder that takes no capture stops the run here.
         let captures = Captures::create(self.captures.as_deref(), plan)?;
-        let fabric = Fabric::build(plan, self.captures.is_some() && self.model.is_none())?;
+        let wiring = Wiring::build(plan, self.captures.is_some() && self.model.is_none())?;
         let mut nic = lockgate_drivers::open(self.card.clone()).map_err(card_failure)?;
         let queues = nic.start(plan, RINGS).map_err(card_failure)?;
         if self.model.is_none() && hugepages::ran_out() {
             self.observer.ordinary_pages(&self.device);
         }
         let link = self.wait_link(&mut nic)?;
-        let mut watch = Watch::new(nic, self.alarm.take(), self.device.clone());
+        let mut monitor = CardMonitor::new(nic, self.alarm.take(), self.device.clone());
 
-        let (assignments, mut ends) = fabric.assign(plan, queues);
+        let (assignments, mut ends) = wiring.assign(plan, queues);
         let reflectors = std::mem::take(&mut ends.reflectors);
         let stats: Vec<_> = assignments
             .iter()
@@ -142,10 +142,11 @@ impl Run<'_> {
         let sources = std::mem::take(&mut self.sources);
         let model = self.model.take();
         let modelled = model.is_some();
-        let mut edge = Edge::new(plan, ends, captures, sources, model, Time::new(clock));
+        let mut endpoints =
+            EndpointSet::new(plan, ends, captures, sources, model, Time::new(clock));
         // A real wire never runs dry: whoever gives a duration there means all of it.
         if self.duration.is_some() && !modelled {
-            edge.keep_on();
+            endpoints.set_endless();
         }
         let control = Control::new(plan.partitions().len());
         self.observer.ready(&self.device, link.up);
@@ -172,31 +173,31 @@ impl Run<'_> {
                 }
             };
             cores::pin(&endpoint_cores(plan));
-            let mut shift = Shift {
-                edge: &mut edge,
-                watch: &mut watch,
+            let mut running = Running {
+                endpoints: &mut endpoints,
+                monitor: &mut monitor,
                 control: &control,
                 clock,
                 stats: &stats,
             };
-            let served = self.serve(&mut shift, &workers);
+            let served = self.serve(&mut running, &workers);
             if served.is_err() {
                 control.abort_at(clock.now_ns());
             }
             (served, join(workers))
         });
         let elapsed = Duration::from_nanos(clock.now_ns());
-        let stopped = watch.stop();
+        let stopped = monitor.stop();
         drop(queues);
-        let whole = served? == End::Drained;
+        let whole = served? == RunEnd::Drained;
         for (p, partition) in plan.partitions().iter().enumerate() {
             if let Some(reason) = control.shut(p) {
                 self.observer.shut(&partition.name, reason);
             }
         }
         let missed = stopped?;
-        let far = edge.finish(whole, overflow == Overflow::Wait)?;
-        tally::report(plan, self.device, elapsed, &stats, far, &missed)
+        let far = endpoints.finish(whole, overflow == Overflow::Wait)?;
+        accounting::report(plan, self.device, elapsed, &stats, far, &missed)
     }
 
     /// Waits for the link, up to a limit: a card without one starts all the same, since
@@ -205,52 +206,52 @@ impl Run<'_> {
         let begun = Instant::now();
         loop {
             let link = nic.link().map_err(card_failure)?;
-            let told = self.stop.is_told();
-            if link.up || told || begun.elapsed() >= LINK_PATIENCE {
+            let requested = self.stop.is_requested();
+            if link.up || requested || begun.elapsed() >= LINK_PATIENCE {
                 return Ok(link);
             }
             thread::sleep(LINK_LOOK);
         }
     }
 
-    /// Serves the edge until the workers are done and nothing is left in a lane.
+    /// Serves the endpoints until the workers are done and nothing is left in a lane.
     fn serve<T>(
         &mut self,
-        shift: &mut Shift<'_, '_>,
+        running: &mut Running<'_, '_>,
         workers: &[ScopedJoinHandle<'_, T>],
-    ) -> Result<End, Failure> {
-        let Shift {
-            edge,
-            watch,
+    ) -> Result<RunEnd, Failure> {
+        let Running {
+            endpoints,
+            monitor,
             control,
             clock,
             stats,
-        } = shift;
-        let mut end = End::Drained;
+        } = running;
+        let mut end = RunEnd::Drained;
         let mut idle = 0_u32;
         let mut next_look = 0;
-        let vacant = edge.is_vacant();
+        let nobody_to_serve = endpoints.is_empty();
         let limit = self.duration.map_or(u64::MAX, nanos);
         loop {
             let now = clock.now_ns();
             let done = workers.iter().all(ScopedJoinHandle::is_finished);
-            let moved = edge.poll(now)?;
+            let moved = endpoints.poll(now)?;
             if done && moved == 0 {
                 return Ok(end);
             }
-            let told = self.stop.is_told() || now >= limit;
-            if told && end == End::Drained {
-                edge.hush();
+            let requested = self.stop.is_requested() || now >= limit;
+            if requested && end == RunEnd::Drained {
+                endpoints.request_stop();
                 control.abort_at(now.saturating_add(DRAIN_NS));
-                end = End::Told;
+                end = RunEnd::Stopped;
             }
-            if told || edge.ended() {
+            if requested || endpoints.ended() {
                 control.finish();
             }
             if now >= next_look {
-                let lost = watch.look()?;
-                let wait = if vacant && !lost {
-                    VACANT_NS
+                let lost = monitor.poll()?;
+                let wait = if nobody_to_serve && !lost {
+                    IDLE_HOUSEKEEPING_NS
                 } else {
                     HOUSEKEEPING_NS
                 };
@@ -258,7 +259,7 @@ impl Run<'_> {
                 self.observer.progress(stats);
             }
             idle = if moved > 0 { 0 } else { idle.saturating_add(1) };
-            match vacant && !told {
+            match nobody_to_serve && !requested {
                 true => self
                     .stop
                     .sleep(Duration::from_nanos(next_look.min(limit) - now)),
@@ -269,9 +270,9 @@ impl Run<'_> {
 }
 
 /// What the supervisor's thread has its hands on while workers run.
-struct Shift<'a, 'r> {
-    edge: &'a mut Edge<'r>,
-    watch: &'a mut Watch,
+struct Running<'a, 'r> {
+    endpoints: &'a mut EndpointSet<'r>,
+    monitor: &'a mut CardMonitor,
     control: &'a Control,
     clock: Clock,
     stats: &'a [WorkerStats],
@@ -309,7 +310,7 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Yields at first, then sleeps: the edge is not worth a core that is idle.
+/// Yields at first, then sleeps: the endpoints is not worth a core that is idle.
 fn rest(idle: u32) {
     match idle {
         0 => {}

@@ -8,8 +8,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::report::table::{Align, Table};
 use crate::report::{Drops, PartitionReport, Report};
-use crate::table::{Align, Table};
 use crate::terminal;
 
 /// Writes the summary of `report` to `out`, in colour if standard output takes it.

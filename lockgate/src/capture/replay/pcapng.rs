@@ -8,7 +8,7 @@
 
 use std::io::{Read, Seek};
 
-use super::flaw::Flaw;
+use super::error::CaptureError;
 use super::input::{Input, Order};
 use super::{ETHERNET, keep_frame};
 
@@ -56,7 +56,7 @@ impl Pcapng {
         &mut self,
         input: &mut Input<R>,
         frame: &mut Vec<u8>,
-    ) -> Result<Option<u64>, Flaw> {
+    ) -> Result<Option<u64>, CaptureError> {
         while input.begin_record() {
             let mut block = self.open_block(input)?;
             let stamp = match block.kind {
@@ -83,7 +83,7 @@ impl Pcapng {
     fn open_block<'i, R: Read + Seek>(
         &mut self,
         input: &'i mut Input<R>,
-    ) -> Result<Block<'i, R>, Flaw> {
+    ) -> Result<Block<'i, R>, CaptureError> {
         let kind: [u8; 4] = input.array()?;
         let length: [u8; 4] = input.array()?;
         let mut header = 8;
@@ -122,7 +122,7 @@ impl Pcapng {
         &self,
         block: &mut Block<'_, R>,
         frame: &mut Vec<u8>,
-    ) -> Result<u64, Flaw> {
+    ) -> Result<u64, CaptureError> {
         let first: [u8; 4] = block.array()?;
         // The old block keeps a drop count beside a shorter interface number.
         let interface = match block.kind {
@@ -140,7 +140,7 @@ impl Pcapng {
         &self,
         block: &mut Block<'_, R>,
         frame: &mut Vec<u8>,
-    ) -> Result<u64, Flaw> {
+    ) -> Result<u64, CaptureError> {
         let original = self.order.u32(block.array()?);
         let interface = self.ethernet(block, 0)?;
         let captured = match interface.snap {
@@ -156,13 +156,13 @@ impl Pcapng {
         &self,
         block: &Block<'_, R>,
         number: u32,
-    ) -> Result<&Interface, Flaw> {
+    ) -> Result<&Interface, CaptureError> {
         let interface = usize::try_from(number)
             .ok()
             .and_then(|number| self.interfaces.get(number))
             .ok_or_else(|| block.input.damaged("a packet of an unknown interface"))?;
         if interface.link != ETHERNET {
-            return Err(Flaw::LinkType(interface.link));
+            return Err(CaptureError::LinkType(interface.link));
         }
         Ok(interface)
     }
@@ -195,7 +195,7 @@ struct Block<'i, R> {
 }
 
 impl<R: Read + Seek> Block<'_, R> {
-    fn check_version(&mut self) -> Result<(), Flaw> {
+    fn check_version(&mut self) -> Result<(), CaptureError> {
         let major = self.order.u16(self.array()?);
         let _minor: [u8; 2] = self.array()?;
         let _section_length: [u8; 8] = self.array()?;
@@ -205,7 +205,7 @@ impl<R: Read + Seek> Block<'_, R> {
         }
     }
 
-    fn interface(&mut self) -> Result<Interface, Flaw> {
+    fn interface(&mut self) -> Result<Interface, CaptureError> {
         let link = u32::from(self.order.u16(self.array()?));
         let _reserved: [u8; 2] = self.array()?;
         let mut interface = Interface {
@@ -229,24 +229,24 @@ impl<R: Read + Seek> Block<'_, R> {
         Ok(interface)
     }
 
-    fn frame(&mut self, frame: &mut Vec<u8>, lengths: (u32, u32, u32)) -> Result<(), Flaw> {
+    fn frame(&mut self, frame: &mut Vec<u8>, lengths: (u32, u32, u32)) -> Result<(), CaptureError> {
         let at = self.input.record();
         self.take(lengths.0)?;
         keep_frame(frame, lengths, |bytes| self.input.read(bytes), at)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Flaw> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], CaptureError> {
         self.take(N as u32)?;
         self.input.array()
     }
 
-    fn skip(&mut self, bytes: u32) -> Result<(), Flaw> {
+    fn skip(&mut self, bytes: u32) -> Result<(), CaptureError> {
         self.take(bytes)?;
         self.input.skip(u64::from(bytes))
     }
 
     /// Passes over what is left; the length stands once more at the end.
-    fn close(self) -> Result<(), Flaw> {
+    fn close(self) -> Result<(), CaptureError> {
         self.input.skip(u64::from(self.left))?;
         if self.order.u32(self.input.array()?) != self.total {
             return Err(self.input.damaged("a block with two lengths"));
@@ -254,7 +254,7 @@ impl<R: Read + Seek> Block<'_, R> {
         Ok(())
     }
 
-    fn take(&mut self, bytes: u32) -> Result<(), Flaw> {
+    fn take(&mut self, bytes: u32) -> Result<(), CaptureError> {
         self.left = self
             .left
             .checked_sub(bytes)

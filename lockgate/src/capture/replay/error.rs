@@ -9,7 +9,7 @@ use crate::error::Failure;
 
 /// Why a file cannot be replayed.
 #[derive(Debug)]
-pub(super) enum Flaw {
+pub(super) enum CaptureError {
     /// The operating system does not open it.
     Open(io::Error),
     /// The operating system does not read it.
@@ -30,7 +30,7 @@ pub(super) enum Flaw {
     LinkType(u32),
 }
 
-impl Flaw {
+impl CaptureError {
     /// What a file of `size` bytes is that begins with `magic` and is no capture.
     pub(super) fn of_unknown(magic: [u8; 4], size: u64) -> Self {
         match magic {

@@ -1,18 +1,18 @@
 //! Captures of what was delivered, as pcapng.
 //!
-//! One [`Capture`] is one section with one Ethernet interface and nanosecond
+//! One [`CaptureWriter`] is one section with one Ethernet interface and nanosecond
 //! stamps; each frame carries the receive queue it went to and, where RSS hashed
-//! it, the Toeplitz hash, so that Wireshark shows both. It is a [`Draft`]: whole
+//! it, the Toeplitz hash, so that Wireshark shows both. It is a [`AtomicFile`]: whole
 //! under its name, or not there.
 //!
 //! Source: draft-ietf-opsawg-pcapng, sections 4.1 to 4.3. Not here: reading captures
-//! ([`crate::replay`]) and what is captured.
+//! ([`crate::capture::replay`]) and what is captured.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::draft::{Draft, cannot_write};
+use crate::atomic_file::{AtomicFile, cannot_write};
 use crate::error::Failure;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -53,13 +53,13 @@ pub fn make_folder(folder: &Path) -> Result<(), Failure> {
 
 /// A pcapng file in the making.
 #[derive(Debug)]
-pub struct Capture {
-    draft: Draft,
+pub struct CaptureWriter {
+    file: AtomicFile,
     /// The block being written; kept for its memory.
     block: Vec<u8>,
 }
 
-impl Capture {
+impl CaptureWriter {
     /// Begins `NAME.pcapng` in `folder`, which is made if it is not there.
     ///
     /// # Errors
@@ -67,12 +67,12 @@ impl Capture {
     pub fn create(folder: &Path, name: &str) -> Result<Self, Failure> {
         make_folder(folder)?;
         let mut capture = Self {
-            draft: Draft::create(&folder.join(format!("{name}.pcapng")))?,
+            file: AtomicFile::create(&folder.join(format!("{name}.pcapng")))?,
             block: Vec::new(),
         };
         capture
             .write_header(name)
-            .map_err(|error| cannot_write(capture.draft.target(), &error))?;
+            .map_err(|error| cannot_write(capture.file.target(), &error))?;
         Ok(capture)
     }
 
@@ -116,20 +116,20 @@ impl Capture {
     /// # Errors
     /// A running failure when the disk does not take the rest; nothing is left then.
     pub fn finish(self) -> Result<(), Failure> {
-        self.draft.finish()
+        self.file.persist()
     }
 
     /// Brings everything to the disk, so that only the name is missing.
     ///
     /// # Errors
     /// A running failure when the disk does not take the rest.
-    pub fn settle(&mut self) -> Result<(), Failure> {
-        self.draft.settle()
+    pub fn write_out(&mut self) -> Result<(), Failure> {
+        self.file.write_out()
     }
 
     /// The name it will have.
     pub fn target(&self) -> &Path {
-        self.draft.target()
+        self.file.target()
     }
 
     fn write_header(&mut self, interface: &str) -> io::Result<()> {
@@ -166,7 +166,7 @@ impl Capture {
         let total = u32::try_from(self.block.len() + 4).map_err(|_| io::ErrorKind::InvalidInput)?;
         self.block[4..8].copy_from_slice(&total.to_le_bytes());
         self.block.extend(total.to_le_bytes());
-        self.draft.write_all(&self.block)
+        self.file.write_all(&self.block)
     }
 }
 
@@ -187,15 +187,15 @@ fn pad(body: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::Replay;
+    use crate::capture::replay::Replay;
     use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
     use pcap_file::pcapng::{Block, PcapNgReader};
     use std::fs::File;
 
     const STAMP: u64 = 1_700_000_000_123_456_789;
 
-    fn capture(folder: &Path) -> Capture {
-        let mut capture = Capture::create(folder, "secret").unwrap();
+    fn capture(folder: &Path) -> CaptureWriter {
+        let mut capture = CaptureWriter::create(folder, "secret").unwrap();
         capture
             .write(STAMP, b"frame", Some(3), Some(0x51cc_c178))
             .unwrap();
@@ -240,7 +240,7 @@ mod tests {
         capture(folder.path()).finish().unwrap();
         let before = fs::read(folder.path().join("secret.pcapng")).unwrap();
 
-        drop(Capture::create(folder.path(), "secret").unwrap());
+        drop(CaptureWriter::create(folder.path(), "secret").unwrap());
 
         assert_eq!(
             fs::read(folder.path().join("secret.pcapng")).unwrap(),
@@ -255,6 +255,9 @@ mod tests {
         let deep = folder.path().join("a/b");
         capture(&deep).finish().unwrap();
         let blocked = deep.join("secret.pcapng/c");
-        assert_eq!(Capture::create(&blocked, "x").unwrap_err().status(), 2);
+        assert_eq!(
+            CaptureWriter::create(&blocked, "x").unwrap_err().status(),
+            2
+        );
     }
 }

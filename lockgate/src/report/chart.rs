@@ -1,7 +1,7 @@
 //! Charts as SVG, drawn by hand: a line over axes with round numbers.
 //!
 //! Text is escaped, so that no name of a policy ends an element. Not here: what is
-//! measured ([`crate::edge::Measured`]) and where the file goes.
+//! measured ([`crate::endpoints::Measured`]) and where the file goes.
 
 use std::fmt::Write;
 

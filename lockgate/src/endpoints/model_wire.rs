@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use lockgate_nicmodel::{Model, Receive};
 use lockgate_vmdq::{Mac, Plan, Reason, WireVerdict};
 
-use super::{BURST, Pace, Party, Time, capture_failure};
-use crate::capture::Capture;
+use super::{BURST, Pace, Port, Time, capture_failure};
+use crate::capture::replay::Replay;
+use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
-use crate::replay::Replay;
 use lockgate_dataplane::MIN_FRAME;
 use lockgate_dataplane::Overflow;
 
@@ -43,7 +43,7 @@ pub struct Cable<'r> {
     /// What arrives.
     pub replay: Option<Replay>,
     /// Takes what leaves.
-    pub capture: Option<Capture>,
+    pub capture: Option<CaptureWriter>,
     /// Who is at the far end and sends back what is for this address.
     pub peer: Option<Mac>,
 }
@@ -78,7 +78,7 @@ impl<'r> ModelWire<'r> {
     }
 
     /// What went over it, and the capture to be finished.
-    pub fn into_parts(self) -> (CableCounts, Option<Capture>) {
+    pub fn into_parts(self) -> (CableCounts, Option<CaptureWriter>) {
         (self.counts, self.cable.capture)
     }
 
@@ -168,16 +168,16 @@ fn answer(peer: Mac, frame: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-impl Party for ModelWire<'_> {
+impl Port for ModelWire<'_> {
     fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
         Ok(self.arrive(now_ns)? + self.leave(now_ns)?)
     }
 
-    fn exhausted(&self) -> bool {
+    fn is_drained(&self) -> bool {
         self.cable.replay.is_none() && !self.holding
     }
 
-    fn hush(&mut self) {
+    fn request_stop(&mut self) {
         self.cable.replay = None;
         self.holding = false;
     }

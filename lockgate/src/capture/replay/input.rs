@@ -1,13 +1,13 @@
 //! The bytes of a capture, in order.
 //!
 //! Nothing is read past the end of the file as it was when it was opened: a record
-//! that claims more is [`Flaw::Truncated`], found before any memory is set aside.
+//! that claims more is [`CaptureError::Truncated`], found before any memory is set aside.
 //!
 //! Not here: what the bytes mean.
 
 use std::io::{self, BufReader, Read, Seek};
 
-use super::flaw::Flaw;
+use super::error::CaptureError;
 
 /// The byte order of numbers in a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,9 +95,9 @@ impl<R: Read + Seek> Input<R> {
     }
 
     /// Fails unless the record has `bytes` more bytes.
-    pub(super) fn expect(&self, bytes: u64) -> Result<(), Flaw> {
+    pub(super) fn expect(&self, bytes: u64) -> Result<(), CaptureError> {
         if bytes > self.size.saturating_sub(self.at) {
-            return Err(Flaw::Truncated {
+            return Err(CaptureError::Truncated {
                 at: self.record,
                 size: self.size,
             });
@@ -106,35 +106,35 @@ impl<R: Read + Seek> Input<R> {
     }
 
     /// Fills `into`.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<(), Flaw> {
+    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<(), CaptureError> {
         self.expect(into.len() as u64)?;
-        self.inner.read_exact(into).map_err(Flaw::Read)?;
+        self.inner.read_exact(into).map_err(CaptureError::Read)?;
         self.at += into.len() as u64;
         Ok(())
     }
 
     /// Reads `N` bytes.
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Flaw> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], CaptureError> {
         let mut bytes = [0; N];
         self.read(&mut bytes)?;
         Ok(bytes)
     }
 
     /// Passes over `bytes` bytes.
-    pub(super) fn skip(&mut self, bytes: u64) -> Result<(), Flaw> {
+    pub(super) fn skip(&mut self, bytes: u64) -> Result<(), CaptureError> {
         self.expect(bytes)?;
-        let step = i64::try_from(bytes).map_err(|_| Flaw::Truncated {
+        let step = i64::try_from(bytes).map_err(|_| CaptureError::Truncated {
             at: self.record,
             size: self.size,
         })?;
-        self.inner.seek_relative(step).map_err(Flaw::Read)?;
+        self.inner.seek_relative(step).map_err(CaptureError::Read)?;
         self.at += bytes;
         Ok(())
     }
 
     /// The present record contradicts its format.
-    pub(super) fn damaged(&self, what: &'static str) -> Flaw {
-        Flaw::Damaged {
+    pub(super) fn damaged(&self, what: &'static str) -> CaptureError {
+        CaptureError::Damaged {
             at: self.record,
             what,
         }

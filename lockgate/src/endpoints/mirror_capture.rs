@@ -2,20 +2,20 @@
 
 use lockgate_lane::{DownReader, Endpoint};
 
-use super::{BURST, Party, Time, capture_failure};
-use crate::capture::Capture;
+use super::{BURST, Port, Time, capture_failure};
+use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
 
 /// The far end of the workers' mirror rings.
-pub struct WireTap {
+pub struct MirrorCapture {
     rings: Vec<DownReader>,
-    capture: Capture,
+    capture: CaptureWriter,
     time: Time,
 }
 
-impl WireTap {
+impl MirrorCapture {
     /// Writes the mirrored frames of `lane` into `capture`.
-    pub fn new(lane: Endpoint, capture: Capture, time: Time) -> Self {
+    pub fn new(lane: Endpoint, capture: CaptureWriter, time: Time) -> Self {
         Self {
             rings: lane.rings,
             capture,
@@ -24,12 +24,12 @@ impl WireTap {
     }
 
     /// The capture, to be finished.
-    pub fn into_capture(self) -> Capture {
+    pub fn into_capture(self) -> CaptureWriter {
         self.capture
     }
 }
 
-impl Party for WireTap {
+impl Port for MirrorCapture {
     fn poll(&mut self, _now_ns: u64) -> Result<usize, Failure> {
         let mut taken = 0;
         for ring in &mut self.rings {

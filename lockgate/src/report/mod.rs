@@ -4,7 +4,12 @@
 //! can occur in a place is there, zero or not, and partitions keep the order of
 //! the policy.
 //!
-//! Not here: how it looks to a person ([`crate::summary`]) and who counts.
+//! Not here: how it looks to a person ([`crate::report::summary`]) and who counts.
+
+pub mod accounting;
+pub mod chart;
+pub mod summary;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,8 +17,8 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-use crate::draft::{Draft, cannot_write};
-use crate::edge::Measured;
+use crate::atomic_file::{AtomicFile, cannot_write};
+use crate::endpoints::Measured;
 use crate::error::Failure;
 
 /// Frames dropped, by the reason's name.
@@ -55,7 +60,7 @@ impl Report {
     /// # Errors
     /// A usage failure when its folder takes no new file or it is a folder.
     pub fn check_target(path: &Path) -> Result<(), Failure> {
-        Draft::check(path)
+        AtomicFile::check_target(path)
     }
 
     /// Writes the report to `path` as JSON, whole or not at all.
@@ -64,12 +69,12 @@ impl Report {
     /// A usage failure when its folder takes no new file, a running failure when
     /// the disk does not take it.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
-        let mut draft = Draft::create(path)?;
-        serde_json::to_writer_pretty(&mut draft, self)
+        let mut file = AtomicFile::create(path)?;
+        serde_json::to_writer_pretty(&mut file, self)
             .map_err(std::io::Error::from)
-            .and_then(|()| draft.write_all(b"\n"))
+            .and_then(|()| file.write_all(b"\n"))
             .map_err(|error| cannot_write(path, &error))?;
-        draft.finish()
+        file.persist()
     }
 }
 

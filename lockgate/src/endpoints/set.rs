@@ -1,17 +1,17 @@
-//! All parties of one run, and the captures that they write.
+//! All ports of one run, and the captures that they write.
 
 use std::path::Path;
 
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Mac, Plan};
 
-use super::partition::latency_histogram;
-use super::{Cable, ModelWire, Pace, Party, PcapEndpoint, Probe, ProbePlan, Time, WireTap};
-use crate::capture::Capture;
+use super::pcap::latency_histogram;
+use super::{Cable, MirrorCapture, ModelWire, Pace, PcapEndpoint, Port, Probe, ProbePlan, Time};
+use crate::capture::replay::Replay;
+use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
-use crate::fabric::FarEnds;
-use crate::replay::Replay;
-use crate::tally::FarSide;
+use crate::report::accounting::FarSide;
+use crate::wiring::PeerEnds;
 use lockgate_dataplane::Overflow;
 
 /// What is replayed, and how.
@@ -44,9 +44,9 @@ impl Sources {
 
 /// The captures of one run, begun but not finished.
 pub struct Captures {
-    wire: Option<Capture>,
+    wire: Option<CaptureWriter>,
     /// By partition, in the policy's order.
-    partitions: Vec<Option<Capture>>,
+    partitions: Vec<Option<CaptureWriter>>,
 }
 
 impl Captures {
@@ -58,7 +58,7 @@ impl Captures {
     pub fn create(folder: Option<&Path>, plan: &Plan) -> Result<Self, Failure> {
         let create = |name: &str| {
             folder
-                .map(|folder| Capture::create(folder, name))
+                .map(|folder| CaptureWriter::create(folder, name))
                 .transpose()
         };
         Ok(Self {
@@ -79,21 +79,21 @@ impl Captures {
 }
 
 /// Everyone at the edge of one run.
-pub struct Edge<'r> {
+pub struct EndpointSet<'r> {
     /// By partition, in the policy's order; none for one that reflects.
     partitions: Vec<Option<PcapEndpoint>>,
     probe: Option<Probe>,
-    tap: Option<WireTap>,
+    tap: Option<MirrorCapture>,
     cable: Option<ModelWire<'r>>,
     /// Nobody replays anything, or somebody wants it so: the run ends when it is told to.
     endless: bool,
 }
 
-impl<'r> Edge<'r> {
-    /// The parties at the far ends of lanes and, on the model, of the wire.
+impl<'r> EndpointSet<'r> {
+    /// The ports at the far ends of lanes and, on the model, of the wire.
     pub fn new(
         plan: &'r Plan,
-        ends: FarEnds,
+        ends: PeerEnds,
         captures: Captures,
         sources: Sources,
         model: Option<Model>,
@@ -124,7 +124,7 @@ impl<'r> Edge<'r> {
         let tap = ends
             .mirror
             .zip(capture.take_if(|_| model.is_none()))
-            .map(|(lane, capture)| WireTap::new(lane, capture, time));
+            .map(|(lane, capture)| MirrorCapture::new(lane, capture, time));
         let cable = model.map(|model| {
             let cable = Cable {
                 model,
@@ -135,8 +135,8 @@ impl<'r> Edge<'r> {
             };
             ModelWire::new(cable, pace, overflow, time)
         });
-        let endless = cable.as_ref().is_none_or(Party::exhausted)
-            && partitions.iter().flatten().all(Party::exhausted)
+        let endless = cable.as_ref().is_none_or(Port::is_drained)
+            && partitions.iter().flatten().all(Port::is_drained)
             && probe.is_none();
         Self {
             partitions,
@@ -148,46 +148,46 @@ impl<'r> Edge<'r> {
     }
 }
 
-impl Edge<'_> {
-    fn parties(&mut self) -> impl Iterator<Item = &mut dyn Party> {
+impl EndpointSet<'_> {
+    fn ports(&mut self) -> impl Iterator<Item = &mut dyn Port> {
         let partitions = self.partitions.iter_mut().flatten();
-        let partitions = partitions.map(|party| party as &mut dyn Party);
-        let tap = self.tap.iter_mut().map(|party| party as &mut dyn Party);
-        let cable = self.cable.iter_mut().map(|party| party as &mut dyn Party);
-        let probe = self.probe.iter_mut().map(|party| party as &mut dyn Party);
+        let partitions = partitions.map(|port| port as &mut dyn Port);
+        let tap = self.tap.iter_mut().map(|port| port as &mut dyn Port);
+        let cable = self.cable.iter_mut().map(|port| port as &mut dyn Port);
+        let probe = self.probe.iter_mut().map(|port| port as &mut dyn Port);
         partitions.chain(probe).chain(tap).chain(cable)
     }
 
     /// Nobody is there to be served: every partition reflects.
-    pub fn is_vacant(&mut self) -> bool {
-        self.parties().next().is_none()
+    pub fn is_empty(&mut self) -> bool {
+        self.ports().next().is_none()
     }
 
-    /// Gives every party a turn; returns how many frames moved.
+    /// Gives every port a turn; returns how many frames moved.
     ///
     /// # Errors
-    /// The first party's that cannot go on.
+    /// The first port's that cannot go on.
     pub fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
         let mut moved = 0;
-        for party in self.parties() {
-            moved += party.poll(now_ns)?;
+        for port in self.ports() {
+            moved += port.poll(now_ns)?;
         }
         Ok(moved)
     }
 
     /// Does not end with the replays.
-    pub fn keep_on(&mut self) {
+    pub fn set_endless(&mut self) {
         self.endless = true;
     }
 
     /// Sends nothing more.
-    pub fn hush(&mut self) {
-        self.parties().for_each(|party| party.hush());
+    pub fn request_stop(&mut self) {
+        self.ports().for_each(|port| port.request_stop());
     }
 
     /// Every replay is out.
     pub fn ended(&mut self) -> bool {
-        !self.endless && self.parties().all(|party| party.exhausted())
+        !self.endless && self.ports().all(|port| port.is_drained())
     }
 
     /// Finishes the captures and gives the figures.
@@ -209,15 +209,15 @@ impl Edge<'_> {
             counts.push(Some(sent));
             captures.extend(capture);
         }
-        captures.extend(self.tap.map(WireTap::into_capture));
+        captures.extend(self.tap.map(MirrorCapture::into_capture));
         let cable = self.cable.map(|cable| {
             let (counts, capture) = cable.into_parts();
             captures.extend(capture);
             counts
         });
         // Names come last, so that a full disk leaves the captures of an earlier run whole.
-        captures.iter_mut().try_for_each(Capture::settle)?;
-        captures.into_iter().try_for_each(Capture::finish)?;
+        captures.iter_mut().try_for_each(CaptureWriter::write_out)?;
+        captures.into_iter().try_for_each(CaptureWriter::finish)?;
         let measured = self.probe.map(Probe::into_measured);
         Ok(FarSide {
             latencies,

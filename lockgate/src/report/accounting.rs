@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use lockgate_vmdq::{PartitionPlan, Plan, Reason};
 
-use crate::edge::{CableCounts, Measured};
+use crate::endpoints::{CableCounts, Measured};
 use crate::error::Failure;
 use crate::report::{Accounts, Drops, Latency, PartitionReport, QueueReport, Report, WireReport};
 use lockgate_dataplane::stats::{PartitionStats, WorkerStats};

@@ -6,7 +6,7 @@
 
 use std::io::{Read, Seek};
 
-use super::flaw::Flaw;
+use super::error::CaptureError;
 use super::input::{Input, Order};
 use super::{ETHERNET, keep_frame};
 
@@ -45,7 +45,7 @@ impl Pcap {
     pub(super) fn new<R: Read + Seek>(
         variant: Variant,
         input: &mut Input<R>,
-    ) -> Result<Self, Flaw> {
+    ) -> Result<Self, CaptureError> {
         input.begin_record();
         let header: [u8; 24] = input.array()?;
         let [_, version, _, _, _, network] = variant.order.words(&header);
@@ -59,7 +59,7 @@ impl Pcap {
         }
         let link = network & 0x03ff_ffff;
         if link != ETHERNET {
-            return Err(Flaw::LinkType(link));
+            return Err(CaptureError::LinkType(link));
         }
         let counts_check = network & 0x0400_0000 != 0;
         Ok(Self {
@@ -73,7 +73,7 @@ impl Pcap {
         &self,
         input: &mut Input<R>,
         frame: &mut Vec<u8>,
-    ) -> Result<Option<u64>, Flaw> {
+    ) -> Result<Option<u64>, CaptureError> {
         if !input.begin_record() {
             return Ok(None);
         }

@@ -7,7 +7,7 @@
 //!
 //! Not here: pace and destination of the frames, and writing ([`crate::capture`]).
 
-mod flaw;
+mod error;
 mod input;
 mod pcap;
 mod pcapng;
@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use self::flaw::Flaw;
+use self::error::CaptureError;
 use self::input::Input;
 use crate::error::Failure;
 
@@ -88,7 +88,7 @@ impl Replay {
                 bytes: &self.scanner.frame,
                 stamp_ns,
             })),
-            Err(Flaw::Read(error)) => Err(Failure::running(
+            Err(CaptureError::Read(error)) => Err(Failure::running(
                 format!("cannot read {}: {error}", self.path.display()),
                 "copy the capture to a disk that can be read, and run again",
             )),
@@ -101,16 +101,16 @@ impl Replay {
 }
 
 /// A regular file; anything else could not be read twice.
-fn open_file(path: &Path) -> Result<File, Flaw> {
-    let metadata = std::fs::metadata(path).map_err(Flaw::Open)?;
+fn open_file(path: &Path) -> Result<File, CaptureError> {
+    let metadata = std::fs::metadata(path).map_err(CaptureError::Open)?;
     if !metadata.is_file() {
-        return Err(Flaw::NotAFile);
+        return Err(CaptureError::NotAFile);
     }
-    File::open(path).map_err(Flaw::Open)
+    File::open(path).map_err(CaptureError::Open)
 }
 
 /// Reads `file` to its end: how many frames there are, and a scanner at the start.
-fn count<R: Read + Seek>(file: R) -> (u64, Result<Scanner<R>, Flaw>) {
+fn count<R: Read + Seek>(file: R) -> (u64, Result<Scanner<R>, CaptureError>) {
     let mut frames = 0;
     let result = Scanner::new(file).and_then(|mut scanner| {
         while scanner.next()?.is_some() {
@@ -137,17 +137,17 @@ enum Format {
 }
 
 impl<R: Read + Seek> Scanner<R> {
-    fn new(mut file: R) -> Result<Self, Flaw> {
-        let size = file.seek(SeekFrom::End(0)).map_err(Flaw::Read)?;
-        file.rewind().map_err(Flaw::Read)?;
+    fn new(mut file: R) -> Result<Self, CaptureError> {
+        let size = file.seek(SeekFrom::End(0)).map_err(CaptureError::Read)?;
+        file.rewind().map_err(CaptureError::Read)?;
         let mut input = Input::new(file, size);
-        let magic = input.peek_magic().map_err(Flaw::Read)?;
+        let magic = input.peek_magic().map_err(CaptureError::Read)?;
         let format = if magic == pcapng::MAGIC {
             Format::Pcapng(pcapng::Pcapng::default())
         } else if let Some(variant) = pcap::Variant::of(magic) {
             Format::Pcap(pcap::Pcap::new(variant, &mut input)?)
         } else {
-            return Err(Flaw::of_unknown(magic, size));
+            return Err(CaptureError::of_unknown(magic, size));
         };
         Ok(Self {
             input,
@@ -157,7 +157,7 @@ impl<R: Read + Seek> Scanner<R> {
     }
 
     /// Puts the next frame into `self.frame` and returns its stamp.
-    fn next(&mut self) -> Result<Option<u64>, Flaw> {
+    fn next(&mut self) -> Result<Option<u64>, CaptureError> {
         match &mut self.format {
             Format::Pcap(pcap) => pcap.next(&mut self.input, &mut self.frame),
             Format::Pcapng(pcapng) => pcapng.next(&mut self.input, &mut self.frame),
@@ -170,13 +170,13 @@ impl<R: Read + Seek> Scanner<R> {
 fn keep_frame(
     frame: &mut Vec<u8>,
     (captured, original, check): (u32, u32, u32),
-    read: impl FnOnce(&mut [u8]) -> Result<(), Flaw>,
+    read: impl FnOnce(&mut [u8]) -> Result<(), CaptureError>,
     at: u64,
-) -> Result<(), Flaw> {
+) -> Result<(), CaptureError> {
     let captured = usize::try_from(captured)
         .ok()
         .filter(|length| *length <= MAX_FRAME)
-        .ok_or(Flaw::Damaged {
+        .ok_or(CaptureError::Damaged {
             at,
             what: "a packet longer than 262,144 bytes",
         })?;

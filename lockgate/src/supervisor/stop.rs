@@ -14,24 +14,24 @@ use crate::error::Failure;
 
 /// Whether a run is asked to end.
 #[derive(Debug)]
-pub struct Stop {
-    told: Arc<AtomicBool>,
+pub struct StopRequest {
+    requested: Arc<AtomicBool>,
     /// A byte goes through with each request, so that a sleeper hears it.
-    bell: UnixStream,
-    ear: UnixStream,
+    wake_tx: UnixStream,
+    wake_rx: UnixStream,
 }
 
-impl Stop {
-    /// With nobody who asks but [`Stop::tell`].
+impl StopRequest {
+    /// With nobody who asks but [`StopRequest::request`].
     ///
     /// # Errors
     /// When the process has no file descriptors left.
     pub fn new() -> io::Result<Self> {
-        let (bell, ear) = UnixStream::pair()?;
+        let (wake_tx, wake_rx) = UnixStream::pair()?;
         Ok(Self {
-            told: Arc::default(),
-            bell,
-            ear,
+            requested: Arc::default(),
+            wake_tx,
+            wake_rx,
         })
     }
 
@@ -48,9 +48,9 @@ impl Stop {
     fn caught() -> io::Result<Self> {
         let stop = Self::new()?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // In this order, so that whoever hears the bell finds the flag.
-            flag::register(signal, Arc::clone(&stop.told))?;
-            pipe::register(signal, stop.bell.try_clone()?)?;
+            // In this order, so that whoever hears the wake_tx finds the flag.
+            flag::register(signal, Arc::clone(&stop.requested))?;
+            pipe::register(signal, stop.wake_tx.try_clone()?)?;
         }
         flag::register(SIGXFSZ, Arc::default())?;
         Ok(stop)
@@ -59,22 +59,25 @@ impl Stop {
     /// Asks.
     ///
     /// # Errors
-    /// When the bell does not ring; a sleeper then sees the request after its sleep.
-    pub fn tell(&self) -> io::Result<()> {
-        self.told.store(true, Ordering::Relaxed);
-        (&self.bell).write_all(&[1])
+    /// When the wake_tx does not ring; a sleeper then sees the request after its sleep.
+    pub fn request(&self) -> io::Result<()> {
+        self.requested.store(true, Ordering::Relaxed);
+        (&self.wake_tx).write_all(&[1])
     }
 
     /// Whether it was asked.
-    pub fn is_told(&self) -> bool {
-        self.told.load(Ordering::Relaxed)
+    pub fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
     }
 
     /// Sleeps for as long as `limit`, or until it is asked or was.
     pub(super) fn sleep(&self, limit: Duration) {
         let limit = Timespec::try_from(limit).ok();
         // A sleep that a signal cuts short is one more turn of the caller's loop.
-        let _ = poll(&mut [PollFd::new(&self.ear, PollFlags::IN)], limit.as_ref());
+        let _ = poll(
+            &mut [PollFd::new(&self.wake_rx, PollFlags::IN)],
+            limit.as_ref(),
+        );
     }
 }
 
@@ -89,24 +92,24 @@ mod tests {
 
     #[test]
     fn a_request_ends_the_sleep() {
-        let stop = Stop::new().unwrap();
+        let stop = StopRequest::new().unwrap();
         stop.sleep(Duration::from_millis(1));
-        assert!(!stop.is_told());
+        assert!(!stop.is_requested());
         let begun = Instant::now();
         thread::scope(|scope| {
-            scope.spawn(|| stop.tell().unwrap());
+            scope.spawn(|| stop.request().unwrap());
             stop.sleep(LONG);
         });
         stop.sleep(LONG);
-        assert!(stop.is_told() && begun.elapsed() < LONG);
+        assert!(stop.is_requested() && begun.elapsed() < LONG);
     }
 
     #[test]
     fn a_signal_is_a_request() {
-        let stop = Stop::on_signals().unwrap();
+        let stop = StopRequest::on_signals().unwrap();
         let begun = Instant::now();
         signal_hook::low_level::raise(SIGHUP).unwrap();
         stop.sleep(LONG);
-        assert!(stop.is_told() && begun.elapsed() < LONG);
+        assert!(stop.is_requested() && begun.elapsed() < LONG);
     }
 }

@@ -5,10 +5,10 @@ use lockgate_lane::{DownReader, Endpoint, UpWriter};
 use lockgate_rss::{HashKinds, Toeplitz};
 use lockgate_vmdq::PartitionPlan;
 
-use super::{BURST, Pace, Party, Time, capture_failure};
-use crate::capture::Capture;
+use super::{BURST, Pace, Port, Time, capture_failure};
+use crate::capture::replay::Replay;
+use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
-use crate::replay::Replay;
 
 /// Longest latency that a histogram tells apart, in nanoseconds: a minute.
 const LONGEST_NS: u64 = 60_000_000_000;
@@ -17,7 +17,7 @@ const LONGEST_NS: u64 = 60_000_000_000;
 pub struct PcapEndpoint {
     rings: Vec<DownReader>,
     up: UpWriter,
-    capture: Option<Capture>,
+    capture: Option<CaptureWriter>,
     replay: Option<Replay>,
     pace: Pace,
     time: Time,
@@ -32,7 +32,7 @@ impl PcapEndpoint {
     pub fn new(
         lane: Endpoint,
         partition: &PartitionPlan,
-        capture: Option<Capture>,
+        capture: Option<CaptureWriter>,
         replay: Option<Replay>,
         pace: Pace,
         time: Time,
@@ -53,7 +53,7 @@ impl PcapEndpoint {
 
     /// How long frames took from the worker's first sight of them to here, how
     /// many went the other way, and the capture to finish.
-    pub fn into_parts(self) -> (Histogram<u64>, u64, Option<Capture>) {
+    pub fn into_parts(self) -> (Histogram<u64>, u64, Option<CaptureWriter>) {
         (self.latency, self.sent, self.capture)
     }
 
@@ -116,16 +116,16 @@ impl PcapEndpoint {
     }
 }
 
-impl Party for PcapEndpoint {
+impl Port for PcapEndpoint {
     fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
         Ok(self.drain()? + self.send(now_ns)?)
     }
 
-    fn exhausted(&self) -> bool {
+    fn is_drained(&self) -> bool {
         self.replay.is_none()
     }
 
-    fn hush(&mut self) {
+    fn request_stop(&mut self) {
         self.replay = None;
     }
 }

@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all.
 //!
-//! A [`Draft`] is written under a temporary name beside its target and takes the
+//! A [`AtomicFile`] is written under a temporary name beside its target and takes the
 //! target's name in one step when it is finished; dropped before that, it is
 //! removed. A reader never sees half of one.
 //!
@@ -17,14 +17,14 @@ const BUFFER_BYTES: usize = 128 * 1024;
 
 /// A file in the making.
 #[derive(Debug)]
-pub struct Draft {
+pub struct AtomicFile {
     writer: BufWriter<File>,
     /// Where it is until it is finished; `None` for what cannot be replaced.
     temporary: Option<PathBuf>,
     target: PathBuf,
 }
 
-impl Draft {
+impl AtomicFile {
     /// Begins the file that will be `target`; its folder must exist. A link keeps
     /// leading to its file. A device or pipe is written as it is: putting a file in
     /// its place would take it from everybody else.
@@ -52,8 +52,8 @@ impl Draft {
     /// Whether `target` could be begun, without a trace.
     ///
     /// # Errors
-    /// As for [`Draft::create`].
-    pub fn check(target: &Path) -> Result<(), Failure> {
+    /// As for [`AtomicFile::create`].
+    pub fn check_target(target: &Path) -> Result<(), Failure> {
         // Opening a pipe would already tell its reader something.
         if is_special(target) {
             Ok(())
@@ -66,7 +66,7 @@ impl Draft {
     ///
     /// # Errors
     /// A running failure when the disk does not take the rest.
-    pub fn settle(&mut self) -> Result<(), Failure> {
+    pub fn write_out(&mut self) -> Result<(), Failure> {
         self.writer
             .flush()
             .map_err(|error| cannot_write(&self.target, &error))
@@ -76,8 +76,8 @@ impl Draft {
     ///
     /// # Errors
     /// A running failure when the disk does not take the rest; nothing is left then.
-    pub fn finish(mut self) -> Result<(), Failure> {
-        self.settle()?;
+    pub fn persist(mut self) -> Result<(), Failure> {
+        self.write_out()?;
         if let Some(temporary) = &self.temporary {
             fs::rename(temporary, &self.target)
                 .map_err(|error| cannot_write(&self.target, &error))?;
@@ -92,7 +92,7 @@ impl Draft {
     }
 }
 
-impl Write for Draft {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)
     }
@@ -102,7 +102,7 @@ impl Write for Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
             // Nobody is left to tell, and a leftover does no harm.
@@ -182,9 +182,9 @@ mod tests {
 
     #[test]
     fn a_device_is_written_and_not_replaced() {
-        let mut draft = Draft::create(Path::new("/dev/null")).unwrap();
-        draft.write_all(b"gone").unwrap();
-        draft.finish().unwrap();
+        let mut file = AtomicFile::create(Path::new("/dev/null")).unwrap();
+        file.write_all(b"gone").unwrap();
+        file.persist().unwrap();
         assert!(is_special(Path::new("/dev/null")));
     }
 
@@ -194,14 +194,14 @@ mod tests {
         let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
         fs::write(&file, "old").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        let mut draft = Draft::create(&link).unwrap();
-        draft.write_all(b"new").unwrap();
-        draft.finish().unwrap();
+        let mut replacement = AtomicFile::create(&link).unwrap();
+        replacement.write_all(b"new").unwrap();
+        replacement.persist().unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"new");
         fs::remove_file(&file).unwrap();
         assert_eq!(
-            Draft::create(&link).unwrap_err().status(),
+            AtomicFile::create(&link).unwrap_err().status(),
             2,
             "a link to nothing"
         );
@@ -211,32 +211,37 @@ mod tests {
     fn a_name_that_ends_in_a_slash_is_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let name = format!("{}/x/", folder.path().display());
-        assert_eq!(Draft::check(Path::new(&name)).unwrap_err().status(), 2);
+        assert_eq!(
+            AtomicFile::check_target(Path::new(&name))
+                .unwrap_err()
+                .status(),
+            2
+        );
         assert_eq!(names(folder.path()), [""; 0]);
     }
 
     #[test]
-    fn an_unfinished_draft_leaves_nothing_behind() {
+    fn an_unfinished_file_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let mut draft = Draft::create(&folder.path().join("a")).unwrap();
-        draft.write_all(b"half").unwrap();
+        let mut file = AtomicFile::create(&folder.path().join("a")).unwrap();
+        file.write_all(b"half").unwrap();
         assert_eq!(names(folder.path()).len(), 1);
 
-        drop(draft);
+        drop(file);
 
         assert!(names(folder.path()).is_empty());
     }
 
     #[test]
-    fn a_finished_draft_replaces_the_older_file() {
+    fn a_finished_file_replaces_the_older_one() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a");
         fs::write(&target, "older and longer").unwrap();
-        let mut draft = Draft::create(&target).unwrap();
-        draft.write_all(b"new").unwrap();
+        let mut file = AtomicFile::create(&target).unwrap();
+        file.write_all(b"new").unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"older and longer");
 
-        draft.finish().unwrap();
+        file.persist().unwrap();
 
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["a"]);
@@ -245,9 +250,9 @@ mod tests {
     #[test]
     fn a_folder_is_no_target_and_an_absent_folder_is_no_place() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Draft::create(folder.path()).unwrap_err().status(), 2);
+        assert_eq!(AtomicFile::create(folder.path()).unwrap_err().status(), 2);
         let nowhere = folder.path().join("no/where");
-        assert_eq!(Draft::create(&nowhere).unwrap_err().status(), 2);
-        assert_eq!(Draft::create(Path::new("")).unwrap_err().status(), 2);
+        assert_eq!(AtomicFile::create(&nowhere).unwrap_err().status(), 2);
+        assert_eq!(AtomicFile::create(Path::new("")).unwrap_err().status(), 2);
     }
 }

@@ -6,13 +6,13 @@
 //! has arrived for a while.
 //!
 //! Not here: which frame the policy lets pass ([`crate::commands::bench`]), what is made of
-//! the figures ([`crate::plot`]).
+//! the figures ([`crate::report::chart`]).
 
 use hdrhistogram::Histogram;
 use lockgate_lane::{DownReader, Endpoint, UpWriter};
 
-use super::partition::latency_histogram;
-use super::{BURST, Party, Time};
+use super::pcap::latency_histogram;
+use super::{BURST, Port, Time};
 use crate::error::Failure;
 
 /// How long nothing may arrive until all that is on its way counts as lost.
@@ -224,7 +224,7 @@ impl Probe {
     }
 }
 
-impl Party for Probe {
+impl Port for Probe {
     fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
         let mut moved = self.take();
         for ring in &mut self.other {
@@ -239,11 +239,11 @@ impl Party for Probe {
         Ok(moved)
     }
 
-    fn exhausted(&self) -> bool {
+    fn is_drained(&self) -> bool {
         self.quiet
     }
 
-    fn hush(&mut self) {
+    fn request_stop(&mut self) {
         self.quiet = true;
     }
 }

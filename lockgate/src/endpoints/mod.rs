@@ -1,34 +1,35 @@
-//! Everything around the core that is not the core: the parties that feed
+//! Everything around the core that is not the core: the ports that feed
 //! frames in and take deliveries away.
 //!
-//! A [`Party`] is polled from the supervisor's thread, never from a worker's. It
+//! A [`Port`] is polled from the supervisor's thread, never from a worker's. It
 //! gets what an outsider gets, the far end of a lane or the wire of the model,
 //! and can hold a worker up by no more than a full ring.
 
-mod host;
-mod partition;
+mod mirror_capture;
+mod model_wire;
+mod pcap;
+
 mod probe;
-mod reflector;
-mod tap;
-mod wire;
+mod reflect;
+mod set;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Failure;
 use lockgate_dataplane::Clock;
 
-pub use host::{Captures, Edge, Sources};
-pub use partition::PcapEndpoint;
+pub use mirror_capture::MirrorCapture;
+pub use model_wire::{Cable, CableCounts, ModelWire};
+pub use pcap::PcapEndpoint;
 pub use probe::{Measured, Probe, ProbePlan};
-pub use reflector::Reflector;
-pub use tap::WireTap;
-pub use wire::{Cable, CableCounts, ModelWire};
+pub use reflect::Reflector;
+pub use set::{Captures, EndpointSet, Sources};
 
-/// Frames that one poll moves each way at most, so that every party gets a turn.
+/// Frames that one poll moves each way at most, so that every port gets a turn.
 const BURST: usize = 64;
 
 /// Someone who sends or receives frames outside the core.
-pub trait Party {
+pub trait Port {
     /// Moves what can be moved at `now_ns`; returns how many frames.
     ///
     /// # Errors
@@ -36,12 +37,12 @@ pub trait Party {
     fn poll(&mut self, now_ns: u64) -> Result<usize, Failure>;
 
     /// Whether it has sent all that it will ever send.
-    fn exhausted(&self) -> bool {
+    fn is_drained(&self) -> bool {
         true
     }
 
     /// Sends nothing more from now on.
-    fn hush(&mut self) {}
+    fn request_stop(&mut self) {}
 }
 
 /// Spaces a replay evenly: `--rate`, or as fast as everything drains.
@@ -65,7 +66,7 @@ impl Pace {
         now_ns >= self.next_ns
     }
 
-    /// One frame went out. A party that was held up does not catch up later.
+    /// One frame went out. A port that was held up does not catch up later.
     fn sent(&mut self, now_ns: u64) {
         let behind = self.next_ns.saturating_add(self.interval_ns);
         let floor = now_ns.saturating_sub(self.interval_ns.saturating_mul(BURST as u64));

@@ -1,19 +1,19 @@
-//! An eye on the card while workers drive its queues.
+//! Watches the card while workers drive its queues.
 
 use lockgate_drivers::{Alarm, Error, Nic};
 
 use crate::error::Failure;
-use crate::tally::Missed;
+use crate::report::accounting::Missed;
 
 /// The card's control side.
-pub(super) struct Watch {
+pub(super) struct CardMonitor {
     pub(super) nic: Nic,
     alarm: Option<Alarm>,
     device: String,
     missed: Missed,
 }
 
-impl Watch {
+impl CardMonitor {
     pub(super) fn new(nic: Nic, alarm: Option<Alarm>, device: String) -> Self {
         Self {
             nic,
@@ -26,7 +26,7 @@ impl Watch {
     /// Fails if the card is gone or in trouble; keeps its narrow counters from
     /// wrapping (RQDPC of an 82576 has 12 bits). Says whether it has lost frames since the
     /// last look.
-    pub(super) fn look(&mut self) -> Result<bool, Failure> {
+    pub(super) fn poll(&mut self) -> Result<bool, Failure> {
         if self.alarm.as_ref().is_some_and(Alarm::raised) {
             return Err(Failure::running(
                 format!("the kernel reports trouble with {}", self.device),

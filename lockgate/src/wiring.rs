@@ -4,7 +4,7 @@ use lockgate_drivers::Queues;
 use lockgate_lane::{DownWriter, Endpoint, Geometry, Lane, UpReader};
 use lockgate_vmdq::{Plan, SteeringMode};
 
-use crate::edge::Reflector;
+use crate::endpoints::Reflector;
 use crate::error::Failure;
 use lockgate_dataplane::Assignment;
 
@@ -16,7 +16,7 @@ const SLOTS: u32 = 1024;
 const REFLECTOR_SLOTS: u32 = 256;
 
 /// The far ends of the lanes.
-pub struct FarEnds {
+pub struct PeerEnds {
     /// One for each partition, in the policy's order; none for one that reflects.
     pub lanes: Vec<Option<Endpoint>>,
     /// By worker: the ends of those that reflect.
@@ -26,16 +26,16 @@ pub struct FarEnds {
 }
 
 /// All lanes, both ends still together.
-pub struct Fabric {
+pub struct Wiring {
     /// By partition: a ring for each worker.
     down: Vec<Vec<DownWriter>>,
     up: Vec<UpReader>,
     /// A ring for each worker.
     mirror: Vec<DownWriter>,
-    ends: FarEnds,
+    ends: PeerEnds,
 }
 
-impl Fabric {
+impl Wiring {
     /// Makes a lane for every partition of `plan`, and one more if what leaves is
     /// to be `mirrored`.
     ///
@@ -47,11 +47,11 @@ impl Fabric {
             slots: SLOTS,
             frame_bytes: slot_bytes(plan.mtu()),
         };
-        let mut fabric = Self {
+        let mut wiring = Self {
             down: Vec::new(),
             up: Vec::new(),
             mirror: Vec::new(),
-            ends: FarEnds {
+            ends: PeerEnds {
                 lanes: Vec::new(),
                 reflectors: plan.workers().iter().map(|_| Vec::new()).collect(),
                 mirror: None,
@@ -61,9 +61,9 @@ impl Fabric {
             let few = REFLECTOR_SLOTS * u32::from(partition.queues).next_power_of_two();
             let slots = if partition.reflects { few } else { SLOTS };
             let (lane, far) = create(&partition.name, Geometry { slots, ..geometry })?;
-            fabric.down.push(lane.down);
-            fabric.up.push(lane.up);
-            let ends = &mut fabric.ends;
+            wiring.down.push(lane.down);
+            wiring.up.push(lane.up);
+            let ends = &mut wiring.ends;
             match ends
                 .reflectors
                 .get_mut(partition.worker)
@@ -78,14 +78,14 @@ impl Fabric {
         }
         if mirrored {
             let (lane, far) = create("wire", geometry)?;
-            fabric.mirror = lane.down;
-            fabric.ends.mirror = Some(far);
+            wiring.mirror = lane.down;
+            wiring.ends.mirror = Some(far);
         }
-        Ok(fabric)
+        Ok(wiring)
     }
 
     /// Deals queues and near ends out to the workers as `plan` says.
-    pub fn assign(self, plan: &Plan, queues: Queues) -> (Vec<Assignment>, FarEnds) {
+    pub fn assign(self, plan: &Plan, queues: Queues) -> (Vec<Assignment>, PeerEnds) {
         let mut mirrors = self.mirror.into_iter();
         let mut workers: Vec<Assignment> = plan
             .workers()
