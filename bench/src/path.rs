@@ -6,7 +6,7 @@ use lockgate::endpoints::Reflector;
 use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::{Nic, RxQueue, TxQueue};
-use lockgate_lane::{Endpoint, Geometry, Lane};
+use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};
 use lockgate_nicmodel::Model;
 use lockgate_tests::cards;
 use lockgate_tests::subject::Kind;
@@ -128,7 +128,7 @@ pub struct Far {
     scene: Scene,
     rx: Vec<Ring>,
     tx: Vec<Ring>,
-    ends: Vec<(Endpoint, Vec<Vec<u8>>)>,
+    ends: Vec<(PartitionEnds, Vec<Vec<u8>>)>,
 }
 
 impl Far {
@@ -138,18 +138,17 @@ impl Far {
             ring.transmit();
         }
         for (end, frames) in &mut self.ends {
-            for ring in &mut end.rings {
-                while ring.next().is_some() {
-                    ring.consume();
-                }
+            for ring in &mut end.rx {
+                let waiting = ring.waiting();
+                ring.advance(waiting);
                 ring.release();
             }
             for frame in frames.iter().cycle().take(BURST) {
-                if !end.up.push(frame) {
+                if end.tx.push(frame, Meta::default()).is_err() {
                     break;
                 }
             }
-            end.up.publish();
+            end.tx.publish();
         }
         let burst = match self.scene.way {
             Way::WireToLane | Way::WireToLaneUneven => Some(BURST),
@@ -210,16 +209,15 @@ impl Stage {
             frame_bytes: slot,
         };
         let (mut down, mut up, mut ends) = (vec![], vec![], vec![]);
-        for (p, partition) in plan.partitions().iter().enumerate() {
-            let lane = Lane::create(&partition.name, geometry).expect("a lane");
+        for p in 0..plan.partitions().len() {
+            let lane = Lane::in_heap(geometry).expect("a lane");
             let own = queues
                 .tx
                 .iter()
                 .position(|queue| usize::from(queue.pool()) == p);
-            let end = Endpoint::attach(&lane.files).expect("its far end");
-            ends.push((end, scene.leaving(p)));
-            down.extend(lane.down);
-            up.push((p, lane.up, own.or(Some(0))));
+            ends.push((lane.partition, scene.leaving(p)));
+            down.extend(lane.core.rx);
+            up.push((p, lane.core.tx, own.or(Some(0))));
         }
         let stats = WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into()));
         let control = Control::new(plan.partitions().len());

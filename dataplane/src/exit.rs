@@ -4,7 +4,7 @@
 //! wire, `transmit.rs` for those of partitions.
 
 use lockgate_drivers::TxQueue;
-use lockgate_lane::{DownWriter, Meta};
+use lockgate_lane::{Meta, PushError, RxHash, RxProducer};
 use lockgate_rss::{Hash, Toeplitz};
 use lockgate_vmdq::{PartitionPlan, PartitionSet, Plan, Reason, Recent};
 
@@ -22,9 +22,6 @@ pub(super) struct Context<'r> {
     pub(super) now_ns: u64,
 }
 
-/// A hash and the code of its kind.
-pub(super) type RxHash = (u32, u8);
-
 /// The receive queue and the hash that the card chose, if it chose.
 pub(super) type Steered = Option<(u16, RxHash)>;
 
@@ -33,14 +30,14 @@ pub(super) struct Door<'r> {
     pub(super) p: usize,
     pub(super) partition: &'r PartitionPlan,
     stats: &'r PartitionStats,
-    pub(super) ring: DownWriter,
+    pub(super) ring: RxProducer,
     toeplitz: Toeplitz,
     /// The last frame to one address that came for it from the wire.
     pub(super) recent: Recent<true>,
 }
 
 impl<'r> Door<'r> {
-    pub(super) fn new(cx: &Context<'r>, p: usize, ring: DownWriter) -> Option<Self> {
+    pub(super) fn new(cx: &Context<'r>, p: usize, ring: RxProducer) -> Option<Self> {
         let (partition, stats) = (cx.plan.partitions().get(p)?, cx.stats.partitions.get(p)?);
         let toeplitz = Toeplitz::new(&partition.rss.key);
         Some(Self {
@@ -62,21 +59,17 @@ impl<'r> Door<'r> {
             None => self.spread(frame),
         };
         let meta = Meta {
-            len: frame.len() as u32,
             queue,
             hash,
             stamp_ns: cx.now_ns,
         };
-        let mut put = self.ring.put(frame, meta.pack());
-        if !put {
-            if self.must_wait(cx) {
-                return false;
-            }
-            put = self.ring.put(frame, meta.pack());
+        let pushed = self.ring.push(frame, meta);
+        if pushed == Err(PushError::Full) && self.must_wait(cx) {
+            return false;
         }
-        match put {
-            true => self.count(queue, 1, frame.len() as u64),
-            false => self.stats.drops.add(Reason::RingFull),
+        match pushed {
+            Ok(()) => self.count(queue, 1, frame.len() as u64),
+            Err(_) => self.stats.drops.add(Reason::RingFull),
         }
         true
     }
@@ -97,23 +90,23 @@ impl<'r> Door<'r> {
         let Hash { value, kind } = self.toeplitz.hash_of(&input);
         (
             self.partition.table.queue(value).into(),
-            Some((value, kind.code())),
+            Some(RxHash {
+                value,
+                kind: kind.code(),
+            }),
         )
     }
 
     /// Whether a frame must wait for room, after a look.
     fn must_wait(&mut self, cx: &Context<'_>) -> bool {
-        let free = self.ring.free();
+        let free = self.ring.look();
         cx.control.note(self.p, free.err());
         cx.overflow == Overflow::Wait && free == Ok(0) && cx.control.shut(self.p).is_none()
     }
 
-    /// Shows the partition what was put in; closes the ring if its lane was shut.
-    pub(super) fn publish(&mut self, control: &Control) {
+    /// Shows the partition what was put in.
+    pub(super) fn publish(&mut self) {
         self.ring.publish();
-        if let Some(reason) = control.shut(self.p) {
-            self.ring.close(*reason);
-        }
     }
 }
 
@@ -131,7 +124,7 @@ pub(super) struct Exit<'r> {
     /// By partition.
     pub(super) doors: Vec<Door<'r>>,
     pub(super) tx: Vec<TxQueue>,
-    pub(super) mirror: Option<DownWriter>,
+    pub(super) mirror: Option<RxProducer>,
     /// Core memory for a frame that is judged, as long as a lane's longest.
     pub(super) scratch: Vec<u8>,
 }
@@ -139,8 +132,6 @@ pub(super) struct Exit<'r> {
 impl<'r> Exit<'r> {
     /// Shows partitions what was put into their lanes.
     pub(super) fn publish(&mut self) {
-        self.doors
-            .iter_mut()
-            .for_each(|door| door.publish(self.cx.control));
+        self.doors.iter_mut().for_each(Door::publish);
     }
 }

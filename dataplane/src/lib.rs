@@ -22,7 +22,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lockgate_drivers::{Queues, RxQueue, TxQueue};
-use lockgate_lane::{Closed, DownWriter, UpReader};
+use lockgate_lane::{Closed, RxProducer, TxConsumer};
 use lockgate_vmdq::{Plan, SteeringMode};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -123,12 +123,12 @@ pub struct Assignment {
     /// Transmit queues to fill.
     pub tx: Vec<TxQueue>,
     /// This worker's receive ring in the lane of every partition.
-    pub down: Vec<DownWriter>,
+    pub down: Vec<RxProducer>,
     /// Lanes whose sending side this worker serves, with the partition's index
     /// and the index in `tx` of the queue its frames leave by.
-    pub up: Vec<(usize, UpReader, Option<usize>)>,
+    pub up: Vec<(usize, TxConsumer, Option<usize>)>,
     /// A ring that gets a copy of each frame sent to the wire, for captures.
-    pub mirror: Option<DownWriter>,
+    pub mirror: Option<RxProducer>,
 }
 
 /// One worker's state.
@@ -243,7 +243,7 @@ impl<'r> Worker<'r> {
         let sent = self.transmit(BURST.max(8 * self.rx.len()));
         if sent > 0 {
             self.exit.publish();
-            self.exit.mirror.iter_mut().for_each(DownWriter::publish);
+            self.exit.mirror.iter_mut().for_each(RxProducer::publish);
         }
         if self.doorbells.are_due(sent, now_ns) {
             self.exit.tx.iter_mut().for_each(TxQueue::flush);

@@ -5,9 +5,9 @@
 //! by the lowest pool that gets it.
 
 use lockgate_drivers::Train;
-use lockgate_lane::Meta;
+use lockgate_lane::{Meta, RxHash};
 
-use super::exit::{Context, Door, Exit, RxHash};
+use super::exit::{Context, Door, Exit};
 use super::software::distribute;
 use super::{BURST, Overflow, Worker, account};
 
@@ -26,7 +26,8 @@ impl Worker<'_> {
                     door.follow(cx, train, number) || {
                         let code = train.hash_code;
                         let admit = |_, frame: &[u8], hash| {
-                            door.admit(cx, frame, number, code.map(|code| (hash, code)))
+                            let hash = code.map(|kind| RxHash { value: hash, kind });
+                            door.admit(cx, frame, number, hash)
                         };
                         train.each(1, admit) > 0
                     }
@@ -63,31 +64,28 @@ impl Door<'_> {
     #[inline(never)]
     fn copy(&mut self, train: &mut Train<'_>, queue: u16, stamp_ns: u64) -> (u64, u64) {
         // Whoever has one queue needs no hash.
-        let (recent, one, mut bytes) = (self.recent, self.partition.queues == 1, 0);
-        let frames = self.ring.slots(|slots| {
-            loop {
-                let (len, hash) = (train.length, train.hash_code.map(|code| (0, code)));
-                let known = one || hash.is_some();
-                if !known || !recent.covers(len) || len > slots.frame_bytes() {
-                    break;
-                }
-                let meta = Meta {
-                    len: len as u32,
-                    queue,
-                    hash,
-                    stamp_ns,
-                }
-                .pack();
-                let count = train.each(slots.left(), |i, frame, hash| {
-                    recent.is_again(frame) && slots.put(i, frame, (meta.0, hash, meta.2))
-                });
-                slots.advance(count);
-                bytes += count * len;
-                if count == 0 || !train.renew() {
-                    break;
-                }
+        let (recent, one) = (self.recent, self.partition.queues == 1);
+        let (mut frames, mut bytes) = (0, 0);
+        loop {
+            let (len, kind) = (train.length, train.hash_code);
+            let known = one || kind.is_some();
+            if !known || !recent.covers(len) || len > self.ring.frame_bytes() {
+                break;
             }
-        });
+            let count = train.each(self.ring.free(1), |_, frame, hash| {
+                let meta = Meta {
+                    queue,
+                    hash: kind.map(|kind| RxHash { value: hash, kind }),
+                    stamp_ns,
+                };
+                recent.is_again(frame) && self.ring.push(frame, meta).is_ok()
+            });
+            frames += count;
+            bytes += count * len;
+            if count == 0 || !train.renew() {
+                break;
+            }
+        }
         (frames as u64, bytes as u64)
     }
 

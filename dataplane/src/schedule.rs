@@ -5,7 +5,7 @@
 //! a lane that runs dry loses what it saved. A `rate` adds a token bucket,
 //! counted over frame bytes without preamble and FCS.
 
-use lockgate_lane::UpReader;
+use lockgate_lane::TxConsumer;
 use lockgate_vmdq::Recent;
 
 use super::exit::Context;
@@ -77,8 +77,8 @@ pub(super) struct Sender<'r> {
 impl Sender<'_> {
     /// Whether a frame waits in its lane, which is open: the only look at how far the
     /// partition has written.
-    pub(super) fn waits(&self, up: &mut UpReader, control: &Control) -> bool {
-        let left = up.available();
+    pub(super) fn waits(&self, up: &mut TxConsumer, control: &Control) -> bool {
+        let left = up.look();
         control.note(self.partition, left.err());
         left.is_ok_and(|left| left > 0) && control.shut(self.partition).is_none()
     }
@@ -86,17 +86,17 @@ impl Sender<'_> {
 
 /// The round.
 pub(super) struct Schedule<'r> {
-    senders: Vec<(Sender<'r>, UpReader)>,
+    senders: Vec<(Sender<'r>, TxConsumer)>,
     turn: usize,
 }
 
 impl<'r> Schedule<'r> {
     /// Of lanes with their partition and the index of its transmit queue.
-    pub(super) fn new(cx: &Context<'r>, lanes: Vec<(usize, UpReader, Option<usize>)>) -> Self {
+    pub(super) fn new(cx: &Context<'r>, lanes: Vec<(usize, TxConsumer, Option<usize>)>) -> Self {
         // One quantum covers the longest frame, so that every turn sends something, and a
         // burst of the shortest.
         let longest = usize::from(cx.plan.mtu()) + 18;
-        let sender = |(partition, up, tx): (usize, UpReader, Option<usize>)| {
+        let sender = |(partition, up, tx): (usize, TxConsumer, Option<usize>)| {
             let wanted = cx.plan.partitions().get(partition)?;
             let bucket = wanted
                 .rate
@@ -124,7 +124,7 @@ impl<'r> Schedule<'r> {
     }
 
     /// The lane whose turn it is.
-    pub(super) fn current(&mut self) -> Option<&mut (Sender<'r>, UpReader)> {
+    pub(super) fn current(&mut self) -> Option<&mut (Sender<'r>, TxConsumer)> {
         self.senders.get_mut(self.turn)
     }
 

@@ -29,14 +29,13 @@ pub(super) fn distribute(
 ) -> bool {
     let (len, mut again) = (train.length, 0);
     let meta = Meta {
-        len: len as u32,
         stamp_ns: cx.now_ns,
         ..Meta::default()
     };
     if last.run
         && let Some(door) = doors.get_mut(last.p)
     {
-        again = follow(door, train, meta);
+        again = follow(door, train, len, meta);
         last.run = again > 0;
     }
     let mut settled = again;
@@ -54,7 +53,7 @@ pub(super) fn distribute(
                 if last.run {
                     return false;
                 }
-                let put = one && door.ring.put(frame, meta.pack());
+                let put = one && door.ring.push(frame, meta).is_ok();
                 if put {
                     door.count(0, 1, len as u64);
                 }
@@ -75,14 +74,12 @@ pub(super) fn distribute(
 /// Takes frames like the last one of a partition with one queue, as long as they come and
 /// there surely is room for them; says how many.
 #[inline(never)]
-fn follow(door: &mut Door<'_>, train: &mut Train<'_>, meta: Meta) -> usize {
-    let (recent, words) = (door.recent, meta.pack());
-    let count = door.ring.slots(|slots| {
-        slots.advance(train.each(slots.left(), |i, frame, _| {
-            recent.is_again(frame) && slots.put(i, frame, words)
-        }));
+fn follow(door: &mut Door<'_>, train: &mut Train<'_>, len: usize, meta: Meta) -> usize {
+    let recent = door.recent;
+    let count = train.each(door.ring.free(1), |_, frame, _| {
+        recent.is_again(frame) && door.ring.push(frame, meta).is_ok()
     });
-    door.count(0, count as u64, count as u64 * u64::from(meta.len));
+    door.count(0, count as u64, (count * len) as u64);
     count
 }
 

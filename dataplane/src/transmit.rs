@@ -2,7 +2,7 @@
 //!
 //! A frame that cannot move yet stays in its lane; the turn passes on.
 
-use lockgate_lane::{DownWriter, Meta, UpReader, Waiting};
+use lockgate_lane::{Frame, Meta, RxProducer, TxConsumer};
 use lockgate_vmdq::SendVerdict;
 
 use super::exit::{Exit, must_wait};
@@ -44,40 +44,36 @@ impl<'r> Exit<'r> {
     /// empty, out of its share, or must wait; says how many frames moved. A function of its
     /// own, so that a look at an empty lane is a short one.
     #[inline(never)]
-    fn turn(&mut self, sender: &mut Sender<'r>, up: &mut UpReader, budget: usize) -> usize {
+    fn turn(&mut self, sender: &mut Sender<'r>, up: &mut TxConsumer, budget: usize) -> usize {
         let mut moved = 0;
         while moved < budget {
             // Most frames by the short way, and each that is not like them by the other.
             if sender.follows {
                 moved += self.follow(sender, up, budget - moved);
             }
-            let other = up.slots(|lane| {
-                let Some(len) = lane.head() else {
-                    sender.deficit = 0;
-                    return;
-                };
-                // Refused frames use up the share too, or a flood of them would hold the turn.
-                let price = len.max(MIN_FRAME);
-                let may =
-                    moved < budget && sender.deficit >= price && self.depart(sender, lane, len);
-                sender.deficit -= if may { price } else { 0 };
-                lane.advance(may.into());
-            });
-            if other == 0 {
+            let Some(frame) = up.frame(0) else {
+                sender.deficit = 0;
+                break;
+            };
+            // Refused frames use up the share too, or a flood of them would hold the turn.
+            let price = frame.len().max(MIN_FRAME);
+            if moved >= budget || sender.deficit < price || !self.depart(sender, &frame) {
                 break;
             }
-            moved += other;
+            sender.deficit -= price;
+            up.advance(1);
+            moved += 1;
         }
         up.release();
         moved
     }
 
-    /// Judges the first frame of a lane, of `len` bytes, and moves it if it may and can;
-    /// `false` leaves it where it is.
+    /// Judges the first frame of a lane and moves it if it may and can; `false` leaves it where
+    /// it is.
     ///
     /// The partition may rewrite its slot at any moment, so the frame is copied into core
     /// memory first, judged there, and it is that copy which travels on.
-    fn depart(&mut self, sender: &mut Sender<'r>, lane: &Waiting<'_>, len: usize) -> bool {
+    fn depart(&mut self, sender: &mut Sender<'r>, waiting: &Frame<'_>) -> bool {
         let Self {
             cx,
             doors,
@@ -86,9 +82,12 @@ impl<'r> Exit<'r> {
             scratch,
         } = self;
         let mut queue = sender.tx.and_then(|at| tx.get_mut(at));
-        let (padded, room) = (len.max(MIN_FRAME), scratch.len());
+        let (len, room) = (waiting.len(), scratch.len());
+        let (copied, padded) = (len.min(room), len.max(MIN_FRAME));
         let frame = &mut scratch[..padded.min(room)];
-        let copied = lane.copy(0, &mut frame[..len.min(room)]);
+        if !waiting.copy_to(&mut frame[..copied]) {
+            return false;
+        }
         frame[copied..].fill(0);
         let own = &frame[..copied];
         let (to, wire) = match cx.plan.from_partition(sender.partition, own, len) {
@@ -105,7 +104,7 @@ impl<'r> Exit<'r> {
         }
         // Room first, then the rate, so that nothing is paid for a frame that stays.
         let lossless = cx.overflow == Overflow::Wait;
-        let mirrored = |mirror: &mut DownWriter| !lossless || mirror.free() != Ok(0);
+        let mirrored = |mirror: &mut RxProducer| !lossless || mirror.free(1) > 0;
         let mut ready = || {
             queue.as_mut().is_some_and(|queue| queue.free() > 0)
                 && mirror.as_mut().is_none_or(mirrored)
@@ -133,12 +132,11 @@ impl<'r> Exit<'r> {
         }
         if let Some(mirror) = mirror.as_mut().filter(|_| wire) {
             let meta = Meta {
-                len: padded as u32,
                 stamp_ns: cx.now_ns,
                 ..Meta::default()
             };
-            let room = mirror.free() != Ok(0) && mirror.put(frame, meta.pack());
-            cx.stats.wire.uncaptured.add(u64::from(!room));
+            let captured = mirror.push(frame, meta).is_ok();
+            cx.stats.wire.uncaptured.add(u64::from(!captured));
         }
         sender.stats.tx.add(padded);
         true
@@ -148,7 +146,7 @@ impl<'r> Exit<'r> {
     /// long as it comes and there surely is room for it; says how many frames those were. A
     /// function of its own, so that its loop has all registers.
     #[inline(never)]
-    fn follow(&mut self, sender: &mut Sender<'r>, up: &mut UpReader, limit: usize) -> usize {
+    fn follow(&mut self, sender: &mut Sender<'r>, up: &mut TxConsumer, limit: usize) -> usize {
         let free = sender.bucket.is_none() && self.mirror.is_none();
         let Some(queue) = sender
             .tx
@@ -160,30 +158,21 @@ impl<'r> Exit<'r> {
         queue.free();
         let (recent, mut share) = (sender.recent, sender.deficit);
         let moved = queue.slots(|out| {
-            up.slots(|lane| {
-                let (room, mut i, mut open) = (limit.min(lane.left()), 0, true);
-                // Frames of one length in a row: what is asked of that is asked once.
-                while open
-                    && let Some(len) = lane.len(i)
-                    && len >= MIN_FRAME
-                    && recent.covers(len)
-                {
-                    let (first, end) = (i, room.min(i + share / len));
-                    while i < end
-                        && lane.len(i) == Some(len)
-                        && out.push(i, len, |buffer| {
-                            lane.copy(i, buffer);
-                            recent.is_again(buffer)
-                        })
-                    {
-                        i += 1;
-                    }
-                    share -= (i - first) * len;
-                    open = i > first;
-                }
-                lane.advance(i);
-            })
+            let mut i = 0;
+            while i < limit
+                && let Some(frame) = up.frame(i)
+                && (MIN_FRAME..=share).contains(&frame.len())
+                && recent.covers(frame.len())
+                && out.push(i, frame.len(), |buffer| {
+                    frame.copy_to(buffer) && recent.is_again(buffer)
+                })
+            {
+                share -= frame.len();
+                i += 1;
+            }
+            i
         });
+        up.advance(moved);
         let bytes = (sender.deficit - share) as u64;
         sender.deficit = share;
         sender.stats.tx.add_all(moved as u64, bytes);

@@ -1,78 +1,113 @@
-//! What travels beside a frame: 16 bytes per slot.
+//! What travels beside a frame: two words per slot.
 //!
-//! Packing keeps a slot's metadata at 16 bytes, four slots to a cache line. From
-//! `up` the core takes nothing but the length.
+//! Packing keeps a slot's metadata at 16 bytes, four slots to a cache line. From `up` the core
+//! takes nothing but the length, which is clamped; the length of a frame is set by whoever
+//! copies it, and never told apart from the copy.
 
-/// [`Meta`] as it lies in memory: length, queue and kind of hash; hash; time.
-pub type Words = (u32, u32, u64);
+/// Metadata words per slot.
+pub(crate) const META_WORDS: usize = 2;
 
-/// What the core tells a partition about one frame.
+/// Bits of the first word that hold the length.
+const LEN_MASK: u64 = 0xffff;
+const QUEUE_SHIFT: u32 = 16;
+const QUEUE_MASK: u64 = 0xfff;
+const KIND_SHIFT: u32 = 28;
+const KIND_MASK: u64 = 0xf;
+const HASH_SHIFT: u32 = 32;
+
+/// A Toeplitz hash as a card or the core computed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RxHash {
+    /// The hash.
+    pub value: u32,
+    /// The code of what was hashed, 1 to 15 (`lockgate_rss::HashKind::code`).
+    pub kind: u8,
+}
+
+/// What the core tells a partition about one frame, its length apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Meta {
-    /// Length of the frame in bytes.
-    pub len: u32,
-    /// The partition's receive queue, below 4096.
+    /// The partition's receive queue, below 4096: higher bits are cut.
     pub queue: u16,
-    /// RSS hash and the code of its kind (1 to 15); `None` if nothing was hashed.
-    pub hash: Option<(u32, u8)>,
-    /// When the frame reached the core, in nanoseconds of the monotonic clock.
+    /// The hash by which the queue was chosen; `None` if nothing was hashed.
+    pub hash: Option<RxHash>,
+    /// When the frame reached the core, in nanoseconds of the core's clock.
     pub stamp_ns: u64,
 }
 
 impl Meta {
-    /// Bits 15:0 length, 27:16 queue, 31:28 kind of hash (0 = none), 63:32 hash; then
-    /// the time.
-    pub fn pack(self) -> Words {
-        let (hash, kind) = self.hash.unwrap_or_default();
-        let queue = u32::from(self.queue & 0xfff);
-        let first = self.len & 0xffff | queue << 16 | u32::from(kind & 0xf) << 28;
-        (first, hash, self.stamp_ns)
+    /// The first word of a frame of `len` bytes, of which 16 bits are kept. Bits 15:0 length,
+    /// 27:16 queue, 31:28 kind of hash (0 = none), 63:32 hash.
+    #[inline(always)]
+    pub(crate) fn first_word(self, len: usize) -> u64 {
+        let hash = match self.hash {
+            Some(hash) => {
+                u64::from(hash.value) << HASH_SHIFT
+                    | (u64::from(hash.kind) & KIND_MASK) << KIND_SHIFT
+            }
+            None => 0,
+        };
+        len as u64 & LEN_MASK | (u64::from(self.queue) & QUEUE_MASK) << QUEUE_SHIFT | hash
     }
 
-    pub(crate) fn unpack((first, hash, stamp_ns): Words) -> Self {
-        let kind = (first >> 28) as u8;
+    /// The length in a first word, in bytes, up to 65535.
+    #[inline(always)]
+    pub(crate) fn len_of(first: u64) -> usize {
+        (first & LEN_MASK) as usize
+    }
+
+    /// All but the length, of both words.
+    pub(crate) fn from_words(first: u64, stamp_ns: u64) -> Self {
+        let kind = (first >> KIND_SHIFT & KIND_MASK) as u8;
         Self {
-            len: first & 0xffff,
-            queue: (first >> 16) as u16 & 0xfff,
-            hash: (kind != 0).then_some((hash, kind)),
+            queue: (first >> QUEUE_SHIFT & QUEUE_MASK) as u16,
+            hash: (kind != 0).then_some(RxHash {
+                value: (first >> HASH_SHIFT) as u32,
+                kind,
+            }),
             stamp_ns,
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
+    fn through(meta: Meta, len: usize) -> (Meta, usize) {
+        let first = meta.first_word(len);
+        (Meta::from_words(first, meta.stamp_ns), Meta::len_of(first))
+    }
+
     #[test]
     fn packing_keeps_every_field_at_its_limit() {
+        let hash = |value, kind| Some(RxHash { value, kind });
         let full = Meta {
-            len: 16384,
             queue: 4095,
-            hash: Some((u32::MAX, 15)),
+            hash: hash(u32::MAX, 15),
             stamp_ns: u64::MAX,
         };
-        assert_eq!(Meta::unpack(full.pack()), full);
+        assert_eq!(through(full, 16384), (full, 16384));
         let first = Meta {
-            hash: Some((0, 1)),
+            hash: hash(0, 1),
             ..Meta::default()
         };
-        assert_eq!(Meta::unpack(first.pack()), first);
-        assert_eq!(Meta::unpack((0, 0, 0)), Meta::default());
+        assert_eq!(through(first, 0), (first, 0));
+        assert_eq!(Meta::from_words(0, 0), Meta::default());
     }
 
     #[test]
     fn field_beyond_its_limit_does_not_reach_its_neighbour() {
+        let hash = |kind| Some(RxHash { value: 0, kind });
         let over = Meta {
-            len: 0,
             queue: 4096,
-            hash: Some((0, 17)),
+            hash: hash(17),
             stamp_ns: 0,
         };
         let cut = Meta {
-            hash: Some((0, 1)),
+            hash: hash(1),
             ..Meta::default()
         };
-        assert_eq!(Meta::unpack(over.pack()), cut);
+        assert_eq!(through(over, 1 << 16), (cut, 0));
     }
 }

@@ -1,11 +1,16 @@
 //! Both ends of a lane together: frames arrive whole, once and in order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use lockgate_lane::{DownReader, Endpoint, Geometry, Lane, Meta};
+use lockgate_lane::{
+    CoreEnds, CoreMemory, Geometry, Header, JudgedFrame, Lane, Meta, PartitionEnds,
+    PartitionMemory, PushError, RxConsumer, RxHash,
+};
+use lockgate_shm::{Blocks, Memory};
 use proptest::prelude::*;
 
 const SMALL: Geometry = Geometry {
@@ -14,10 +19,10 @@ const SMALL: Geometry = Geometry {
     frame_bytes: 192,
 };
 
-fn lane() -> (Lane, Endpoint) {
-    let lane = Lane::create("test", SMALL).unwrap();
-    let endpoint = Endpoint::attach(&lane.files).unwrap();
-    (lane, endpoint)
+/// Both sides of a lane.
+fn lane() -> (CoreEnds, PartitionEnds) {
+    let Lane { core, partition } = Lane::in_heap(SMALL).unwrap();
+    (core, partition)
 }
 
 /// Frame number `n`: its length and every byte follow from the number.
@@ -26,132 +31,273 @@ fn frame(n: u32) -> Vec<u8> {
     (0..len).map(|i| (n as usize * 31 + i) as u8).collect()
 }
 
-fn meta(n: u32, frame: &[u8]) -> Meta {
+fn meta(n: u32) -> Meta {
     Meta {
-        len: frame.len() as u32,
         queue: n as u16 & 3,
-        hash: n.is_multiple_of(3).then_some((!n, 2)),
+        hash: n.is_multiple_of(3).then_some(RxHash { value: !n, kind: 2 }),
         stamp_ns: u64::from(n) << 20,
     }
 }
 
-/// Sends frame number `n` down ring `ring`; false if the ring is full.
-fn send_down(lane: &mut Lane, ring: usize, n: u32) -> bool {
-    let frame = frame(n);
-    lane.down[ring].free().is_ok() && lane.down[ring].put(&frame, meta(n, &frame).pack())
+/// Sends frame number `n` by receive ring `ring`; false if the ring is full.
+fn send_rx(core: &mut CoreEnds, ring: usize, n: u32) -> bool {
+    core.rx[ring].push(&frame(n), meta(n)).is_ok()
 }
 
-fn assert_next_down(reader: &mut DownReader, n: u32) {
+/// Sends frame number `n` by the transmit ring; false if it is full.
+fn send_tx(partition: &mut PartitionEnds, n: u32) -> bool {
+    partition.tx.push(&frame(n), Meta::default()).is_ok()
+}
+
+fn assert_next_rx(consumer: &mut RxConsumer, n: u32) {
     let expected = frame(n);
-    let found = reader.next().expect("a frame waits");
-    assert_eq!(found, (meta(n, &expected), &expected[..]));
-    let mut copy = [0; 300];
-    let room = copy.len() >> (n & 3);
-    assert_eq!(reader.take(&mut copy[..room]), Some(expected.len()));
-    let copied = expected.len().min(room);
-    assert_eq!(copy[..copied], expected[..copied]);
+    let found = consumer.peek().expect("a frame waits");
+    assert_eq!((found.meta(), found.len()), (meta(n), expected.len()));
+    let mut buffer = [0; 300];
+    assert_eq!(found.read(&mut buffer).as_deref(), Some(&expected[..]));
+    let some = expected.len().min(buffer.len() >> (n & 3));
+    let mut copy = vec![0; some];
+    assert!(found.copy_to(&mut copy));
+    assert_eq!(copy, expected[..some]);
+    consumer.advance(1);
 }
 
-fn next_up(lane: &mut Lane) -> Option<Vec<u8>> {
-    lane.up.available().ok()?;
-    let found = lane.up.head()?;
-    let mut frame = vec![0; found];
-    assert_eq!(lane.up.copy(&mut frame), found);
-    lane.up.consume();
+fn next_tx(core: &mut CoreEnds) -> Option<Vec<u8>> {
+    let found = core.tx.peek()?;
+    let mut frame = vec![0; found.len()];
+    assert!(found.copy_to(&mut frame));
+    core.tx.advance(1);
     Some(frame)
 }
 
 #[test]
 fn frames_travel_whole_and_each_ring_on_its_own() {
-    let (mut lane, mut endpoint) = lane();
+    let (mut core, mut partition) = lane();
     for (ring, n) in [(0, 1), (1, 2), (0, 3)] {
-        assert!(send_down(&mut lane, ring, n));
+        assert!(send_rx(&mut core, ring, n));
     }
-    lane.down.iter_mut().for_each(|writer| writer.publish());
-    assert_next_down(&mut endpoint.rings[0], 1);
-    assert_next_down(&mut endpoint.rings[0], 3);
-    assert_next_down(&mut endpoint.rings[1], 2);
-    assert!(endpoint.rings.iter_mut().all(|ring| ring.next().is_none()));
-    assert!(endpoint.up.push(&frame(4)));
-    endpoint.up.publish();
-    assert_eq!(next_up(&mut lane), Some(frame(4)));
-    assert_eq!(next_up(&mut lane), None);
+    core.rx.iter_mut().for_each(|producer| producer.publish());
+    assert_next_rx(&mut partition.rx[0], 1);
+    assert_next_rx(&mut partition.rx[0], 3);
+    assert_next_rx(&mut partition.rx[1], 2);
+    assert!(partition.rx.iter_mut().all(|ring| ring.peek().is_none()));
+    assert!(send_tx(&mut partition, 4));
+    partition.tx.publish();
+    assert_eq!(next_tx(&mut core), Some(frame(4)));
+    assert_eq!(next_tx(&mut core), None);
 }
 
 #[test]
 fn nothing_is_seen_before_it_is_published_nor_free_before_it_is_released() {
-    let (mut lane, mut endpoint) = lane();
-    assert!(send_down(&mut lane, 0, 1));
-    assert_eq!(endpoint.rings[0].available(), Ok(0));
-    lane.down[0].publish();
-    assert_eq!(endpoint.rings[0].available(), Ok(1));
-    endpoint.rings[0].consume();
-    assert_eq!(lane.down[0].free(), Ok(7));
-    endpoint.rings[0].release();
-    assert_eq!(lane.down[0].free(), Ok(8));
+    let (mut core, mut partition) = lane();
+    assert!(send_rx(&mut core, 0, 1));
+    assert_eq!(partition.rx[0].look(), Ok(0));
+    core.rx[0].publish();
+    assert_eq!(partition.rx[0].look(), Ok(1));
+    partition.rx[0].advance(1);
+    assert_eq!(core.rx[0].look(), Ok(7));
+    partition.rx[0].release();
+    assert_eq!(core.rx[0].look(), Ok(8));
 
-    assert!(endpoint.up.push(&[1; 60]));
-    assert_eq!(lane.up.available(), Ok(0));
-    endpoint.up.publish();
-    assert_eq!(lane.up.available(), Ok(1));
-    lane.up.consume();
-    assert_eq!(endpoint.up.free(), Ok(7));
-    lane.up.release();
-    assert_eq!(endpoint.up.free(), Ok(8));
+    partition.tx.push(&[1; 60], Meta::default()).unwrap();
+    assert_eq!(core.tx.look(), Ok(0));
+    partition.tx.publish();
+    assert_eq!(core.tx.look(), Ok(1));
+    core.tx.advance(1);
+    assert_eq!(partition.tx.look(), Ok(7));
+    core.tx.release();
+    assert_eq!(partition.tx.look(), Ok(8));
 }
 
 #[test]
 fn full_ring_takes_no_frame_and_loses_none() {
-    let (mut lane, mut endpoint) = lane();
+    let (mut core, mut partition) = lane();
     for n in 0..8 {
-        assert!(send_down(&mut lane, 0, n));
-        assert!(endpoint.up.push(&frame(n)));
+        assert!(send_rx(&mut core, 0, n));
+        assert!(send_tx(&mut partition, n));
     }
-    assert_eq!(lane.down[0].free(), Ok(0));
-    assert!(!send_down(&mut lane, 0, 8));
-    assert!(!endpoint.up.push(&frame(8)));
-    lane.down[0].publish();
-    endpoint.up.publish();
+    assert_eq!(core.rx[0].look(), Ok(0));
+    assert!(!send_rx(&mut core, 0, 8));
+    assert!(!send_tx(&mut partition, 8));
+    core.rx[0].publish();
+    partition.tx.publish();
     for n in 0..8 {
-        assert_next_down(&mut endpoint.rings[0], n);
-        assert_eq!(next_up(&mut lane), Some(frame(n)));
+        assert_next_rx(&mut partition.rx[0], n);
+        assert_eq!(next_tx(&mut core), Some(frame(n)));
     }
-    assert!(endpoint.rings[0].next().is_none());
-    assert_eq!(next_up(&mut lane), None);
-    assert!(!send_down(&mut lane, 0, 8));
-    assert!(!endpoint.up.push(&frame(8)));
+    assert!(partition.rx[0].peek().is_none());
+    assert_eq!(next_tx(&mut core), None);
+    assert!(!send_rx(&mut core, 0, 8));
+    assert!(!send_tx(&mut partition, 8));
 }
 
 #[test]
 fn frame_longer_than_a_slot_is_not_sent() {
-    let (mut lane, mut endpoint) = lane();
-    assert!(!lane.down[0].put(&[1; 193], Meta::default().pack()));
-    assert!(!endpoint.up.push(&[1; 193]));
-    assert!(endpoint.up.push(&[1; 192]));
-    endpoint.up.publish();
-    assert_eq!(next_up(&mut lane), Some(vec![1; 192]));
+    let (mut core, mut partition) = lane();
+    let plain = Meta::default();
+    let too_long = Err(PushError::TooLong);
+    assert_eq!(core.rx[0].push(&[1; 193], plain), too_long);
+    assert_eq!(partition.tx.push(&[1; 193], plain), too_long);
+    assert_eq!(partition.tx.push(&[1; 192], plain), Ok(()));
+    partition.tx.publish();
+    assert_eq!(next_tx(&mut core), Some(vec![1; 192]));
+    assert_eq!(next_tx(&mut core), None);
+}
+
+#[test]
+fn frame_goes_from_a_block_to_a_slot_and_from_slot_to_slot() {
+    let (mut core, mut partition) = lane();
+    let memory = Arc::new(Memory::zeroed(4096));
+    let blocks = Blocks::new(&memory, 0, 2, 128, 128).unwrap();
+    let bytes: Vec<u8> = (0..128).collect();
+    assert!(blocks.get(0).copy_from(&bytes));
+    assert_eq!(
+        partition.tx.push_block(blocks.get(0), 129, meta(1)),
+        Err(PushError::TooLong)
+    );
+    partition
+        .tx
+        .push_block(blocks.get(0), 100, meta(1))
+        .unwrap();
+    partition.tx.publish();
+    let waiting = core.tx.peek().unwrap();
+    let pushed = core.rx[0].push_block(waiting.block(), waiting.len(), meta(3));
+    assert_eq!(pushed, Ok(()));
+    core.rx[0].publish();
+    let mut buffer = [0; 192];
+    let found = partition.rx[0].peek().unwrap();
+    assert_eq!((found.len(), found.meta()), (100, meta(3)));
+    assert_eq!(found.read(&mut buffer).as_deref(), Some(&bytes[..100]));
+}
+
+/// The lengths about each edge: of the head, of the least frame, of a slot.
+#[test]
+fn a_judged_frame_is_its_head_then_its_block_then_zeros() {
+    let (mut core, mut partition) = lane();
+    let memory = Arc::new(Memory::zeroed(4096));
+    let blocks = Blocks::new(&memory, 0, 2, 192, 192).unwrap();
+    let judged: Vec<u8> = (1..=192).collect();
+    assert!(blocks.get(0).copy_from(&judged));
+    let head = blocks.get(0).head();
+    // Its writer changes the head after it was judged.
+    assert!(blocks.get(0).copy_from(&[0xee; 32]));
+    for (len, padded, expected) in [
+        (14, 60, 60),
+        (31, 60, 60),
+        (32, 60, 60),
+        (33, 60, 60),
+        (60, 60, 60),
+        (61, 60, 61),
+        (192, 60, 192),
+        (0, 0, 0),
+    ] {
+        // What was in the slot before must not be seen.
+        core.rx[0].push(&[0xdd; 192], Meta::default()).unwrap();
+        core.rx[0].publish();
+        partition.rx[0].waiting();
+        partition.rx[0].advance(1);
+        partition.rx[0].release();
+        for _ in 0..7 {
+            core.rx[0].push(&[0xdd; 192], Meta::default()).unwrap();
+        }
+        core.rx[0].publish();
+        assert_eq!(partition.rx[0].look(), Ok(7));
+        partition.rx[0].advance(7);
+        partition.rx[0].release();
+        let frame = JudgedFrame {
+            head,
+            body: blocks.get(0),
+            len,
+            padded,
+        };
+        core.rx[0].push_judged(frame, meta(5)).unwrap();
+        core.rx[0].publish();
+        let found = partition.rx[0].peek().unwrap();
+        assert_eq!((found.len(), found.meta()), (expected, meta(5)));
+        let mut buffer = [0; 192];
+        let found = found.read(&mut buffer).unwrap();
+        assert_eq!(found[..len], judged[..len], "{len} bytes");
+        assert!(found[len..].iter().all(|&byte| byte == 0), "{len} bytes");
+        partition.rx[0].advance(1);
+        partition.rx[0].release();
+    }
+    for (len, padded) in [(193, 0), (60, 193)] {
+        let frame = JudgedFrame {
+            head,
+            body: blocks.get(0),
+            len,
+            padded,
+        };
+        let pushed = core.rx[0].push_judged(frame, meta(5));
+        assert_eq!(pushed, Err(PushError::TooLong));
+    }
+    core.rx[0].publish();
+    assert!(partition.rx[0].peek().is_none());
+}
+
+#[test]
+fn no_two_slots_share_a_byte() {
+    let (mut core, mut partition) = lane();
+    for slot in 0..8_u8 {
+        for (ring, producer) in core.rx.iter_mut().enumerate() {
+            let bytes = [1 + 8 * ring as u8 + slot; 192];
+            producer.push(&bytes, meta(bytes[0].into())).unwrap();
+        }
+        partition.tx.push(&[100 + slot; 192], meta(0)).unwrap();
+    }
+    core.rx.iter_mut().for_each(|producer| producer.publish());
+    partition.tx.publish();
+    let mut buffer = [0; 192];
+    for slot in 0..8_u8 {
+        for (ring, consumer) in partition.rx.iter_mut().enumerate() {
+            let number = 1 + 8 * ring as u8 + slot;
+            let found = consumer.peek().unwrap();
+            assert_eq!(found.meta(), meta(number.into()));
+            assert_eq!(found.read(&mut buffer).as_deref(), Some(&[number; 192][..]));
+            consumer.advance(1);
+        }
+        assert_eq!(next_tx(&mut core), Some(vec![100 + slot; 192]));
+    }
 }
 
 #[test]
 fn second_endpoint_goes_on_where_the_first_stopped() {
-    let (mut lane, mut first) = lane();
+    let down = Arc::new(Memory::zeroed(SMALL.down_bytes()));
+    let up = Arc::new(Memory::zeroed(SMALL.up_bytes()));
+    let header = Header {
+        geometry: SMALL,
+        generation: 1,
+    };
+    let memory = CoreMemory {
+        down: Arc::clone(&down),
+        up: Arc::new(up.read_only()),
+    };
+    let mut core = CoreEnds::create(header, memory).unwrap();
+    let attach = || {
+        let memory = PartitionMemory {
+            down: Arc::new(down.read_only()),
+            up: Arc::clone(&up),
+        };
+        PartitionEnds::attach(memory).unwrap()
+    };
+    let mut first = attach();
     for n in 0..5 {
-        assert!(send_down(&mut lane, 0, n));
-        assert!(first.up.push(&frame(n)));
+        assert!(send_rx(&mut core, 0, n));
+        assert!(send_tx(&mut first, n));
     }
-    lane.down[0].publish();
-    first.up.publish();
-    assert_next_down(&mut first.rings[0], 0);
-    first.rings[0].release();
-    assert_next_down(&mut first.rings[0], 1);
+    core.rx[0].publish();
+    first.tx.publish();
+    assert_next_rx(&mut first.rx[0], 0);
+    first.rx[0].release();
+    assert_next_rx(&mut first.rx[0], 1);
     drop(first);
-    let mut second = Endpoint::attach(&lane.files).unwrap();
-    assert_next_down(&mut second.rings[0], 1);
-    assert_eq!(second.up.free(), Ok(3));
-    assert!(second.up.push(&frame(5)));
-    second.up.publish();
+    let mut second = attach();
+    assert_next_rx(&mut second.rx[0], 1);
+    assert_eq!(second.tx.look(), Ok(3));
+    assert!(send_tx(&mut second, 5));
+    second.tx.publish();
     for n in 0..6 {
-        assert_eq!(next_up(&mut lane), Some(frame(n)));
+        assert_eq!(next_tx(&mut core), Some(frame(n)));
     }
 }
 
@@ -172,40 +318,40 @@ trait Side {
     fn end_burst(&mut self);
 }
 
-impl Side for Lane {
+impl Side for CoreEnds {
     fn send(&mut self, n: u32) -> bool {
-        send_down(self, 1, n)
+        send_rx(self, 1, n)
     }
 
     fn receive(&mut self, n: u32) -> bool {
-        next_up(self).is_some_and(|found| {
+        next_tx(self).is_some_and(|found| {
             assert_eq!(found, frame(n));
             true
         })
     }
 
     fn end_burst(&mut self) {
-        self.down[1].publish();
-        self.up.release();
+        self.rx[1].publish();
+        self.tx.release();
     }
 }
 
-impl Side for Endpoint {
+impl Side for PartitionEnds {
     fn send(&mut self, n: u32) -> bool {
-        self.up.push(&frame(n))
+        send_tx(self, n)
     }
 
     fn receive(&mut self, n: u32) -> bool {
-        let waits = self.rings[1].next().is_some();
+        let waits = self.rx[1].waiting() > 0;
         if waits {
-            assert_next_down(&mut self.rings[1], n);
+            assert_next_rx(&mut self.rx[1], n);
         }
         waits
     }
 
     fn end_burst(&mut self) {
-        self.up.publish();
-        self.rings[1].release();
+        self.tx.publish();
+        self.rx[1].release();
     }
 }
 
@@ -227,11 +373,11 @@ fn exchange(mut side: impl Side, broken: &AtomicBool) {
 
 #[test]
 fn frames_between_two_threads_arrive_in_order_and_none_is_lost() {
-    let (lane, endpoint) = lane();
+    let (core, partition) = lane();
     let broken = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| exchange(endpoint, &broken));
-        exchange(lane, &broken);
+        scope.spawn(|| exchange(partition, &broken));
+        exchange(core, &broken);
     });
 }
 
@@ -260,38 +406,38 @@ proptest! {
     fn both_directions_behave_as_plain_queues(
         steps in steps(),
     ) {
-        let (mut lane, mut endpoint) = lane();
+        let (mut core, mut partition) = lane();
         let (mut unseen, mut seen) = (VecDeque::new(), VecDeque::new());
         let (mut n, mut held) = (0, 0);
         for step in steps {
             match step {
                 Step::Fill(count) => for _ in 0..count {
                     let free = unseen.len() + seen.len() + held < 8;
-                    prop_assert_eq!(send_down(&mut lane, 0, n), free);
-                    prop_assert_eq!(endpoint.up.push(&frame(n)), free);
+                    prop_assert_eq!(send_rx(&mut core, 0, n), free);
+                    prop_assert_eq!(send_tx(&mut partition, n), free);
                     if free {
                         unseen.push_back(n);
                     }
                     n += 1;
                 },
                 Step::Publish => {
-                    lane.down[0].publish();
-                    endpoint.up.publish();
+                    core.rx[0].publish();
+                    partition.tx.publish();
                     seen.append(&mut unseen);
                 }
                 Step::Drain(count) => for _ in 0..count {
                     let Some(n) = seen.pop_front() else {
-                        prop_assert!(endpoint.rings[0].next().is_none());
-                        prop_assert_eq!(next_up(&mut lane), None);
+                        prop_assert!(partition.rx[0].peek().is_none());
+                        prop_assert_eq!(next_tx(&mut core), None);
                         break;
                     };
-                    assert_next_down(&mut endpoint.rings[0], n);
-                    prop_assert_eq!(next_up(&mut lane), Some(frame(n)));
+                    assert_next_rx(&mut partition.rx[0], n);
+                    prop_assert_eq!(next_tx(&mut core), Some(frame(n)));
                     held += 1;
                 },
                 Step::Release => {
-                    endpoint.rings[0].release();
-                    lane.up.release();
+                    partition.rx[0].release();
+                    core.tx.release();
                     held = 0;
                 }
             }

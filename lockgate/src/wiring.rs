@@ -1,7 +1,8 @@
 //! The lanes of a run, and who holds which end of them.
 
 use lockgate_drivers::Queues;
-use lockgate_lane::{DownWriter, Endpoint, Geometry, Lane, UpReader};
+use lockgate_host::memfd;
+use lockgate_lane::{Geometry, Header, Lane, PartitionEnds, RxProducer, TxConsumer};
 use lockgate_vmdq::{Plan, SteeringMode};
 
 use crate::endpoints::Reflector;
@@ -18,20 +19,20 @@ const REFLECTOR_SLOTS: u32 = 256;
 /// The far ends of the lanes.
 pub struct PeerEnds {
     /// One for each partition, in the policy's order; none for one that reflects.
-    pub lanes: Vec<Option<Endpoint>>,
+    pub lanes: Vec<Option<PartitionEnds>>,
     /// By worker: the ends of those that reflect.
     pub reflectors: Vec<Vec<Reflector>>,
     /// The workers' copies of what leaves, if somebody wants them.
-    pub mirror: Option<Endpoint>,
+    pub mirror: Option<PartitionEnds>,
 }
 
 /// All lanes, both ends still together.
 pub struct Wiring {
     /// By partition: a ring for each worker.
-    down: Vec<Vec<DownWriter>>,
-    up: Vec<UpReader>,
+    down: Vec<Vec<RxProducer>>,
+    up: Vec<TxConsumer>,
     /// A ring for each worker.
-    mirror: Vec<DownWriter>,
+    mirror: Vec<RxProducer>,
     ends: PeerEnds,
 }
 
@@ -60,9 +61,9 @@ impl Wiring {
         for partition in plan.partitions() {
             let few = REFLECTOR_SLOTS * u32::from(partition.queues).next_power_of_two();
             let slots = if partition.reflects { few } else { SLOTS };
-            let (lane, far) = create(&partition.name, Geometry { slots, ..geometry })?;
-            wiring.down.push(lane.down);
-            wiring.up.push(lane.up);
+            let lane = create(&partition.name, Geometry { slots, ..geometry })?;
+            wiring.down.push(lane.core.rx);
+            wiring.up.push(lane.core.tx);
             let ends = &mut wiring.ends;
             match ends
                 .reflectors
@@ -70,16 +71,16 @@ impl Wiring {
                 .filter(|_| partition.reflects)
             {
                 Some(beside) => {
-                    beside.push(Reflector::new(far));
+                    beside.push(Reflector::new(lane.partition));
                     ends.lanes.push(None);
                 }
-                None => ends.lanes.push(Some(far)),
+                None => ends.lanes.push(Some(lane.partition)),
             }
         }
         if mirrored {
-            let (lane, far) = create("wire", geometry)?;
-            wiring.mirror = lane.down;
-            wiring.ends.mirror = Some(far);
+            let lane = create("wire", geometry)?;
+            wiring.mirror = lane.core.rx;
+            wiring.ends.mirror = Some(lane.partition);
         }
         Ok(wiring)
     }
@@ -119,15 +120,22 @@ fn slot_bytes(mtu: u16) -> u32 {
     (u32::from(mtu) + 18 + 1).next_multiple_of(64)
 }
 
-fn create(name: &str, geometry: Geometry) -> Result<(Lane, Endpoint), Failure> {
+fn create(name: &str, geometry: Geometry) -> Result<Lane, Failure> {
     let help = "free some memory or lower nic.mtu; for open files raise `ulimit -n`";
-    let lane = Lane::create(name, geometry).map_err(|error| {
+    let header = Header {
+        geometry,
+        generation: 1,
+    };
+    let lane = memfd::create(name, header).map_err(|error| {
         Failure::running(format!("cannot make the lane of {name}: {error}"), help)
     })?;
-    let far = Endpoint::attach(&lane.files).map_err(|error| {
+    let attached = memfd::attach(lane.files).map_err(|error| {
         Failure::running(format!("cannot join the lane of {name}: {error}"), help)
     })?;
-    Ok((lane, far))
+    Ok(Lane {
+        core: lane.ends,
+        partition: attached.ends,
+    })
 }
 
 /// Gives each queue to the worker that the plan names; without pools the card's

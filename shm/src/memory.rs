@@ -5,6 +5,7 @@
 
 use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -137,6 +138,14 @@ impl Memory {
         unsafe { Self::from_raw_parts(base, whole, owner) }
     }
 
+    /// The same memory for who may only read it; it is kept for as long as either is.
+    pub fn read_only(self: &Arc<Self>) -> Memory<ReadOnly> {
+        let owner = Box::new(Arc::clone(self));
+        // SAFETY: `owner` keeps the region and with it the memory; it is aligned as this one, and
+        // all access is through this crate.
+        unsafe { Memory::from_raw_parts(self.base, self.bytes, owner) }
+    }
+
     /// Copies `from` to the bytes at `offset`; `false`, and nothing copied, when they are not
     /// all inside.
     pub fn write(&self, offset: usize, from: &[u8]) -> bool {
@@ -227,6 +236,15 @@ mod tests {
                 assert_eq!(found[end..], blank[end..]);
             }
         }
+    }
+
+    #[test]
+    fn who_may_only_read_sees_what_is_written_and_keeps_the_memory() {
+        let memory = Arc::new(Memory::zeroed(64));
+        let reader = memory.read_only();
+        assert!(memory.store_u64(8, 7));
+        drop(memory);
+        assert_eq!((reader.len(), reader.load_u64(8)), (PAGE, Some(7)));
     }
 
     #[test]

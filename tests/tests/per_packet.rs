@@ -18,7 +18,7 @@ use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::device::Bar;
 use lockgate_drivers::{Nic, Queues};
-use lockgate_lane::{Endpoint, Geometry, Lane};
+use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};
 use lockgate_nicmodel::Model;
 use lockgate_tests::cards;
 use lockgate_tests::machine::find_program;
@@ -107,7 +107,7 @@ struct Rig {
     nic: Nic,
     wire: Arc<Fed>,
     share: Assignment,
-    ends: Vec<Endpoint>,
+    ends: Vec<PartitionEnds>,
 }
 
 impl Rig {
@@ -134,9 +134,10 @@ impl Rig {
             frame(OUTSIDE, B),
         ];
         for frame in kinds.iter().cycle().take(frames) {
-            assert!(ends[0].up.push(frame), "the lane has room");
+            let pushed = ends[0].tx.push(frame, Meta::default());
+            pushed.expect("the lane has room");
         }
-        ends[0].up.publish();
+        ends[0].tx.publish();
         wire.left.store(frames, Relaxed);
         wire.feed();
         Self {
@@ -177,32 +178,29 @@ impl Rig {
         let received = self
             .ends
             .iter_mut()
-            .map(|end| end.rings[0].available().expect("in order"));
-        assert_eq!(
-            received.collect::<Vec<_>>(),
-            [frames as u32, frames as u32 / 2]
-        );
+            .map(|end| end.rx[0].look().expect("in order"));
+        assert_eq!(received.collect::<Vec<_>>(), [frames, frames / 2]);
         info.count_total
     }
 }
 
 /// Lanes with room for everything, so that nobody has to drain them meanwhile.
-fn lanes(plan: &Plan, queues: Queues) -> (Assignment, Vec<Endpoint>) {
+fn lanes(plan: &Plan, queues: Queues) -> (Assignment, Vec<PartitionEnds>) {
     let geometry = Geometry {
         rings: 1,
         slots: 16384,
         frame_bytes: 128,
     };
     let (mut down, mut up, mut ends) = (vec![], vec![], vec![]);
-    for (p, partition) in plan.partitions().iter().enumerate() {
-        let lane = Lane::create(&partition.name, geometry).expect("a lane");
+    for p in 0..plan.partitions().len() {
+        let lane = Lane::in_heap(geometry).expect("a lane");
         let tx = queues
             .tx
             .iter()
             .position(|queue| usize::from(queue.pool()) == p);
-        ends.push(Endpoint::attach(&lane.files).expect("its far end"));
-        down.extend(lane.down);
-        up.push((p, lane.up, tx.or(Some(0))));
+        ends.push(lane.partition);
+        down.extend(lane.core.rx);
+        up.push((p, lane.core.tx, tx.or(Some(0))));
     }
     (
         Assignment {

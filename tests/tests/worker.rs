@@ -9,7 +9,8 @@ use lockgate::endpoints::Reflector;
 use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::Nic;
-use lockgate_lane::{Endpoint, Geometry, Lane, LaneFiles};
+use lockgate_host::memfd::{self, LaneFiles};
+use lockgate_lane::{Geometry, Header, Meta, PartitionEnds};
 use lockgate_nicmodel::Model;
 use lockgate_tests::cards;
 use lockgate_vmdq::{Plan, Reason};
@@ -41,7 +42,7 @@ struct Rig {
     model: Model,
     nic: Nic,
     share: Assignment,
-    ends: Vec<Endpoint>,
+    ends: Vec<PartitionEnds>,
     files: Vec<LaneFiles>,
 }
 
@@ -57,15 +58,19 @@ impl Rig {
         };
         let (mut down, mut up, mut ends, mut files) = (vec![], vec![], vec![], vec![]);
         for (p, partition) in plan.partitions().iter().enumerate() {
-            let lane = Lane::create(&partition.name, geometry).expect("a lane");
+            let header = Header {
+                geometry,
+                generation: 1,
+            };
+            let lane = memfd::create(&partition.name, header).expect("a lane");
             let tx = queues
                 .tx
                 .iter()
                 .position(|queue| usize::from(queue.pool()) == p);
-            ends.push(Endpoint::attach(&lane.files).expect("its far end"));
-            down.extend(lane.down);
-            up.push((p, lane.up, tx));
-            files.push(lane.files);
+            files.push(lane.files.try_clone().expect("descriptors are left"));
+            ends.push(memfd::attach(lane.files).expect("its far end").ends);
+            down.extend(lane.ends.rx);
+            up.push((p, lane.ends.tx, tx));
         }
         let share = Assignment {
             rx: queues.rx,
@@ -86,9 +91,10 @@ impl Rig {
 
     fn send(&mut self, p: usize, frame: &[u8], times: usize) {
         for _ in 0..times {
-            assert!(self.ends[p].up.push(frame), "the lane has room");
+            let pushed = self.ends[p].tx.push(frame, Meta::default());
+            pushed.expect("the lane has room");
         }
-        self.ends[p].up.publish();
+        self.ends[p].tx.publish();
     }
 
     /// Works until nothing is left; gives what left on the wire, and the counters.

@@ -25,12 +25,10 @@ const FAMILIES: [&str; 3] = ["e1000e", "igb", "ixgbe"];
 /// What some families share and others have no part in: the last card has no pools.
 const SHARED: [(&str, &[&str]); 2] = [("gigabit", &["e1000e", "igb"]), ("software", &["e1000e"])];
 
-/// The partition's own end of a lane, which runs in the partition's process, and the core
-/// believes nothing that it does; what models do to memory, which no driver calls; the
+/// What models do to memory, which no driver calls; the
 /// words of errors; the counters; when doorbells ring, which sees no frame. Whatever is
 /// wrong in them, no frame of a card goes elsewhere for it.
-const NOT_CORE: [&str; 7] = [
-    "lane/src/endpoint.rs",
+const NOT_CORE: [&str; 6] = [
     "drivers/src/sys/hand.rs",
     "vmdq/src/error.rs",
     "drivers/src/error.rs",

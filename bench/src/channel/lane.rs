@@ -3,93 +3,65 @@
 
 use std::hint::black_box;
 
-use lockgate_lane::{DownReader, DownWriter, Endpoint, Geometry, Lane, Meta, UpReader, UpWriter};
+use lockgate_lane::{Consumer, Direction, Geometry, Lane, Meta, Producer};
 
 use super::{Buffer, Ends, FRAME_BYTES, Receiver, SLOTS, Sender};
 
 /// What a lane of `lockgate run` has room for.
 pub(super) const LONGEST: u32 = 1536;
 
-fn lane() -> Option<(Lane, Endpoint)> {
+fn lane() -> Option<Lane> {
     let geometry = Geometry {
         rings: 1,
         slots: SLOTS,
         frame_bytes: LONGEST,
     };
-    let lane = Lane::create("bench", geometry).ok()?;
-    let endpoint = Endpoint::attach(&lane.files).ok()?;
-    Some((lane, endpoint))
+    Lane::in_heap(geometry).ok()
 }
 
 /// From core to partition.
 pub(super) fn down() -> Option<Ends> {
-    let (lane, endpoint) = lane()?;
-    let (writer, reader) = (
-        lane.down.into_iter().next()?,
-        endpoint.rings.into_iter().next()?,
-    );
-    Some((Box::new(writer), Box::new(reader)))
+    let Lane {
+        mut core,
+        mut partition,
+    } = lane()?;
+    let (producer, consumer) = (core.rx.pop()?, partition.rx.pop()?);
+    Some((Box::new(producer), Box::new(consumer)))
 }
 
 /// From partition to core.
 pub(super) fn up() -> Option<Ends> {
-    let (lane, endpoint) = lane()?;
-    Some((Box::new(endpoint.up), Box::new(lane.up)))
+    let Lane { core, partition } = lane()?;
+    Some((Box::new(partition.tx), Box::new(core.tx)))
 }
 
-/// A burst from the slots in a row, and the rest after a look at the shared index.
-macro_rules! ends {
-    ($writer:ty, $reader:ty) => {
-        impl Sender for $writer {
-            fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
-                let frame = &frame[..black_box(FRAME_BYTES)];
-                let meta = Meta {
-                    len: frame.len() as u32,
-                    ..Meta::default()
-                }
-                .pack();
-                let mut sent = 0;
-                loop {
-                    sent += self.slots(|slots| {
-                        let most = (burst - sent).min(slots.left());
-                        let put = (0..most).take_while(|&i| slots.put(i, frame, meta)).count();
-                        slots.advance(put);
-                    });
-                    if sent == burst || !self.free().is_ok_and(|free| free > 0) {
-                        break;
-                    }
-                }
-                self.publish();
-                sent
-            }
+impl<D: Direction> Sender for Producer<D> {
+    fn send(&mut self, frame: &Buffer, burst: usize) -> usize {
+        let frame = &frame[..black_box(FRAME_BYTES)];
+        let sent = self.free(burst).min(burst);
+        for _ in 0..sent {
+            let pushed = self.push(frame, Meta::default());
+            debug_assert!(pushed.is_ok());
         }
-
-        impl Receiver for $reader {
-            fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
-                let mut received = 0;
-                loop {
-                    received += self.slots(|slots| {
-                        let take = |&i: &usize| {
-                            let room = slots.len(i).and_then(|len| into.get_mut(..len));
-                            let taken = room.map(|room| slots.copy(i, room));
-                            // Each copy is wanted, not only the last.
-                            black_box(&mut *into);
-                            taken.is_some()
-                        };
-                        let most = (burst - received).min(slots.left());
-                        let taken = (0..most).take_while(take).count();
-                        slots.advance(taken);
-                    });
-                    if received == burst || !self.available().is_ok_and(|waiting| waiting > 0) {
-                        break;
-                    }
-                }
-                self.release();
-                received
-            }
-        }
-    };
+        self.publish();
+        sent
+    }
 }
 
-ends!(DownWriter, DownReader);
-ends!(UpWriter, UpReader);
+impl<D: Direction> Receiver for Consumer<D> {
+    fn receive(&mut self, into: &mut Buffer, burst: usize) -> usize {
+        let waiting = self.waiting().min(burst);
+        let mut received = 0;
+        while received < waiting
+            && let Some(frame) = self.frame(received)
+            && frame.read(into).is_some()
+        {
+            received += 1;
+            // Each copy is wanted, not only the last.
+            black_box(&mut *into);
+        }
+        self.advance(received);
+        self.release();
+        received
+    }
+}

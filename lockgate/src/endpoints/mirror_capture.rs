@@ -1,6 +1,6 @@
 //! Captures what a card sends to the wire, from the copies that a worker makes.
 
-use lockgate_lane::{DownReader, Endpoint};
+use lockgate_lane::{PartitionEnds, RxConsumer};
 
 use super::{BURST, Port, Time, capture_failure};
 use crate::capture::writer::CaptureWriter;
@@ -8,16 +8,19 @@ use crate::error::Failure;
 
 /// The far end of the workers' mirror rings.
 pub struct MirrorCapture {
-    rings: Vec<DownReader>,
+    rings: Vec<RxConsumer>,
+    /// Where a frame is copied to.
+    buffer: Vec<u8>,
     capture: CaptureWriter,
     time: Time,
 }
 
 impl MirrorCapture {
     /// Writes the mirrored frames of `lane` into `capture`.
-    pub fn new(lane: Endpoint, capture: CaptureWriter, time: Time) -> Self {
+    pub fn new(lane: PartitionEnds, capture: CaptureWriter, time: Time) -> Self {
         Self {
-            rings: lane.rings,
+            buffer: vec![0; lane.tx.frame_bytes()],
+            rings: lane.rx,
             capture,
             time,
         }
@@ -34,13 +37,16 @@ impl Port for MirrorCapture {
         let mut taken = 0;
         for ring in &mut self.rings {
             for _ in 0..BURST {
-                let Some((meta, frame)) = ring.next() else {
+                let Some(waiting) = ring.peek() else {
                     break;
                 };
-                self.capture
-                    .write(self.time.of_day(meta.stamp_ns), frame, None, None)
-                    .map_err(capture_failure)?;
-                ring.consume();
+                let arrived = self.time.of_day(waiting.meta().stamp_ns);
+                if let Some(frame) = waiting.read(&mut self.buffer) {
+                    self.capture
+                        .write(arrived, frame, None, None)
+                        .map_err(capture_failure)?;
+                }
+                ring.advance(1);
                 taken += 1;
             }
             ring.release();

@@ -1,7 +1,7 @@
 //! The endpoint of kind `pcap`: deliveries go into a capture, and a replay sends.
 
 use hdrhistogram::Histogram;
-use lockgate_lane::{DownReader, Endpoint, UpWriter};
+use lockgate_lane::{Meta, PartitionEnds, RxConsumer, TxProducer};
 use lockgate_rss::{HashKinds, Toeplitz};
 use lockgate_vmdq::PartitionPlan;
 
@@ -15,8 +15,10 @@ const LONGEST_NS: u64 = 60_000_000_000;
 
 /// The far end of one partition's lane.
 pub struct PcapEndpoint {
-    rings: Vec<DownReader>,
-    up: UpWriter,
+    rings: Vec<RxConsumer>,
+    tx: TxProducer,
+    /// Where a frame is copied to.
+    buffer: Vec<u8>,
     capture: Option<CaptureWriter>,
     replay: Option<Replay>,
     pace: Pace,
@@ -30,7 +32,7 @@ pub struct PcapEndpoint {
 impl PcapEndpoint {
     /// An endpoint of `partition` on the far end of its lane.
     pub fn new(
-        lane: Endpoint,
+        lane: PartitionEnds,
         partition: &PartitionPlan,
         capture: Option<CaptureWriter>,
         replay: Option<Replay>,
@@ -38,8 +40,9 @@ impl PcapEndpoint {
         time: Time,
     ) -> Self {
         Self {
-            rings: lane.rings,
-            up: lane.up,
+            rings: lane.rx,
+            buffer: vec![0; lane.tx.frame_bytes()],
+            tx: lane.tx,
             capture,
             replay,
             pace,
@@ -60,20 +63,23 @@ impl PcapEndpoint {
     fn drain(&mut self) -> Result<usize, Failure> {
         let mut taken = 0;
         for ring in &mut self.rings {
-            if !ring.available().is_ok_and(|waiting| waiting > 0) {
+            if ring.waiting() == 0 {
                 continue;
             }
             // Read after the frames were seen, or some would arrive before they left.
             let now_ns = self.time.now_ns();
             for _ in 0..BURST {
-                let Some((meta, frame)) = ring.next() else {
+                let Some(waiting) = ring.peek() else {
                     break;
                 };
+                let meta = waiting.meta();
                 self.latency
                     .saturating_record(now_ns.saturating_sub(meta.stamp_ns));
-                if let Some(capture) = &mut self.capture {
+                if let Some(capture) = &mut self.capture
+                    && let Some(frame) = waiting.read(&mut self.buffer)
+                {
                     // The worker hashes only where a queue depends on it.
-                    let hash = meta.hash.map(|(value, _)| value).or_else(|| {
+                    let hash = meta.hash.map(|hash| hash.value).or_else(|| {
                         let input = lockgate_rss::input(frame, self.kinds)?;
                         Some(self.hasher.hash(input.bytes()))
                     });
@@ -86,7 +92,7 @@ impl PcapEndpoint {
                         )
                         .map_err(capture_failure)?;
                 }
-                ring.consume();
+                ring.advance(1);
                 taken += 1;
             }
             ring.release();
@@ -99,18 +105,22 @@ impl PcapEndpoint {
         let Some(replay) = &mut self.replay else {
             return Ok(0);
         };
-        while sent < BURST && self.pace.due(now_ns) && self.up.free().is_ok_and(|free| free > 0) {
+        while sent < BURST && self.pace.due(now_ns) && self.tx.free(1) > 0 {
             let Some(frame) = replay.next()? else {
                 self.replay = None;
                 break;
             };
             // A slot is longer than any legal frame: what is cut is refused as oversize.
-            let fits = frame.bytes.len().min(self.up.frame_bytes());
-            self.up.push(&frame.bytes[..fits]);
+            let fits = frame.bytes.len().min(self.tx.frame_bytes());
+            let pushed = self.tx.push(&frame.bytes[..fits], Meta::default());
+            debug_assert!(
+                pushed.is_ok(),
+                "there is a free slot, and it is long enough"
+            );
             self.pace.sent(now_ns);
             sent += 1;
         }
-        self.up.publish();
+        self.tx.publish();
         self.sent += sent as u64;
         Ok(sent)
     }

@@ -9,7 +9,7 @@
 //! the figures ([`crate::report::chart`]).
 
 use hdrhistogram::Histogram;
-use lockgate_lane::{DownReader, Endpoint, UpWriter};
+use lockgate_lane::{Meta, PartitionEnds, RxConsumer, TxProducer};
 
 use super::pcap::latency_histogram;
 use super::{BURST, Port, Time};
@@ -77,10 +77,12 @@ impl Measured {
 /// The far ends of the two lanes, and the figures so far.
 pub struct Probe {
     plan: ProbePlan,
-    up: UpWriter,
-    rings: Vec<DownReader>,
+    tx: TxProducer,
+    rings: Vec<RxConsumer>,
     /// What else arrives at the sender is taken and dropped.
-    other: Vec<DownReader>,
+    other: Vec<RxConsumer>,
+    /// Where a frame is copied to.
+    buffer: Vec<u8>,
     time: Time,
     begun_ns: Option<u64>,
     /// Number of the next frame to send, and of the next to arrive.
@@ -93,10 +95,15 @@ pub struct Probe {
 
 impl Probe {
     /// A probe over the lanes of the sender and, if that is another, of the receiver.
-    pub fn new(plan: ProbePlan, sender: Endpoint, receiver: Option<Endpoint>, time: Time) -> Self {
+    pub fn new(
+        plan: ProbePlan,
+        sender: PartitionEnds,
+        receiver: Option<PartitionEnds>,
+        time: Time,
+    ) -> Self {
         let (rings, other) = match receiver {
-            Some(receiver) => (receiver.rings, sender.rings),
-            None => (sender.rings, Vec::new()),
+            Some(receiver) => (receiver.rx, sender.rx),
+            None => (sender.rx, Vec::new()),
         };
         let measured = Measured {
             received: 0,
@@ -107,7 +114,8 @@ impl Probe {
         };
         Self {
             plan,
-            up: sender.up,
+            buffer: vec![0; sender.tx.frame_bytes()],
+            tx: sender.tx,
             rings,
             other,
             time,
@@ -137,35 +145,27 @@ impl Probe {
         let mut taken = 0;
         let mut rings = std::mem::take(&mut self.rings);
         for ring in &mut rings {
-            if !ring.available().is_ok_and(|waiting| waiting > 0) {
+            if ring.waiting() == 0 {
                 continue;
             }
             // Read after the frames were seen, or some would arrive before they left.
             let now_ns = self.time.now_ns();
             for _ in 0..BURST {
-                let Some((_, frame)) = ring.next() else {
+                let Some(waiting) = ring.peek() else {
                     break;
                 };
-                if let Some((number, stamp)) = self.read(frame) {
+                let frame = waiting.read(&mut self.buffer);
+                let marks = frame.and_then(|frame| read_marks(&self.plan, frame));
+                if let Some((number, stamp)) = marks {
                     self.arrived(number, stamp, now_ns);
                 }
-                ring.consume();
+                ring.advance(1);
                 taken += 1;
             }
             ring.release();
         }
         self.rings = rings;
         taken
-    }
-
-    /// Number and stamp of a frame of ours.
-    fn read(&self, frame: &[u8]) -> Option<(u64, u64)> {
-        let marks = frame.get(self.plan.marks_at..)?.first_chunk::<MARKS>()?;
-        let (number, stamp) = marks.split_at(8);
-        let word = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
-        frame
-            .starts_with(&self.plan.answer)
-            .then_some((word(number)?, word(stamp)?))
     }
 
     fn arrived(&mut self, number: u64, stamp_ns: u64, now_ns: u64) {
@@ -210,7 +210,7 @@ impl Probe {
                     .zip(marks.as_flattened())
                     .for_each(|(to, from)| *to = *from);
             }
-            if !self.up.push(&self.plan.frame) {
+            if self.tx.push(&self.plan.frame, Meta::default()).is_err() {
                 break;
             }
             if self.next == self.awaited {
@@ -219,18 +219,27 @@ impl Probe {
             self.next += 1;
             sent += 1;
         }
-        self.up.publish();
+        self.tx.publish();
         sent
     }
+}
+
+/// Number and stamp of a frame of `plan`.
+fn read_marks(plan: &ProbePlan, frame: &[u8]) -> Option<(u64, u64)> {
+    let marks = frame.get(plan.marks_at..)?.first_chunk::<MARKS>()?;
+    let (number, stamp) = marks.split_at(8);
+    let word = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    frame
+        .starts_with(&plan.answer)
+        .then_some((word(number)?, word(stamp)?))
 }
 
 impl Port for Probe {
     fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
         let mut moved = self.take();
         for ring in &mut self.other {
-            while ring.next().is_some() {
-                ring.consume();
-            }
+            let waiting = ring.waiting();
+            ring.advance(waiting);
             ring.release();
         }
         if !self.quiet {

@@ -3,61 +3,65 @@
 //! It shares the thread of the worker that serves the partition's sending side, and has
 //! no more rights than any other endpoint: the worker judges what it sends.
 
-use lockgate_lane::{Endpoint, Meta, UpWriter};
+use lockgate_lane::{Frame, JudgedFrame, Meta, PartitionEnds, PushError, TxProducer};
 
 use super::BURST;
 
-/// What is written anew of a frame: the addresses, and as much behind them as makes the copy
-/// one of whole registers.
-const HEAD: usize = 32;
-
 /// The far end of a lane that sends back what comes.
 pub struct Reflector {
-    lane: Endpoint,
+    lane: PartitionEnds,
 }
 
 impl Reflector {
     /// The one of `lane`.
-    pub fn new(lane: Endpoint) -> Self {
+    pub fn new(lane: PartitionEnds) -> Self {
         Self { lane }
     }
 
     /// Sends back up to a burst from each ring; says how many frames it took. A frame waits
-    /// where it is if there is no room; one to a group ends here, as would one that is shorter
-    /// than any that a lane carries.
+    /// where it is if there is no room; one to a group ends here.
     pub fn turn(&mut self) -> usize {
-        let Endpoint { rings, up } = &mut self.lane;
+        let PartitionEnds { rx, tx, .. } = &mut self.lane;
         let mut taken = 0;
-        for ring in rings {
+        for ring in rx {
             for _ in 0..BURST {
-                let Some((_, frame)) = ring.next() else {
+                let Some(frame) = ring.peek() else {
                     break;
                 };
-                if let Some(head) = frame.first_chunk().filter(|head| head[0] & 1 == 0)
-                    && !send_back(up, frame, head)
-                {
+                if send_back(tx, &frame) == Err(PushError::Full) {
                     break;
                 }
-                ring.consume();
+                ring.advance(1);
                 taken += 1;
             }
             ring.release();
         }
-        up.publish();
+        tx.publish();
         taken
     }
 }
 
-/// Puts `frame`, which begins with `head`, into the transmit ring with its addresses swapped,
-/// with one copy; false if there is no room.
-fn send_back(up: &mut UpWriter, frame: &[u8], head: &[u8; HEAD]) -> bool {
-    let meta = Meta {
-        len: frame.len() as u32,
-        ..Meta::default()
+/// Pushes `frame` with its addresses swapped, with one copy; one to a group is left out.
+fn send_back(tx: &mut TxProducer, frame: &Frame<'_>) -> Result<(), PushError> {
+    let [first, second, third, fourth] = frame.head().map(u64::to_le);
+    if first & 1 == 1 {
+        return Ok(());
     }
-    .pack();
-    let mut swapped = *head;
-    swapped[..6].copy_from_slice(&head[6..12]);
-    swapped[6..12].copy_from_slice(&head[..6]);
-    up.fill(|slots| slots.put(0, frame, meta) && slots.put(0, &swapped, meta))
+    // The destination is in bits 47:0 of the first word, the source begins above it and ends
+    // with the lower half of the second word.
+    let dst = first & 0xffff_ffff_ffff;
+    let src = first >> 48 | (second & 0xffff_ffff) << 16;
+    let head = [
+        src | dst << 48,
+        dst >> 16 | second >> 32 << 32,
+        third,
+        fourth,
+    ];
+    let swapped = JudgedFrame {
+        head: head.map(u64::from_le),
+        body: frame.block(),
+        len: frame.len(),
+        padded: frame.len(),
+    };
+    tx.push_judged(swapped, Meta::default())
 }
