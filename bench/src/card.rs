@@ -6,14 +6,13 @@
 //!
 //! Not here: the worker and who calls it ([`crate::path`]).
 
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use lockgate_drivers::device::{Bar, Card, Iommu, Iova};
-use lockgate_drivers::sys::Pages;
+use lockgate_drivers::device::{Bar, BusError, Card, DmaMemory, Iommu};
 use lockgate_nicmodel::Model;
 use lockgate_regs::descriptor::{RssType, RxInfo, RxStatus, TxData, ring};
+use lockgate_shm::Memory;
 
 /// Bytes of a descriptor.
 const DESCRIPTOR: usize = 16;
@@ -22,7 +21,7 @@ const DESCRIPTOR: usize = 16;
 pub struct Plain {
     model: Arc<dyn Bar>,
     iommu: Arc<dyn Iommu>,
-    regions: Mutex<Vec<(u64, Arc<Pages>)>>,
+    regions: Mutex<Vec<(u64, Arc<Memory>)>>,
     writes: Mutex<Vec<(u32, u32)>>,
     /// By register, once the card is plain: what was last written.
     words: OnceLock<Arc<[AtomicU32]>>,
@@ -85,7 +84,7 @@ impl Plain {
 /// The rings whose base registers were given the address of something mapped.
 fn rings(
     writes: &[(u32, u32)],
-    regions: &[(u64, Arc<Pages>)],
+    regions: &[(u64, Arc<Memory>)],
     words: &Arc<[AtomicU32]>,
 ) -> Vec<Ring> {
     let ring = |window: &[(u32, u32)]| {
@@ -94,11 +93,11 @@ fn rings(
             return None;
         }
         let iova = u64::from(high) << 32 | u64::from(low);
-        let (_, pages) = regions.iter().find(|(at, _)| *at == iova)?;
-        let (pages, slots) = (Arc::clone(pages), length as usize / DESCRIPTOR);
+        let (_, memory) = regions.iter().find(|(at, _)| *at == iova)?;
+        let (memory, slots) = (Arc::clone(memory), length as usize / DESCRIPTOR);
         let tail = (base + ring::TAIL) as usize / 4;
         Some(Ring {
-            pages,
+            memory,
             iova,
             slots,
             words: words.clone(),
@@ -131,23 +130,17 @@ impl Bar for Plain {
 }
 
 impl Iommu for Plain {
-    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
-        let iova = self.iommu.map(pages)?;
-        self.regions
-            .lock()
-            .expect("no panic")
-            .push((iova.get(), Arc::clone(pages)));
-        Ok(iova)
-    }
-
-    fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
-        self.iommu.unmap(iova, bytes)
+    fn map(&self, bytes: usize) -> Result<DmaMemory, BusError> {
+        let dma = self.iommu.map(bytes)?;
+        let region = (dma.iova.get(), Arc::clone(&dma.memory));
+        self.regions.lock().expect("no panic").push(region);
+        Ok(dma)
     }
 }
 
 /// One ring as the card sees it.
 pub struct Ring {
-    pages: Arc<Pages>,
+    memory: Arc<Memory>,
     iova: u64,
     slots: usize,
     words: Arc<[AtomicU32]>,
@@ -168,12 +161,15 @@ impl Ring {
     pub fn fill(&self, frame: impl Fn(usize) -> Vec<u8>) {
         for slot in 0..self.slots {
             let buffer = self
-                .pages
+                .memory
                 .load_u64(slot * DESCRIPTOR)
                 .expect("a descriptor");
             if buffer > 0 {
                 let at = (buffer - self.iova) as usize;
-                assert!(self.pages.write(at, &frame(slot)), "a buffer that holds it");
+                assert!(
+                    self.memory.write(at, &frame(slot)),
+                    "a buffer that holds it"
+                );
             }
         }
     }
@@ -190,8 +186,8 @@ impl Ring {
             let hash = (self.head as u32).wrapping_mul(0x9e37_79b9);
             let info = RxInfo::new().with_rss_type(RssType::UdpV4).with_hash(hash);
             // A card writes both at once, and no driver looks at one without the other.
-            self.pages.store_u64(at, info.into());
-            self.pages.store_u64(at + 8, status[self.head & 1]);
+            self.memory.store_u64(at, info.into());
+            self.memory.store_u64(at + 8, status[self.head & 1]);
             self.head = (self.head + 1) & (self.slots - 1);
             done += 1;
         }
@@ -204,9 +200,9 @@ impl Ring {
         let mut sent = 0;
         while self.head != tail {
             let at = self.head * DESCRIPTOR + 8;
-            let data = TxData::from(self.pages.load_u64(at).unwrap_or(0));
+            let data = TxData::from(self.memory.load_u64(at).unwrap_or(0));
             if data.report_status() {
-                self.pages.store_u64(at, data.with_done(true).into());
+                self.memory.store_u64(at, data.with_done(true).into());
             }
             self.head = (self.head + 1) & (self.slots - 1);
             sent += 1;

@@ -270,7 +270,7 @@ impl Stage {
             ..
         } = self;
         match scene.bare {
-            true => Subject::Bare(Box::new(share), scene),
+            true => Subject::Bare(Box::new(share), scene, vec![0; scene.bytes]),
             false => {
                 let worker = Worker::new(plan, stats, control, share, Overflow::Drop);
                 Subject::Worker(Box::new(worker), Clock::start(), reflectors)
@@ -284,7 +284,7 @@ pub enum Subject<'r> {
     /// The worker, with the partitions that share its thread.
     Worker(Box<Worker<'r>>, Clock, &'r mut [Reflector]),
     /// The driver alone: frames are taken and dropped, or sent as they are.
-    Bare(Box<Assignment>, Scene),
+    Bare(Box<Assignment>, Scene, Vec<u8>),
 }
 
 impl Subject<'_> {
@@ -301,30 +301,29 @@ impl Subject<'_> {
                     moved / 3
                 }
             }
-            Self::Bare(share, scene) => match scene.way {
-                Way::WireToLane => {
-                    let take = |queue: &mut RxQueue| {
-                        queue.receive(BURST, |train| train.each(usize::MAX, |_, _, _| true) > 0)
-                    };
-                    share.rx.iter_mut().map(take).sum()
-                }
-                _ => share
-                    .tx
-                    .iter_mut()
-                    .map(|queue| send(queue, scene.bytes))
-                    .sum(),
+            Self::Bare(share, scene, frame) => match scene.way {
+                Way::WireToLane => share.rx.iter_mut().map(take).sum(),
+                _ => share.tx.iter_mut().map(|queue| send(queue, frame)).sum(),
             },
         }
     }
 }
 
-fn send(queue: &mut TxQueue, bytes: usize) -> usize {
+/// Takes a burst and drops it; says how many frames it had.
+fn take(queue: &mut RxQueue) -> usize {
+    let burst = queue.burst(BURST);
+    let count = burst.len();
+    burst.release(count);
+    count
+}
+
+/// Sends `frame` a burst of times; says how many there was room for.
+fn send(queue: &mut TxQueue, frame: &[u8]) -> usize {
     queue.free();
-    let sent = queue.slots(|out| {
-        (0..BURST)
-            .take_while(|&i| out.push(i, bytes, |_| true))
-            .count()
-    });
+    let mut sent = 0;
+    while sent < BURST && queue.push(frame) {
+        sent += 1;
+    }
     queue.flush();
     sent
 }

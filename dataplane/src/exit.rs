@@ -127,6 +127,8 @@ pub(super) struct Exit<'r> {
     pub(super) mirror: Option<RxProducer>,
     /// Core memory for a frame that is judged, as long as a lane's longest.
     pub(super) scratch: Vec<u8>,
+    /// Core memory for a frame that was received, as long as a card can say that one is.
+    pub(super) arrived: Vec<u8>,
 }
 
 impl<'r> Exit<'r> {

@@ -178,6 +178,7 @@ impl<'r> Worker<'r> {
             tx,
             mirror,
             scratch,
+            arrived: vec![0; u16::MAX.into()],
         };
         let software = (plan.steering() == SteeringMode::Software).then(Last::default);
         let doorbells = Doorbells::default();

@@ -4,40 +4,29 @@
 //! agrees. A frame is counted once however many pools the card copied it to:
 //! by the lowest pool that gets it.
 
-use lockgate_drivers::Train;
+use lockgate_drivers::RxQueue;
 use lockgate_lane::{Meta, RxHash};
 
 use super::exit::{Context, Door, Exit};
-use super::software::distribute;
+use super::software::{Last, distribute};
 use super::{BURST, Overflow, Worker, account};
 
 impl Worker<'_> {
     /// Takes a burst from receive queue `port`; returns how many frames it settled.
     pub(super) fn receive(&mut self, port: usize) -> usize {
-        let Exit { cx, doors, .. } = &mut self.exit;
+        let Exit {
+            cx, doors, arrived, ..
+        } = &mut self.exit;
         let Some(queue) = self.rx.get_mut(port).filter(|queue| queue.is_ready()) else {
             return 0;
         };
-        let (pool, number) = (usize::from(queue.pool()), queue.queue().into());
-        let settled = match (&mut self.software, doors.get_mut(pool)) {
-            (None, Some(door)) => {
-                // Most frames by the short way, and each that is not like them by the other.
-                queue.receive(BURST, |train| {
-                    door.follow(cx, train, number) || {
-                        let code = train.hash_code;
-                        let admit = |_, frame: &[u8], hash| {
-                            let hash = code.map(|kind| RxHash { value: hash, kind });
-                            door.admit(cx, frame, number, hash)
-                        };
-                        train.each(1, admit) > 0
-                    }
-                })
-            }
-            (Some(last), _) => queue.receive(BURST, |train| distribute(cx, doors, train, last)),
+        let settled = match (&mut self.software, doors.get_mut(usize::from(queue.pool()))) {
+            (None, Some(door)) => door.receive(cx, queue, arrived),
+            (Some(last), _) => receive_unsorted(cx, doors, queue, last, arrived),
             // A pool that is nobody's gets nothing.
             (None, None) => 0,
         };
-        let bad = queue.take_bad();
+        let bad = queue.take_bad().total();
         if bad > 0 {
             cx.stats.wire.bad_descriptors.add(bad);
         }
@@ -47,46 +36,71 @@ impl Worker<'_> {
     }
 }
 
+/// Takes a burst of which nobody knows whose frames are.
+fn receive_unsorted(
+    cx: &Context<'_>,
+    doors: &mut [Door<'_>],
+    queue: &mut RxQueue,
+    last: &mut Last,
+    arrived: &mut [u8],
+) -> usize {
+    let burst = queue.burst(BURST);
+    let mut settled = 0;
+    while let Some(frame) = burst.get(settled) {
+        let length = frame.copy_to(arrived);
+        if !distribute(cx, doors, &arrived[..length], last) {
+            break;
+        }
+        settled += 1;
+    }
+    burst.release(settled);
+    settled
+}
+
 impl Door<'_> {
-    /// Takes frames like the last one, as long as they come and there surely is room for
-    /// them; false if there was none. All are in receive queue `queue`.
-    #[inline(always)]
-    fn follow(&mut self, cx: &Context<'_>, train: &mut Train<'_>, queue: u16) -> bool {
-        let (frames, bytes) = self.copy(train, queue, cx.now_ns);
-        cx.stats.wire.rx.add_all(frames, bytes);
-        cx.stats.wire.delivered.add(frames);
-        self.count(queue, frames, bytes);
-        frames > 0
+    /// Takes a burst from a queue of this partition's pool; says how many frames it settled.
+    fn receive(&mut self, cx: &Context<'_>, queue: &mut RxQueue, arrived: &mut [u8]) -> usize {
+        let number = queue.queue().into();
+        let burst = queue.burst(BURST);
+        let mut settled = 0;
+        while let Some(frame) = burst.get(settled) {
+            // What is decided on is this copy, whatever becomes of the buffer.
+            let length = frame.copy_to(arrived);
+            let bytes = &arrived[..length];
+            let hash = frame.hash.map(|hash| RxHash {
+                value: hash.value,
+                kind: hash.kind.code(),
+            });
+            let moved = self.follow(cx, bytes, number, hash) || self.admit(cx, bytes, number, hash);
+            if !moved {
+                break;
+            }
+            settled += 1;
+        }
+        burst.release(settled);
+        settled
     }
 
-    /// The loop of [`Door::follow`]; says how many frames and bytes. A function of its own, so
-    /// that it has all registers.
-    #[inline(never)]
-    fn copy(&mut self, train: &mut Train<'_>, queue: u16, stamp_ns: u64) -> (u64, u64) {
+    /// Takes a frame like the last one if there surely is room for it.
+    #[inline(always)]
+    fn follow(&mut self, cx: &Context<'_>, bytes: &[u8], queue: u16, hash: Option<RxHash>) -> bool {
         // Whoever has one queue needs no hash.
-        let (recent, one) = (self.recent, self.partition.queues == 1);
-        let (mut frames, mut bytes) = (0, 0);
-        loop {
-            let (len, kind) = (train.length, train.hash_code);
-            let known = one || kind.is_some();
-            if !known || !recent.covers(len) || len > self.ring.frame_bytes() {
-                break;
-            }
-            let count = train.each(self.ring.free(1), |_, frame, hash| {
-                let meta = Meta {
-                    queue,
-                    hash: kind.map(|kind| RxHash { value: hash, kind }),
-                    stamp_ns,
-                };
-                recent.is_again(frame) && self.ring.push(frame, meta).is_ok()
-            });
-            frames += count;
-            bytes += count * len;
-            if count == 0 || !train.renew() {
-                break;
-            }
+        let known = self.partition.queues == 1 || hash.is_some();
+        if !known || !self.recent.is_again(bytes) {
+            return false;
         }
-        (frames as u64, bytes as u64)
+        let meta = Meta {
+            queue,
+            hash,
+            stamp_ns: cx.now_ns,
+        };
+        let put = self.ring.push(bytes, meta).is_ok();
+        if put {
+            cx.stats.wire.rx.add(bytes.len());
+            cx.stats.wire.delivered.add(1);
+            self.count(queue, 1, bytes.len() as u64);
+        }
+        put
     }
 
     /// Settles a frame in queue `number` of the partition's pool; `false` leaves it there.

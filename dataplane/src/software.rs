@@ -5,82 +5,40 @@
 //!
 //! Not here: what the card hashed, with a key that is no partition's.
 
-use lockgate_drivers::Train;
-use lockgate_lane::Meta;
 use lockgate_vmdq::WireVerdict;
 
 use super::exit::{Context, Door, must_wait};
 
-/// Who got the last frame, and whether more came for them in a row.
+/// Who got the last frame.
 #[derive(Default)]
 pub(super) struct Last {
     p: usize,
-    run: bool,
 }
 
-/// Settles frames of a train; false if there was none, or the next must wait. Never inlined, so
-/// that cards with pools do not pay for it.
+/// Settles one frame; `false` if it must wait. Never inlined, so that cards with pools do not pay
+/// for it.
 #[inline(never)]
 pub(super) fn distribute(
     cx: &Context<'_>,
     doors: &mut [Door<'_>],
-    train: &mut Train<'_>,
+    frame: &[u8],
     last: &mut Last,
 ) -> bool {
-    let (len, mut again) = (train.length, 0);
-    let meta = Meta {
-        stamp_ns: cx.now_ns,
-        ..Meta::default()
+    let known = is_again(doors, last.p, frame);
+    last.p = if known { last.p } else { cx.plan.likely(frame) };
+    let settled = if known || is_again(doors, last.p, frame) {
+        let moved = doors
+            .get_mut(last.p)
+            .is_some_and(|door| door.put(cx, frame, None));
+        cx.stats.wire.delivered.add(moved.into());
+        moved
+    } else {
+        settle(cx, doors, frame)
     };
-    if last.run
-        && let Some(door) = doors.get_mut(last.p)
-    {
-        again = follow(door, train, len, meta);
-        last.run = again > 0;
+    if settled {
+        cx.stats.wire.rx.add(frame.len());
     }
-    let mut settled = again;
-    if settled == 0 {
-        settled = train.each(usize::MAX, |i, frame, _| {
-            let same = is_again(doors, last.p, frame);
-            last.p = if same { last.p } else { cx.plan.likely(frame) };
-            if !same && !is_again(doors, last.p, frame) {
-                return settle(cx, doors, frame);
-            }
-            let moved = doors.get_mut(last.p).is_some_and(|door| {
-                // Whoever has one queue needs no hash.
-                let one = door.partition.queues == 1;
-                last.run = same && one && i > 0;
-                if last.run {
-                    return false;
-                }
-                let put = one && door.ring.push(frame, meta).is_ok();
-                if put {
-                    door.count(0, 1, len as u64);
-                }
-                put || door.put(cx, frame, None)
-            });
-            again += usize::from(moved);
-            moved
-        });
-    }
-    cx.stats
-        .wire
-        .rx
-        .add_all(settled as u64, (settled * len) as u64);
-    cx.stats.wire.delivered.add(again as u64);
-    settled > 0
-}
-
-/// Takes frames like the last one of a partition with one queue, as long as they come and
-/// there surely is room for them; says how many.
-#[inline(never)]
-fn follow(door: &mut Door<'_>, train: &mut Train<'_>, len: usize, meta: Meta) -> usize {
-    let recent = door.recent;
-    let count = train.each(door.ring.free(1), |_, frame, _| {
-        recent.is_again(frame) && door.ring.push(frame, meta).is_ok()
-    });
-    door.count(0, count as u64, (count * len) as u64);
-    count
+    settled
 }
 
 /// Whether the verdict on a frame is that it is for partition `p` alone.

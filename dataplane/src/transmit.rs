@@ -80,6 +80,7 @@ impl<'r> Exit<'r> {
             tx,
             mirror,
             scratch,
+            ..
         } = self;
         let mut queue = sender.tx.and_then(|at| tx.get_mut(at));
         let (len, room) = (waiting.len(), scratch.len());
@@ -123,10 +124,7 @@ impl<'r> Exit<'r> {
             door.map(|door| door.put(cx, frame, None));
         }
         if let Some(queue) = queue.filter(|_| wire)
-            && queue.push(padded, |buffer| {
-                buffer.copy_from_slice(frame);
-                true
-            })
+            && queue.push(frame)
         {
             cx.stats.wire.tx.add(padded);
         }
@@ -157,20 +155,26 @@ impl<'r> Exit<'r> {
         };
         queue.free();
         let (recent, mut share) = (sender.recent, sender.deficit);
-        let moved = queue.slots(|out| {
-            let mut i = 0;
-            while i < limit
-                && let Some(frame) = up.frame(i)
-                && (MIN_FRAME..=share).contains(&frame.len())
-                && recent.covers(frame.len())
-                && out.push(i, frame.len(), |buffer| {
-                    frame.copy_to(buffer) && recent.is_again(buffer)
-                })
+        let scratch = &mut self.scratch;
+        let mut moved = 0;
+        while moved < limit
+            && let Some(waiting) = up.frame(moved)
+            && (MIN_FRAME..=share).contains(&waiting.len())
+            && recent.covers(waiting.len())
+            && let Some(frame) = scratch.get_mut(..waiting.len())
+            && let Some(mut slot) = queue.reserve()
+        {
+            // What is judged is the copy that leaves; a slot that is dropped sends nothing.
+            if !waiting.copy_to(frame)
+                || !recent.is_again(frame)
+                || !slot.copy_from(frame)
+                || !slot.commit()
             {
-                share -= frame.len();
-                i += 1;
+                break;
             }
-            i
+            share -= frame.len();
+            moved += 1;
+        }
         });
         up.advance(moved);
         let bytes = (sender.deficit - share) as u64;

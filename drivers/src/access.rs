@@ -6,14 +6,14 @@
 //!
 //! Not here: which registers there are (`lockgate-regs`).
 
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use lockgate_regs::common::Status;
 use lockgate_regs::{ClearsOnRead, Index, Register, Stable};
 
-use crate::device::Bar;
+use crate::device::{Bar, Clock};
 use crate::error::Error;
 
 /// How many times a wait looks before its limit, at least.
@@ -22,31 +22,56 @@ const LOOKS: u32 = 200;
 /// The longest that a wait does not look.
 const LONGEST_NAP: Duration = Duration::from_millis(5);
 
-/// The registers of one card.
-pub(crate) struct Registers(pub(crate) Arc<dyn Bar>);
+/// The registers of one card, and the clock by which it is waited for.
+pub(crate) struct Registers {
+    bar: Arc<dyn Bar>,
+    clock: Arc<dyn Clock>,
+}
 
 /// Where a register is, and what it is to hold.
-pub(crate) struct Setting(u32, u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RegisterWrite {
+    offset: u32,
+    value: u32,
+}
 
-impl Setting {
+impl RegisterWrite {
     pub(crate) fn new<R: Stable>(at: R::Index, value: R) -> Self {
-        Self(R::offset(at), value.into())
+        Self {
+            offset: R::offset(at),
+            value: value.into(),
+        }
     }
 
-    /// The two halves of a 64-bit value, the low one at `R` and the high one behind it.
+    /// The two ral_rah of a 64-bit value, the low one at `R` and the high one behind it.
     pub(crate) fn wide<R: Stable>(at: R::Index, value: u64) -> [Self; 2] {
         let low = R::offset(at);
-        [Self(low, value as u32), Self(low + 4, (value >> 32) as u32)]
+        let half = |offset, value| Self { offset, value };
+        [half(low, value as u32), half(low + 4, (value >> 32) as u32)]
     }
 }
 
 impl Registers {
+    pub(crate) fn new(bar: Arc<dyn Bar>, clock: Arc<dyn Clock>) -> Self {
+        Self { bar, clock }
+    }
+
+    /// Leaves the card alone for at least `time`.
+    pub(crate) fn sleep(&self, time: Duration) {
+        self.clock.sleep(time);
+    }
+
+    /// Returns once every earlier write has reached the card.
+    pub(crate) fn flush(&self) {
+        self.bar.flush();
+    }
+
     /// Reads a register that reading does not change.
     pub(crate) fn read<R: Stable>(&self, at: R::Index) -> Result<R, Error> {
         self.load(R::offset(at)).map(R::from)
     }
 
-    /// Reads two that hold a 64-bit value, as [`Setting::wide`] sets it.
+    /// Reads two that hold a 64-bit value, as [`RegisterWrite::wide`] sets it.
     pub(crate) fn read_wide<R: Stable>(&self, at: R::Index) -> Result<u64, Error> {
         let [low, high] = [0, 4].map(|half| self.load(R::offset(at) + half));
         Ok(u64::from(low?) | u64::from(high?) << 32)
@@ -63,28 +88,28 @@ impl Registers {
     }
 
     /// Whether the register holds what it was set to.
-    pub(crate) fn holds(&self, &Setting(offset, value): &Setting) -> Result<bool, Error> {
-        Ok(self.load(offset)? == value)
+    pub(crate) fn matches(&self, write: &RegisterWrite) -> Result<bool, Error> {
+        Ok(self.load(write.offset)? == write.value)
     }
 
     fn load(&self, offset: u32) -> Result<u32, Error> {
-        let value = self.0.read(offset);
+        let value = self.bar.read(offset);
         // Some registers may hold all ones; STATUS never does.
-        if value == u32::MAX && self.0.read(Status::offset(())) == u32::MAX {
+        if value == u32::MAX && self.bar.read(Status::offset(())) == u32::MAX {
             return Err(Error::Gone);
         }
         Ok(value)
     }
 
     pub(crate) fn write<R: Register>(&self, at: R::Index, value: R) {
-        self.0.write(R::offset(at), value.into());
+        self.bar.write(R::offset(at), value.into());
     }
 
     /// Writes, and waits until that has reached the card: a bridge may merge
     /// writes to neighbours, and the card would see a half of an entry.
-    pub(crate) fn set(&self, &Setting(offset, value): &Setting) {
-        self.0.write(offset, value);
-        self.0.flush();
+    pub(crate) fn set(&self, write: &RegisterWrite) {
+        self.bar.write(write.offset, write.value);
+        self.bar.flush();
     }
 
     /// Reads, changes and writes back.
@@ -103,10 +128,10 @@ impl Registers {
         limit: Duration,
         done: impl Fn(&R) -> bool,
     ) -> Result<R, Error> {
-        let start = Instant::now();
+        let start = self.clock.now();
         loop {
             // The clock is read first: a late wake-up must not pass for a timeout.
-            let waited = start.elapsed();
+            let waited = self.clock.now().saturating_sub(start);
             let value = self.read(at)?;
             if done(&value) {
                 return Ok(value);
@@ -117,13 +142,13 @@ impl Registers {
                     waited,
                 });
             }
-            thread::sleep(LONGEST_NAP.min(limit / LOOKS));
+            self.clock.sleep(LONGEST_NAP.min(limit / LOOKS));
         }
     }
 }
 
 /// Makes a wait soft: its timeout is no failure.
-pub(crate) fn or_go_on<T>(waited: Result<T, Error>) -> Result<(), Error> {
+pub(crate) fn tolerate_timeout<T>(waited: Result<T, Error>) -> Result<(), Error> {
     match waited {
         Err(Error::Timeout { .. }) => Ok(()),
         other => other.map(drop),
@@ -132,24 +157,20 @@ pub(crate) fn or_go_on<T>(waited: Result<T, Error>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::string::ToString;
+
     use lockgate_regs::gigabit::{Ctrl, Gcr};
 
-    /// A card of which every register reads the same.
-    struct Constant(u32);
+    use super::*;
+    use crate::adapter::Adapter;
+    use crate::fake::FakeCard;
 
-    impl Bar for Constant {
-        fn read(&self, offset: u32) -> u32 {
-            if offset == 8 { self.0 } else { u32::MAX }
-        }
-
-        fn write(&self, _: u32, _: u32) {}
-
-        fn flush(&self) {}
-    }
-
+    /// A card of which STATUS reads `status` and every other register all ones.
     fn registers(status: u32) -> Registers {
-        Registers(Arc::new(Constant(status)))
+        let card = FakeCard::new();
+        card.answer(u32::MAX);
+        card.set(8, status);
+        Adapter::new(card.card(0x10C9)).registers
     }
 
     #[test]
@@ -163,13 +184,14 @@ mod tests {
     fn a_wait_ends_at_its_deadline_and_names_what_it_waited_for() {
         let limit = Duration::from_millis(3);
         let never = |_: &Ctrl| false;
-        let start = Instant::now();
-        let error = registers(0x80).wait((), limit, never).unwrap_err();
-        assert!(start.elapsed() >= limit);
+        let stuck = registers(0x80);
+        let error = stuck.wait((), limit, never).unwrap_err();
+        let took = stuck.clock.now();
+        assert!(took >= limit && took < 2 * limit, "{took:?}");
         assert!(error.to_string().contains("CTRL"));
-        assert!(or_go_on::<()>(Err(error)).is_ok());
+        assert!(tolerate_timeout::<()>(Err(error)).is_ok());
         let gone = registers(u32::MAX).wait((), limit, never);
-        assert!(matches!(or_go_on(gone), Err(Error::Gone)));
+        assert!(matches!(tolerate_timeout(gone), Err(Error::Gone)));
     }
 
     #[test]

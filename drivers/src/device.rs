@@ -1,18 +1,24 @@
 //! The seam between the drivers and whatever carries a card to them.
 //!
-//! A card is four things: registers ([`Bar`]), an IOMMU domain that holds its
-//! DMA memory ([`Iommu`]), the PCI function itself ([`Function`]) and its
-//! identity. VFIO, the software model and the tests' QEMU harness each provide
-//! them, and one driver serves all three.
+//! A card is five things: registers ([`Bar`]), an IOMMU domain with the DMA memory in it
+//! ([`Iommu`]), the PCI function itself ([`Function`]), time ([`Clock`]) and its identity. VFIO
+//! (`lockgate-host`), the software models (`lockgate-nicmodel`) and the tests' QEMU harness each
+//! provide them, and one driver serves all three.
 //!
-//! Not here: what any register means (`lockgate-regs`) and how memory is found
-//! and pinned ([`crate::sys`]).
+//! None of these traits is `unsafe`. All that a card can be told to reach is [`Memory`], of which
+//! nobody holds a reference to a byte: a domain that maps the wrong memory, frees it too soon or
+//! maps it twice makes wrong values and never undefined behaviour (`docs/safety.md`).
+//!
+//! Not here: what any register means (`lockgate-regs`) and how memory is found and pinned
+//! (`lockgate-host`).
 
-use std::fmt;
-use std::io;
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
 
-use crate::sys::Pages;
+use lockgate_shm::Memory;
 
 /// An address as the NIC sees it: an I/O virtual address of its IOMMU domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,8 +38,8 @@ impl Iova {
 
 /// The register BAR of one function: 32-bit words at byte offsets.
 ///
-/// Writes reach the card in program order, after every earlier store to DMA
-/// memory. An access outside the BAR reads all ones and writes nothing.
+/// Writes reach the card in program order, after every earlier store to DMA memory and every
+/// earlier copy out of it. An access outside the BAR reads all ones and writes nothing.
 pub trait Bar: Send + Sync {
     /// Reads the register at byte `offset`.
     fn read(&self, offset: u32) -> u32;
@@ -47,27 +53,26 @@ pub trait Bar: Send + Sync {
 
 /// The IOMMU domain of one function.
 pub trait Iommu: Send + Sync {
-    /// Finds `bytes` of zeroed memory that [`Iommu::map`] can map: ordinary
-    /// pages of this process, unless the domain has memory of its own.
+    /// Finds at least `bytes` bytes of zeroed memory, whole pages, and lets the card reach them.
     ///
     /// # Errors
-    /// The operating system's, when there is no memory.
-    fn allocate(&self, bytes: usize) -> io::Result<Pages> {
-        Pages::new(bytes)
-    }
+    /// [`BusError::NoMemory`] when there is no such memory, [`BusError::PinLimit`] when this
+    /// process may not lock it, [`BusError::Other`] when the domain refuses it.
+    fn map(&self, bytes: usize) -> Result<DmaMemory, BusError>;
+}
 
-    /// Makes `pages` reachable by the NIC and says where it sees them.
-    ///
-    /// # Errors
-    /// The operating system's, when the pages cannot be pinned or mapped.
-    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova>;
-
-    /// Ends what [`Iommu::map`] began: on success the NIC reaches none of the
-    /// `bytes` at `iova` any more.
-    ///
-    /// # Errors
-    /// The operating system's; the pages may then still be reachable.
-    fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()>;
+/// Memory that a card reaches for as long as this value lives.
+///
+/// Whoever makes one sees to it that dropping `guard` takes the card's reach away, and that
+/// memory from which that fails is never freed: it is the IOMMU, not the good behaviour of a
+/// card, that keeps a late DMA out of memory that belongs to somebody else by then.
+pub struct DmaMemory {
+    /// Where the card sees the first byte.
+    pub iova: Iova,
+    /// Ends the card's reach when it is dropped, before the memory is: fields drop in this order.
+    pub guard: Box<dyn Send + Sync>,
+    /// The memory.
+    pub memory: Arc<Memory>,
 }
 
 /// The PCI function as such, beside its registers.
@@ -76,14 +81,47 @@ pub trait Function: Send + Sync {
     /// their power-on values and DMA stops.
     ///
     /// # Errors
-    /// The operating system's, when there is no way to reset the function.
-    fn reset(&self) -> io::Result<()>;
+    /// [`BusError::Unsupported`] when there is no way to reset the function; the bus' own.
+    fn reset(&self) -> Result<(), BusError>;
 
     /// Lets the function start DMA, or forbids it (PCI COMMAND bit 2).
     ///
     /// # Errors
-    /// The operating system's, when configuration space cannot be written.
-    fn set_bus_master(&self, on: bool) -> io::Result<()>;
+    /// The bus' own, when configuration space cannot be written.
+    fn set_bus_master(&self, on: bool) -> Result<(), BusError>;
+}
+
+/// Time, for whoever waits for a card.
+pub trait Clock: Send + Sync {
+    /// Time since a moment that stays the same while the clock lives; it never goes back.
+    fn now(&self) -> Duration;
+
+    /// Returns once at least `time` has passed.
+    fn sleep(&self, time: Duration);
+}
+
+/// Why the bus, its domain or its memory did not do what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// There is no such memory.
+    #[error("out of memory")]
+    NoMemory,
+    /// This process may not lock as much memory.
+    #[error("the limit on locked memory is reached")]
+    PinLimit,
+    /// The bus knows no such thing.
+    #[error("the bus has no way to do it")]
+    Unsupported,
+    /// What the bus or the operating system said.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+impl BusError {
+    /// An error of the bus or the operating system.
+    pub fn other(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Other(error.into())
+    }
 }
 
 /// PCI vendor and device numbers.
@@ -101,8 +139,8 @@ impl fmt::Display for DeviceId {
     }
 }
 
-/// One card, ready to be driven.
-#[derive(Clone)]
+/// One card, ready to be driven. It is one value and not to be copied:
+/// [`open`](crate::open) consumes it, and its driver alone has it from then on.
 pub struct Card {
     /// Which card it is.
     pub id: DeviceId,
@@ -112,4 +150,6 @@ pub struct Card {
     pub iommu: Arc<dyn Iommu>,
     /// Its PCI function.
     pub function: Arc<dyn Function>,
+    /// The clock by which its driver waits.
+    pub clock: Arc<dyn Clock>,
 }

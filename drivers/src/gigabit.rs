@@ -3,26 +3,26 @@
 //! Source: datasheets of 82574 and 82576, chapters 4 (reset) and on registers; IEEE
 //! 802.3, 22.2.4 and 28B (PHY registers, pause advertisement).
 //!
-//! Not here: what the 82599 does as well ([`crate::common`]), and in what order things are
+//! Not here: what the 82599 does as well ([`crate::reset`], [`crate::filter`]), and in what order things are
 //! done (the families).
 
-use std::time::Duration;
+use core::time::Duration;
 
 use lockgate_regs::gigabit::*;
 
-use crate::access::{Registers, Setting, or_go_on};
-use crate::common::{PAUSE, reset_function, reset_mac};
+use crate::access::{RegisterWrite, Registers, tolerate_timeout};
+use crate::adapter::{Adapter, Link};
 use crate::error::Error;
-use crate::nic::{Link, Port};
+use crate::reset::{RESET_DELAY, reset_function, reset_mac};
 
 /// Resets the function, if it can be, and then the MAC.
-pub(crate) fn reset(port: &Port) -> Result<(), Error> {
-    let registers = &port.registers;
-    reset_function(port)?;
+pub(crate) fn reset(adapter: &Adapter) -> Result<(), Error> {
+    let registers = &adapter.registers;
+    reset_function(adapter)?;
     set_completion_timeout(registers)?;
     reset_mac(registers)?;
     // Without an EEPROM the flag never comes, and that is no failure.
-    or_go_on(registers.wait((), PAUSE, Eecd::auto_read_done))?;
+    tolerate_timeout(registers.wait((), RESET_DELAY, Eecd::auto_read_done))?;
     // No partition may stop the sender of another one's frames.
     registers.write((), Fcrtl::new());
     registers.write((), Fcrth::new());
@@ -71,7 +71,7 @@ pub(crate) fn start_link(registers: &Registers) -> Result<(), Error> {
 }
 
 /// The link as it is.
-pub(crate) fn link(registers: &Registers) -> Result<Link, Error> {
+pub(crate) fn read_link(registers: &Registers) -> Result<Link, Error> {
     let status = registers.read::<Status>(())?;
     if !status.link_up() {
         return Ok(Link::default());
@@ -109,10 +109,13 @@ fn phy_register(registers: &Registers, op: u8, register: u8, data: u16) -> Resul
 
 /// What the parser looks at, and that it reports the hash in the place of the
 /// fragment checksum.
-pub(crate) fn parser(more: fn(Rfctl) -> Rfctl) -> [Setting; 2] {
+pub(crate) fn parser(more: fn(Rfctl) -> Rfctl) -> [RegisterWrite; 2] {
     // Walking extension headers can hang the parser (82576 specification update).
     let rfctl = Rfctl::new().with_no_ipv6_extensions(true);
     let rfctl = more(rfctl.with_no_nfs_write(true).with_no_nfs_read(true));
     let rxcsum = Rxcsum::new().with_hash_in_descriptor(true);
-    [Setting::new((), rxcsum), Setting::new((), rfctl)]
+    [
+        RegisterWrite::new((), rxcsum),
+        RegisterWrite::new((), rfctl),
+    ]
 }

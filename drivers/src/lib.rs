@@ -5,30 +5,44 @@
 //! they hold. The rule: only the core's own memory is ever within the reach of a
 //! card, and every wait for hardware has a deadline.
 //!
-//! Not here: which frame may go where (`lockgate-vmdq`), and what the registers
+//! Not here: how a card comes here (`lockgate-host`, `lockgate-nicmodel`), which frame may go where (`lockgate-vmdq`), and what the registers
 //! mean (`lockgate-regs`).
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod access;
-mod common;
+mod adapter;
 pub mod device;
-mod dma;
 mod e1000e;
 mod error;
+#[cfg(test)]
+mod fake;
+mod family;
+mod filter;
 mod gigabit;
 mod igb;
 mod ixgbe;
 mod nic;
-mod open;
-#[cfg(test)]
-mod paper;
+mod rate;
+mod registry;
+mod reset;
 mod ring;
-pub mod sys;
+mod rss;
+mod statistics;
 
-pub use error::{Error, OpenError};
-pub use nic::{Link, Nic, Statistics, capabilities, open};
-pub use open::open_pci;
-pub use ring::{Queues, RingSizes, RxQueue, Train, TxQueue, TxSlots};
-pub use sys::Alarm;
+pub use adapter::Link;
+pub use error::Error;
+pub use nic::{Nic, open};
+pub use registry::{CARDS, SupportedCard, capabilities};
+pub use ring::{
+    BadDescriptors, MAX_BURST, Queues, RX_FREE_THRESH, RingSizes, RxBurst, RxFrame, RxHash,
+    RxQueue, SHORTEST_FRAME, TxQueue, TxSlot,
+};
+pub use statistics::Statistics;
 
 // Descriptors are kept in host order, and cards know only one; a `usize` holds any
 // length that the kernel names.

@@ -1,10 +1,27 @@
-//! Linux under Lockgate: memory, files and devices of the host.
+//! What the trusted core needs of Linux: VFIO, pages for DMA, mapped registers, the files of
+//! lanes, time, cores.
 //!
-//! The crates above know no operating system; what they need of one is made here and told to
-//! them. The rule: what this crate gives out is checked before it is used, and is undone when
-//! it is dropped.
+//! It implements the seam of `lockgate-drivers` ([`device`](lockgate_drivers::device)) for a
+//! card that `vfio-pci` has. The rule: a card reaches nothing but [`lockgate_shm::Memory`] that
+//! was made here for it, and loses its reach before that memory is freed; so nothing that a
+//! card does, and nothing that safe code does with one, is undefined behaviour.
 //!
-//! Not here: what the memory and the files are for.
+//! Not here: what is written into registers and descriptors (`lockgate-drivers`), and who is
+//! told of a failure (`lockgate`).
+//!
+//! ```no_run
+//! use lockgate_drivers::device::DeviceId;
+//! use lockgate_host::open_pci;
+//!
+//! let id = DeviceId { vendor: 0x8086, device: 0x10C9 };
+//! // The card, and what tells of trouble with it; 7 is its IOMMU group.
+//! let (card, alarm) = open_pci(id, "0000:03:00.0".parse()?, 7)?;
+//! let nic = lockgate_drivers::open(card)?;
+//! assert!(!alarm.raised());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The memory of a lane is two files, of which the partition's process gets descriptors:
 //!
 //! ```
 //! use lockgate_host::memfd;
@@ -20,6 +37,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod affinity;
+mod clock;
+#[expect(unsafe_code, reason = "maps memory")]
+pub mod dma;
+mod error;
 #[expect(unsafe_code, reason = "maps files into memory")]
 mod mapped_file;
+#[expect(unsafe_code, reason = "maps memory")]
+mod mapping;
 pub mod memfd;
+#[expect(unsafe_code, reason = "reaches device registers")]
+mod mmio;
+mod open;
+#[expect(unsafe_code, reason = "requests to the kernel by ioctl")]
+mod vfio;
+
+pub use clock::MonotonicClock;
+pub use error::OpenError;
+pub use open::open_pci;
+pub use vfio::Alarm;

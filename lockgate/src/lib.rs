@@ -11,7 +11,6 @@ pub mod atomic_file;
 pub mod capture;
 pub mod cli;
 pub mod commands;
-pub mod cores;
 pub mod endpoints;
 pub mod error;
 pub mod pci;

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lockgate_drivers::device::Iova;
-use lockgate_drivers::sys::Pages;
+use lockgate_shm::Memory;
 
 use crate::fault::{DmaFault, Log};
 
@@ -30,7 +30,7 @@ const MOST: usize = 1 << 14;
 /// Memory at an address.
 #[derive(Debug)]
 struct Mapping {
-    pages: Arc<Pages>,
+    memory: Arc<Memory>,
     /// The card may write it.
     writable: bool,
 }
@@ -52,17 +52,17 @@ impl Domain {
         }
     }
 
-    pub(crate) fn map(&mut self, pages: &Arc<Pages>) -> io::Result<Iova> {
+    pub(crate) fn map(&mut self, memory: &Arc<Memory>) -> io::Result<Iova> {
         let start = self.next;
-        self.next = (pages.len() as u64)
+        self.next = (memory.len() as u64)
             .checked_next_multiple_of(HOLE)
             .and_then(|bytes| start.checked_add(bytes)?.checked_add(HOLE))
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        self.map_at(Iova::new(start), Arc::clone(pages), true)?;
+        self.map_at(Iova::new(start), Arc::clone(memory), true)?;
         Ok(Iova::new(start))
     }
 
-    /// Maps `pages` at an address that somebody else chose.
+    /// Maps `memory` at an address that somebody else chose.
     ///
     /// # Errors
     /// `AlreadyExists`, when something is mapped there; `InvalidInput`, when the address
@@ -70,12 +70,12 @@ impl Domain {
     pub(crate) fn map_at(
         &mut self,
         iova: Iova,
-        pages: Arc<Pages>,
+        memory: Arc<Memory>,
         writable: bool,
     ) -> io::Result<()> {
         let start = iova.get();
         let end = start
-            .checked_add(pages.len() as u64)
+            .checked_add(memory.len() as u64)
             .ok_or(io::ErrorKind::InvalidInput)?;
         let below = self.mappings.range(..end).next_back();
         if below.is_some_and(|(&at, mapping)| mapping.end(at) > start) {
@@ -84,13 +84,13 @@ impl Domain {
         if self.mappings.len() >= MOST {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        self.mappings.insert(start, Mapping { pages, writable });
+        self.mappings.insert(start, Mapping { memory, writable });
         Ok(())
     }
 
     pub(crate) fn unmap(&mut self, iova: Iova, bytes: usize) -> io::Result<()> {
         match self.mappings.get(&iova.get()) {
-            Some(mapping) if mapping.pages.len() == bytes => {
+            Some(mapping) if mapping.memory.len() == bytes => {
                 self.mappings.remove(&iova.get());
                 Ok(())
             }
@@ -125,9 +125,9 @@ impl Domain {
         let bytes = into.len();
         let done = self.is_mapped(iova, bytes, false) && {
             let (mut at, mut left) = (iova, into);
-            while let Some((pages, offset, count)) = self.piece(at, left.len()) {
+            while let Some((memory, offset, count)) = self.piece(at, left.len()) {
                 let (piece, rest) = left.split_at_mut(count);
-                pages.read(offset, piece);
+                memory.read(offset, piece);
                 (at, left) = (at.wrapping_add(count as u64), rest);
             }
             left.is_empty()
@@ -139,9 +139,9 @@ impl Domain {
     pub(crate) fn write(&mut self, iova: u64, from: &[u8]) -> Result<(), DmaFault> {
         let done = self.is_mapped(iova, from.len(), true) && {
             let (mut at, mut left) = (iova, from);
-            while let Some((pages, offset, count)) = self.piece(at, left.len()) {
+            while let Some((memory, offset, count)) = self.piece(at, left.len()) {
                 let (piece, rest) = left.split_at(count);
-                pages.write(offset, piece);
+                memory.write(offset, piece);
                 (at, left) = (at.wrapping_add(count as u64), rest);
             }
             left.is_empty()
@@ -154,7 +154,7 @@ impl Domain {
     pub(crate) fn load_u64(&mut self, iova: u64) -> Result<u64, DmaFault> {
         let value = self
             .find(iova)
-            .and_then(|(mapping, at)| mapping.pages.load_u64(at));
+            .and_then(|(mapping, at)| mapping.memory.load_u64(at));
         self.outcome(value.is_some(), iova, 8, false)?;
         Ok(u64::from_le(value.unwrap_or(0)))
     }
@@ -162,7 +162,7 @@ impl Domain {
     /// Writes the little-endian quadword at `iova` after everything written before.
     pub(crate) fn store_u64(&mut self, iova: u64, value: u64) -> Result<(), DmaFault> {
         let done = self.find(iova).is_some_and(|(mapping, at)| {
-            mapping.writable && mapping.pages.store_u64(at, value.to_le())
+            mapping.writable && mapping.memory.store_u64(at, value.to_le())
         });
         self.outcome(done, iova, 8, true)
     }
@@ -170,7 +170,7 @@ impl Domain {
     /// As [`Domain::store_u64`], for four bytes.
     pub(crate) fn store_u32(&mut self, iova: u64, value: u32) -> Result<(), DmaFault> {
         let done = self.find(iova).is_some_and(|(mapping, at)| {
-            mapping.writable && mapping.pages.store_u32(at, value.to_le())
+            mapping.writable && mapping.memory.store_u32(at, value.to_le())
         });
         self.outcome(done, iova, 4, true)
     }
@@ -183,11 +183,11 @@ impl Domain {
     }
 
     /// As many of `bytes` bytes at `iova` as one mapping has, at least one, by where
-    /// they are in its pages.
-    fn piece(&self, iova: u64, bytes: usize) -> Option<(&Pages, usize, usize)> {
+    /// they are in its memory.
+    fn piece(&self, iova: u64, bytes: usize) -> Option<(&Memory, usize, usize)> {
         let (mapping, offset) = self.find(iova)?;
-        let count = bytes.min(mapping.pages.len().checked_sub(offset)?);
-        (count > 0).then_some((&mapping.pages, offset, count))
+        let count = bytes.min(mapping.memory.len().checked_sub(offset)?);
+        (count > 0).then_some((&mapping.memory, offset, count))
     }
 
     /// Whether all of `bytes` bytes at `iova` are mapped, to be written or read.
@@ -222,7 +222,7 @@ impl Domain {
 impl Mapping {
     /// The first address behind it, when it is at `at`. It fits, or was not mapped.
     fn end(&self, at: u64) -> u64 {
-        at.saturating_add(self.pages.len() as u64)
+        at.saturating_add(self.memory.len() as u64)
     }
 }
 
@@ -233,8 +233,8 @@ mod tests {
     #[test]
     fn an_access_that_leaves_its_mapping_moves_no_byte_and_is_logged() {
         let mut domain = Domain::new();
-        let pages = Arc::new(Pages::new(4096).unwrap());
-        let start = domain.map(&pages).unwrap().get();
+        let memory = Arc::new(Memory::zeroed(4096));
+        let start = domain.map(&memory).unwrap().get();
         assert_eq!(domain.write(start + 4090, &[1; 6]), Ok(()));
 
         let mut into = [7; 7];
@@ -244,7 +244,7 @@ mod tests {
         assert!(domain.store_u64(start + 4096, 0).is_err());
         assert!(domain.load_u64(start - 8).is_err());
 
-        assert!(pages.read(4090, &mut into[..6]));
+        assert!(memory.read(4090, &mut into[..6]));
         assert_eq!(into[..6], [1; 6]);
         let writes: Vec<bool> = domain.faults().first().iter().map(|f| f.write).collect();
         assert_eq!(writes, [false, true, true, false]);
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn a_stale_address_never_hits_a_later_mapping() {
         let mut domain = Domain::new();
-        let pages = Arc::new(Pages::new(4096).unwrap());
-        let stale = domain.map(&pages).unwrap();
-        domain.unmap(stale, pages.len()).unwrap();
-        domain.map(&pages).unwrap();
+        let memory = Arc::new(Memory::zeroed(4096));
+        let stale = domain.map(&memory).unwrap();
+        domain.unmap(stale, memory.len()).unwrap();
+        domain.map(&memory).unwrap();
 
         let fault = domain.write(stale.get(), &[1]).unwrap_err();
         assert_eq!((fault.iova, fault.write), (stale, true));
@@ -265,8 +265,8 @@ mod tests {
     #[test]
     fn only_a_whole_mapping_can_be_unmapped() {
         let mut domain = Domain::new();
-        let pages = Arc::new(Pages::new(8192).unwrap());
-        let start = domain.map(&pages).unwrap();
+        let memory = Arc::new(Memory::zeroed(8192));
+        let start = domain.map(&memory).unwrap();
         assert!(domain.unmap(start, 4096).is_err());
         assert!(domain.unmap(Iova::new(start.get() + 4096), 4096).is_err());
         assert!(domain.unmap(start, 8192).is_ok());
@@ -276,19 +276,17 @@ mod tests {
     #[test]
     fn an_access_may_span_mappings_that_adjoin_and_no_hole() {
         let mut domain = Domain::new();
-        let pages: Vec<_> = (0..3)
-            .map(|_| Arc::new(Pages::new(4096).unwrap()))
-            .collect();
-        for (pages, at) in pages.iter().zip([0, 0x1000, 0x3000]) {
+        let memory: Vec<_> = (0..3).map(|_| Arc::new(Memory::zeroed(4096))).collect();
+        for (memory, at) in memory.iter().zip([0, 0x1000, 0x3000]) {
             domain
-                .map_at(Iova::new(at), Arc::clone(pages), true)
+                .map_at(Iova::new(at), Arc::clone(memory), true)
                 .unwrap();
         }
         assert_eq!(domain.write(0xFFE, &[1, 2, 3, 4]), Ok(()));
         let mut into = [0; 4];
         assert_eq!(domain.read(0xFFE, &mut into), Ok(()));
         assert_eq!(into, [1, 2, 3, 4]);
-        assert!(pages[1].read(0, &mut into[..2]));
+        assert!(memory[1].read(0, &mut into[..2]));
         assert_eq!(into[..2], [3, 4]);
         assert!(domain.write(0x1FFE, &[5; 4]).is_err());
         assert!(domain.read(0x1FFE, &mut [0; 0x2000]).is_err());
@@ -299,8 +297,8 @@ mod tests {
     #[test]
     fn what_is_mapped_is_mapped_once_and_unmapped_whole() {
         let mut domain = Domain::new();
-        let pages = Arc::new(Pages::new(8192).unwrap());
-        let mut map = |at| domain.map_at(Iova::new(at), Arc::clone(&pages), true);
+        let memory = Arc::new(Memory::zeroed(8192));
+        let mut map = |at| domain.map_at(Iova::new(at), Arc::clone(&memory), true);
         assert!(map(0x2000).is_ok() && map(0x4000).is_ok());
         for at in [0x1000, 0x2000, 0x3000, 0x5000] {
             assert_eq!(map(at).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
@@ -318,8 +316,8 @@ mod tests {
     #[test]
     fn what_may_only_be_read_cannot_be_written() {
         let mut domain = Domain::new();
-        let pages = Arc::new(Pages::new(4096).unwrap());
-        domain.map_at(Iova::new(0), pages, false).unwrap();
+        let memory = Arc::new(Memory::zeroed(4096));
+        domain.map_at(Iova::new(0), memory, false).unwrap();
         assert_eq!(domain.load_u64(8), Ok(0));
         assert!(domain.write(0, &[1]).is_err());
         assert!(domain.store_u64(8, 1).is_err() && domain.store_u32(8, 1).is_err());

@@ -18,6 +18,7 @@
 mod abuse;
 mod buffer;
 mod chip;
+mod clock;
 mod counters;
 mod e1000e;
 mod ethernet;
@@ -40,10 +41,11 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lockgate_drivers::device::{Bar, Card, Function, Iommu, Iova};
-use lockgate_drivers::sys::Pages;
+use lockgate_drivers::device::{Bar, BusError, Card, DmaMemory, Function, Iommu, Iova};
+use lockgate_shm::Memory;
 
 use chip::{Bus, Chip};
+use clock::SkippingClock;
 use iommu::Domain;
 use wire::Wire;
 
@@ -98,6 +100,7 @@ impl Model {
             bar: Arc::new(self.clone()),
             iommu: Arc::new(self.clone()),
             function: Arc::new(self.clone()),
+            clock: Arc::new(SkippingClock::default()),
         }
     }
 
@@ -151,15 +154,15 @@ impl Model {
         self.slot().chip.take_interrupts()
     }
 
-    /// Lets the card reach `pages` at an address that whoever owns its machine chose;
+    /// Lets the card reach `memory` at an address that whoever owns its machine chose;
     /// to write them only if `writable`. Not to be mixed with [`Iommu::map`], which
     /// chooses itself.
     ///
     /// # Errors
     /// `AlreadyExists`, when something is mapped there; `InvalidInput`, when the address
-    /// space ends before the pages do; `QuotaExceeded` beyond 16,384 mappings.
-    pub fn map_at(&self, iova: Iova, pages: Arc<Pages>, writable: bool) -> io::Result<()> {
-        self.slot().bus.domain.map_at(iova, pages, writable)
+    /// space ends before the memory does; `QuotaExceeded` beyond 16,384 mappings.
+    pub fn map_at(&self, iova: Iova, memory: Arc<Memory>, writable: bool) -> io::Result<()> {
+        self.slot().bus.domain.map_at(iova, memory, writable)
     }
 
     /// Takes away everything mapped in a range of addresses; there may be nothing.
@@ -231,30 +234,56 @@ impl Bar for Model {
 }
 
 impl Iommu for Model {
-    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
-        self.slot().bus.domain.map(pages)
+    fn map(&self, bytes: usize) -> Result<DmaMemory, BusError> {
+        let memory = Arc::new(Memory::zeroed(bytes));
+        let iova = self.slot().bus.domain.map(&memory);
+        let iova = iova.map_err(BusError::other)?;
+        let guard = Reach {
+            model: self.clone(),
+            iova,
+            bytes: memory.len(),
+        };
+        Ok(DmaMemory {
+            iova,
+            guard: Box::new(guard),
+            memory,
+        })
     }
+}
 
-    fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
-        self.slot().bus.domain.unmap(iova, bytes)
+/// The reach of a card into memory, from mapping until drop.
+struct Reach {
+    model: Model,
+    iova: Iova,
+    bytes: usize,
+}
+
+impl Drop for Reach {
+    fn drop(&mut self) {
+        // Whoever unmapped it by hand took the reach away already.
+        let _ = self.model.slot().bus.domain.unmap(self.iova, self.bytes);
     }
 }
 
 impl Function for Model {
-    fn reset(&self) -> io::Result<()> {
+    fn reset(&self) -> Result<(), BusError> {
         let slot = &mut *self.slot();
         if slot.gone {
-            return Err(io::ErrorKind::NotConnected.into());
+            return Err(BusError::other(io::Error::from(
+                io::ErrorKind::NotConnected,
+            )));
         }
         slot.chip.reset();
         slot.bus.master = false;
         Ok(())
     }
 
-    fn set_bus_master(&self, on: bool) -> io::Result<()> {
+    fn set_bus_master(&self, on: bool) -> Result<(), BusError> {
         let slot = &mut *self.slot();
         if slot.gone {
-            return Err(io::ErrorKind::NotConnected.into());
+            return Err(BusError::other(io::Error::from(
+                io::ErrorKind::NotConnected,
+            )));
         }
         slot.bus.master = on;
         slot.chip.bus_changed(&mut slot.bus);

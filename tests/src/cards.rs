@@ -42,7 +42,7 @@ pub fn started(card: Card, plan: &Plan, slots: u16) -> (Nic, Queues) {
 /// When it does not come up within ten seconds.
 pub fn linked(nic: &mut Nic) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !nic.link().expect("a card that answers").up {
+    while !nic.poll_link().expect("a card that answers").up {
         assert!(Instant::now() < deadline, "no link");
         thread::sleep(Duration::from_millis(5));
     }

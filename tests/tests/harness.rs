@@ -1,7 +1,6 @@
 //! The QEMU harness itself: what it finds is QEMU's card, and a QEMU that is
 //! missing or dies is one clear error within its deadline.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::DeviceId;
@@ -111,8 +110,8 @@ fn a_frame_travels_through_shared_memory_both_ways() {
     let qemu = Qemu::igb();
     let card = qemu.card();
     card.function.set_bus_master(true).unwrap();
-    let pages = Arc::new(card.iommu.allocate(16 << 10).unwrap());
-    let base = card.iommu.map(&pages).unwrap().get();
+    let dma = card.iommu.map(16 << 10).unwrap();
+    let (pages, base) = (&dma.memory, dma.iova.get());
     restart_negotiation(&qemu);
     wait_for_link(&qemu, true);
 

@@ -119,7 +119,7 @@ fn a_stopped_card_reaches_no_memory_and_its_queues_are_harmless() {
     nic.stop().unwrap();
     assert_eq!(model.receive(&packet(BLUE, 20, 1)), Receive::NotReady);
     assert_eq!(queues.rx[2].frames(64, |_, _| true), 0);
-    assert!(queues.tx[0].push(60, |_| true));
+    assert!(queues.tx[0].push(&[0; 60]));
     queues.tx[0].flush();
     assert!(model.transmitted().is_empty());
     let again = nic.start(&plan, SIZES);
@@ -147,7 +147,7 @@ fn a_card_that_is_pulled_out_is_gone_and_stopping_it_ends() {
     let plan = plan();
     let (mut nic, mut queues) = started(&model, &plan);
     model.unplug();
-    assert!(matches!(nic.link(), Err(Error::Gone)));
+    assert!(matches!(nic.poll_link(), Err(Error::Gone)));
     assert!(matches!(nic.read_back(), Err(Error::Gone)));
     assert!(matches!(nic.statistics(), Err(Error::Gone)));
     assert!(matches!(nic.stop(), Err(Error::Gone)));
@@ -161,7 +161,7 @@ fn without_a_cable_there_is_no_link_until_one_is_plugged_in() {
     let plan = plan();
     let mut nic = open(model.card()).unwrap();
     let _queues = nic.start(&plan, SIZES).unwrap();
-    assert!((0..100).all(|_| !nic.link().unwrap().up));
+    assert!((0..100).all(|_| !nic.poll_link().unwrap().up));
     model.set_link(true);
     cards::linked(&mut nic);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockgate_drivers::TxQueue;
-use lockgate_tests::subject::{Bench, Kind, copied, frame};
+use lockgate_tests::subject::{Bench, Kind, frame};
 
 /// How much time passes between two looks at the rings: less than the full rings of one
 /// pool last.
@@ -36,7 +36,7 @@ fn fill(queue: &mut TxQueue) {
         if queue.free() == 0 {
             break;
         }
-        assert!(queue.push(BYTES, |buffer| copied(buffer, &bytes)));
+        assert!(queue.push(&bytes));
         if n % 16 == 0 {
             queue.flush();
         }

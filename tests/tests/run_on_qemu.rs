@@ -116,7 +116,6 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
         });
         let run = Run {
             plan: &plan,
-            card: qemu.card(),
             device: "qemu:igb".into(),
             model: None,
             alarm: None,
@@ -130,7 +129,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
             observer: &mut Ready(ready),
         };
         (
-            run.go().expect("it runs"),
+            run.go(qemu.card()).expect("it runs"),
             feeder.join().expect("it is fed"),
         )
     });

@@ -3,14 +3,17 @@
 //! Source: 82574 datasheet, chapter 7 (receive filters, RSS) and chapter 10
 //! (registers).
 
+use alloc::vec::Vec;
+
 use lockgate_regs::Index;
 use lockgate_regs::e1000e::*;
 use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, PoolPlan};
 
-use crate::access::Setting;
-use crate::common::{halves, spread, tables};
+use crate::access::RegisterWrite;
+use crate::filter::{ral_rah, tables};
 use crate::gigabit::parser;
+use crate::rss::rss_settings;
 
 /// The bit of a RETA entry that is the number of a queue.
 pub(super) const QUEUE_BIT: u32 = 7;
@@ -20,26 +23,26 @@ const SHORT: u16 = 1522;
 
 /// What the registers hold under `plan`, in the order in which they are set, which is
 /// before anything is received.
-pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
+pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
     let mut settings = tables::<Vfta>(plan);
     let mut macs = plan.macs.keys();
     for at in RarIndex::all() {
-        let (low, high) = macs.next().map(halves).unzip();
+        let (low, high) = macs.next().map(ral_rah).unzip();
         let valid = high.is_some();
         let high = Rah::new().with_octets(high.unwrap_or(0)).with_valid(valid);
         // The half that makes the address count comes second.
         settings.extend([
-            Setting::new(at, Ral::from(low.unwrap_or(0))),
-            Setting::new(at, high),
+            RegisterWrite::new(at, Ral::from(low.unwrap_or(0))),
+            RegisterWrite::new(at, high),
         ]);
     }
     settings.extend(parser(|rfctl| rfctl.with_extended_status(true)));
     let mut mode = Mrqc::new();
     if let Some(rss) = &plan.rss {
-        settings.extend(spread(rss, QUEUE_BIT));
+        settings.extend(rss_settings(rss, QUEUE_BIT));
         mode = hash_fields(rss.kinds).with_mode(MultipleQueues::Rss);
     }
-    settings.push(Setting::new((), mode));
+    settings.push(RegisterWrite::new((), mode));
     settings
 }
 

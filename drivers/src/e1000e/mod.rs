@@ -15,24 +15,24 @@ mod reset;
 #[cfg(test)]
 mod tests;
 
-use std::thread;
-
 use lockgate_regs::Index;
 use lockgate_regs::e1000e::*;
 use lockgate_rss::HashKinds;
 use lockgate_vmdq::{HardwarePlan, Plan, SteeringMode};
 
-use crate::access::or_go_on;
-use crate::common;
+use crate::access::tolerate_timeout;
+use crate::adapter::{Adapter, Link};
 use crate::device::Card;
 use crate::error::Error;
+use crate::family::Family;
 use crate::gigabit;
-use crate::nic::{Family, Link, Port, Statistics};
+use crate::reset::{RESET_DELAY, disable_master};
 use crate::ring::{Queues, RingSizes};
+use crate::statistics::{self, Statistics};
 
 /// An 82574.
 pub(crate) struct E1000e {
-    port: Port,
+    adapter: Adapter,
     /// The longest frame of the last plan, which no register holds exactly.
     max_frame: u16,
 }
@@ -40,15 +40,15 @@ pub(crate) struct E1000e {
 impl E1000e {
     pub(crate) fn new(card: Card) -> Self {
         Self {
-            port: Port::new(card),
+            adapter: Adapter::new(card),
             max_frame: 0,
         }
     }
 }
 
 impl Family for E1000e {
-    fn port(&self) -> &Port {
-        &self.port
+    fn adapter(&self) -> &Adapter {
+        &self.adapter
     }
 
     fn check(&self, plan: &HardwarePlan) -> Result<(), Error> {
@@ -83,7 +83,7 @@ impl Family for E1000e {
             .unwrap_or(0);
         filter::settings(hardware)
             .iter()
-            .for_each(|setting| self.port.registers.set(setting));
+            .for_each(|setting| self.adapter.registers.set(setting));
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
@@ -96,28 +96,28 @@ impl Family for E1000e {
     /// is switched off only once DMA has ended: Intel's own drivers for this card never
     /// do it before.
     fn quiesce(&mut self) -> Result<(), Error> {
-        let registers = &self.port.registers;
-        or_go_on(self.drain())?;
+        let registers = &self.adapter.registers;
+        tolerate_timeout(self.drain())?;
         registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
-        common::disable_master(registers)?;
+        disable_master(registers)?;
         registers.modify((), |rctl: Rctl| rctl.with_enable(false))?;
-        self.port.card.bar.flush();
-        thread::sleep(common::PAUSE);
+        registers.flush();
+        registers.sleep(RESET_DELAY);
         Ok(())
     }
 
-    fn link(&mut self) -> Result<Link, Error> {
-        gigabit::link(&self.port.registers)
+    fn poll_link(&mut self) -> Result<Link, Error> {
+        gigabit::read_link(&self.adapter.registers)
     }
 
     fn take_statistics(&mut self) -> Result<Statistics, Error> {
         // A frame without a descriptor waits in the card; only MPC tells of a loss.
-        let registers = &mut self.port.registers;
+        let registers = &mut self.adapter.registers;
         let rx_missed = registers.count::<Mpc>(())?;
         Ok(Statistics {
             rx_missed,
-            ..common::take_mac_statistics(registers)?
+            ..statistics::take_mac_statistics(registers)?
         })
     }
 

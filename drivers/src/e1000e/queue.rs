@@ -6,6 +6,8 @@
 //! Source: 82574 datasheet, chapters 4 and 10; the bits against errata, Intel's Linux
 //! driver.
 
+use alloc::vec::Vec;
+
 use lockgate_regs::descriptor::TxData;
 use lockgate_regs::e1000e::{RxQueue as RxNumber, TxQueue as TxNumber, *};
 use lockgate_regs::{Index, Register};
@@ -13,9 +15,8 @@ use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
 
 use super::E1000e;
 use super::filter::{buffer_bytes, receiving};
-use crate::common::AROUND;
 use crate::error::Error;
-use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
+use crate::ring::{L2_OVERHEAD, Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
 
 /// The one pool's number.
 const WHOLE: u8 = 0;
@@ -28,16 +29,16 @@ impl E1000e {
             .with_symbol(true)
             .with_sequence(true);
         let rings = Rings {
-            rx: layout(sizes.rx, buffer_bytes(self.max_frame))?,
-            tx: layout(
+            rx: RingLayout::new(sizes.rx, buffer_bytes(self.max_frame))?,
+            tx: RingLayout::new(
                 sizes.tx,
-                buffer_bytes(plan.mtu().saturating_add(AROUND as u16)),
+                buffer_bytes(plan.mtu().saturating_add(L2_OVERHEAD as u16)),
             )?,
             fatal_errors: damaged.with_carrier(true).with_receive(true).into(),
             send,
         };
         let (rx, tx) = used(plan.hardware());
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let rxdctl = Rxdctl::new()
             .with_prefetch(8)
             .with_host(8)
@@ -54,16 +55,25 @@ impl E1000e {
             registers.write(at, txdctl);
             registers.modify(at, |tarc: Tarc| tarc.with_enable(true))?;
         }
-        let rx = rx
-            .iter()
-            .map(|at| (Rdbal::offset(*at), WHOLE, at.number() as u8));
-        let tx = tx.iter().map(|at| (Tdbal::offset(*at), WHOLE));
-        rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
+        let rx = rx.iter().map(|at| RxPlace {
+            base: Rdbal::offset(*at),
+            pool: WHOLE,
+            queue: at.number() as u8,
+        });
+        let tx = tx.iter().map(|at| TxPlace {
+            base: Tdbal::offset(*at),
+            pool: WHOLE,
+        });
+        rings.build(
+            &self.adapter,
+            &rx.collect::<Vec<_>>(),
+            &tx.collect::<Vec<_>>(),
+        )
     }
 
     /// Starts everything: transmit, receive, then the doorbells of receive.
     pub(super) fn enable(&self, plan: &HardwarePlan, queues: &Queues) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         if let Some(first) = TxNumber::new(0) {
             registers.modify(first, |tarc: Tarc| {
                 tarc.with_must_be_set(true).with_must_be_clear(0)
@@ -72,8 +82,8 @@ impl E1000e {
         let pool = plan.pools.first().copied().unwrap_or_default();
         registers.write((), sending(&pool));
         registers.write((), receiving(&pool));
-        self.port.card.bar.flush();
-        queues.rx.iter().for_each(RxQueue::begin);
+        self.adapter.card.bar.flush();
+        queues.rx.iter().for_each(RxQueue::post_initial);
         Ok(())
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! Not here: what to do about a difference.
 
+use alloc::vec::Vec;
+
 use lockgate_regs::e1000e::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
@@ -13,13 +15,14 @@ use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 use super::E1000e;
 use super::filter::{QUEUE_BIT, hash_kinds, receiving, settings};
 use super::queue::sending;
-use crate::access::Setting;
-use crate::common::{mac, read_multicast, read_spread};
+use crate::access::RegisterWrite;
 use crate::error::Error;
+use crate::filter::{mac, read_multicast};
+use crate::rss::read_rss;
 
 impl E1000e {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let addresses = registers
             .read_all::<Ral>()?
             .into_iter()
@@ -27,7 +30,7 @@ impl E1000e {
         let valid = addresses.filter(|(_, high)| high.valid());
         let mrqc = registers.read::<Mrqc>(())?;
         let spreads = mrqc.mode() == MultipleQueues::Rss;
-        let rss = spreads.then(|| read_spread(registers, hash_kinds(mrqc), QUEUE_BIT));
+        let rss = spreads.then(|| read_rss(registers, hash_kinds(mrqc), QUEUE_BIT));
         let mut plan = HardwarePlan {
             mode: SteeringMode::Software,
             macs: valid
@@ -41,11 +44,11 @@ impl E1000e {
         let pool = self.read_pool(&plan)?;
         plan.pools.push(pool);
         let switches = [
-            Setting::new((), receiving(&pool)),
-            Setting::new((), sending(&pool)),
+            RegisterWrite::new((), receiving(&pool)),
+            RegisterWrite::new((), sending(&pool)),
         ];
         for setting in settings(&plan).iter().chain(&switches) {
-            if !registers.holds(setting)? {
+            if !registers.matches(setting)? {
                 plan.mode = SteeringMode::Pools;
             }
         }
@@ -53,7 +56,7 @@ impl E1000e {
     }
 
     fn read_vlans(&self) -> Result<Vec<u16>, Error> {
-        let words = self.port.registers.read_all::<Vfta>()?;
+        let words = self.adapter.registers.read_all::<Vfta>()?;
         let vids = (0..32 * TableWord::COUNT as u16).filter(|vid| {
             let word = words
                 .get(usize::from(vid >> 5))
@@ -65,12 +68,12 @@ impl E1000e {
 
     /// The one pool, whose filters are in `plan`.
     fn read_pool(&self, plan: &HardwarePlan) -> Result<PoolPlan, Error> {
-        let rctl = self.port.registers.read::<Rctl>(())?;
+        let rctl = self.adapter.registers.read::<Rctl>(())?;
         let receive = rctl.enable();
         let queues = if plan.rss.is_some() { 2 } else { 1 };
         Ok(PoolPlan {
             receive,
-            transmit: self.port.registers.read::<Tctl>(())?.enable(),
+            transmit: self.adapter.registers.read::<Tctl>(())?.enable(),
             broadcast: rctl.broadcast(),
             // There is no filter for frames without a tag.
             untagged: receive,

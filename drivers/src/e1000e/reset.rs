@@ -3,17 +3,16 @@
 //! Source: 82574 datasheet, chapters 4 and 5; the bits against errata, Intel's Linux
 //! driver.
 
-use std::thread;
-use std::time::Duration;
+use core::time::Duration;
 
 use lockgate_regs::Index;
 use lockgate_regs::e1000e::*;
 
 use super::E1000e;
-use crate::access::or_go_on;
+use crate::access::tolerate_timeout;
 use crate::error::Error;
+use crate::family::Family;
 use crate::gigabit;
-use crate::nic::Family;
 
 /// How long the frames of a queue may take to leave.
 const DRAIN_LIMIT: Duration = Duration::from_millis(50);
@@ -31,9 +30,9 @@ impl E1000e {
     /// Silences the card, resets it, and lets it start DMA.
     pub(super) fn reset(&mut self) -> Result<(), Error> {
         self.quiesce()?;
-        self.owning_the_phy(|nic| gigabit::reset(&nic.port))?;
-        thread::sleep(PHY_PAUSE);
-        let registers = &mut self.port.registers;
+        self.owning_the_phy(|nic| gigabit::reset(&nic.adapter))?;
+        let registers = &mut self.adapter.registers;
+        registers.sleep(PHY_PAUSE);
         // Nobody listens to interrupts here; none may be pending either.
         registers.write((), Imc::new(u32::MAX));
         registers.count::<Icr>(())?;
@@ -44,21 +43,21 @@ impl E1000e {
         registers.modify((), |ext: CtrlExt| {
             ext.with_link_mode(1).with_driver_loaded(true)
         })?;
-        let master = self.port.card.function.set_bus_master(true);
+        let master = self.adapter.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
     }
 
     /// Starts autonegotiation; the link comes up some time later.
     pub(super) fn start_link(&self) -> Result<(), Error> {
-        self.owning_the_phy(|nic| gigabit::start_link(&nic.port.registers))
+        self.owning_the_phy(|nic| gigabit::start_link(&nic.adapter.registers))
     }
 
     /// Does `work` while firmware keeps its hands off the PHY.
     fn owning_the_phy(&self, work: impl FnOnce(&Self) -> Result<(), Error>) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         registers.modify((), |extcnf: Extcnf| extcnf.with_software_owns(true))?;
         // Whoever does not let go in time has no right to.
-        or_go_on(registers.wait((), OWNER_LIMIT, Extcnf::software_owns))?;
+        tolerate_timeout(registers.wait((), OWNER_LIMIT, Extcnf::software_owns))?;
         let done = work(self);
         registers.modify((), |extcnf: Extcnf| extcnf.with_software_owns(false))?;
         done
@@ -66,7 +65,7 @@ impl E1000e {
 
     /// Waits until no queue that may send has anything left.
     pub(super) fn drain(&self) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         if !registers.read::<Tctl>(())?.enable() || !registers.read::<Status>(())?.link_up() {
             return Ok(());
         }

@@ -6,21 +6,24 @@
 //!
 //! Source: 82576 datasheet, chapter 7 (pool selection, RSS) and chapter 8 (registers).
 
+use alloc::vec::Vec;
+
 use lockgate_regs::igb::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, Mac, PoolPlan, RssPlan};
 
-use crate::access::Setting;
-use crate::common::{halves, spread, tables};
+use crate::access::RegisterWrite;
+use crate::filter::{ral_rah, tables};
 use crate::gigabit::parser;
+use crate::rss::rss_settings;
 
 /// The bit of a RETA entry that picks the second queue of the pool.
 pub(super) const QUEUE_BIT: u32 = 3;
 
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
-pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
+pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
     let mut settings = tables::<Vfta>(plan);
     set_filters(plan, &mut settings);
     set_pools(&plan.pools, &mut settings);
@@ -29,26 +32,29 @@ pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
 }
 
 /// Exact address and VLAN filters; those that the plan does not use are zero.
-fn set_filters(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+fn set_filters(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
     let mut macs = plan.macs.iter();
     for at in RarIndex::all() {
         let (low, high) = macs.next().map(address).unwrap_or_default();
         // The half that makes the address count comes second.
-        settings.extend([Setting::new(at, low), Setting::new(at, high)]);
+        settings.extend([RegisterWrite::new(at, low), RegisterWrite::new(at, high)]);
     }
-    settings.extend(TableWord::all().map(|at| Setting::new(at, Uta::new(0))));
+    settings.extend(TableWord::all().map(|at| RegisterWrite::new(at, Uta::new(0))));
     let mut vlans = plan.vlans.iter();
     for at in VlvfIndex::all() {
-        settings.push(Setting::new(at, vlans.next().map(vlvf).unwrap_or_default()));
+        settings.push(RegisterWrite::new(
+            at,
+            vlans.next().map(vlvf).unwrap_or_default(),
+        ));
     }
 }
 
 /// What each pool takes and may send, and that the card switches nothing between them.
-fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
+fn set_pools(pools: &[PoolPlan], settings: &mut Vec<RegisterWrite>) {
     for (at, pool) in Pool::all().zip(pools) {
         settings.extend([
-            Setting::new(at, vmolr(pool)),
-            Setting::new(at, Vmvir::new()),
+            RegisterWrite::new(at, vmolr(pool)),
+            RegisterWrite::new(at, Vmvir::new()),
         ]);
     }
     let bits = |does: fn(&PoolPlan) -> bool| {
@@ -60,15 +66,15 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
         .with_mac_anti_spoof(honest)
         .with_vlan_anti_spoof(honest);
     settings.extend([
-        Setting::new((), Vfre::new(bits(|pool| pool.receive).into())),
-        Setting::new((), Vfte::new(bits(|pool| pool.transmit).into())),
-        Setting::new((), apart),
-        Setting::new((), Rplolr::new().with_strip_crc(true)),
+        RegisterWrite::new((), Vfre::new(bits(|pool| pool.receive).into())),
+        RegisterWrite::new((), Vfte::new(bits(|pool| pool.transmit).into())),
+        RegisterWrite::new((), apart),
+        RegisterWrite::new((), Rplolr::new().with_strip_crc(true)),
         // Its value after reset: each pool has a limit of its own below it.
-        Setting::new((), Rlpml::new(0x2600)),
+        RegisterWrite::new((), Rlpml::new(0x2600)),
         // One full pool must not hold up the frames of another.
-        Setting::new((), Qde::new(0xFFFF)),
-        Setting::new(
+        RegisterWrite::new((), Qde::new(0xFFFF)),
+        RegisterWrite::new(
             (),
             VtCtl::new().with_replicate(true).with_no_default_pool(true),
         ),
@@ -77,19 +83,19 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
 
 /// Key, table and mode of RSS. The mode comes last: it must not change on a card
 /// that receives (82599 datasheet, 7.1.2.8; taken to hold here too).
-fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<Setting>) {
+fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<RegisterWrite>) {
     let mut mode = Mrqc::new().with_mode(MultipleQueues::Vmdq);
     if let Some(rss) = rss {
-        settings.extend(spread(rss, QUEUE_BIT));
+        settings.extend(rss_settings(rss, QUEUE_BIT));
         mode = hash_fields(rss.kinds).with_mode(MultipleQueues::VmdqRss);
     }
     settings.extend(parser(|rfctl| rfctl));
-    settings.push(Setting::new((), mode));
+    settings.push(RegisterWrite::new((), mode));
 }
 
-/// The two halves of an address filter.
+/// The two ral_rah of an address filter.
 fn address((mac, pools): (&Mac, &u64)) -> (Ral, Rah) {
-    let (low, high) = halves(mac);
+    let (low, high) = ral_rah(mac);
     let high = Rah::new()
         .with_octets(high)
         .with_pools(*pools as u8)

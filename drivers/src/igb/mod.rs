@@ -15,19 +15,19 @@ mod reset;
 #[cfg(test)]
 mod tests;
 
-use std::thread;
-
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
-use crate::access::or_go_on;
-use crate::common;
+use crate::access::tolerate_timeout;
+use crate::adapter::{Adapter, Link};
 use crate::device::Card;
 use crate::error::Error;
+use crate::family::Family;
 use crate::gigabit;
-use crate::nic::{Family, Link, Port, Statistics};
+use crate::reset::{RESET_DELAY, disable_master};
 use crate::ring::{Queues, RingSizes};
+use crate::statistics::{self, Statistics};
 
 /// Valid bits of RQDPC.
 const RQDPC_MASK: u64 = 0xFFF;
@@ -43,7 +43,7 @@ const RECEIVING: Rctl = Rctl::new()
 
 /// An 82576.
 pub(crate) struct Igb {
-    port: Port,
+    adapter: Adapter,
     /// Rate limits by pool: the limiters do not read back everywhere.
     rates: [Option<BitRate>; Pool::COUNT as usize],
     /// The speed that the limiters are set for, in Mbit/s.
@@ -53,7 +53,7 @@ pub(crate) struct Igb {
 impl Igb {
     pub(crate) fn new(card: Card) -> Self {
         Self {
-            port: Port::new(card),
+            adapter: Adapter::new(card),
             rates: Default::default(),
             limited_at: None,
         }
@@ -61,8 +61,8 @@ impl Igb {
 }
 
 impl Family for Igb {
-    fn port(&self) -> &Port {
-        &self.port
+    fn adapter(&self) -> &Adapter {
+        &self.adapter
     }
 
     fn check(&self, plan: &HardwarePlan) -> Result<(), Error> {
@@ -93,35 +93,35 @@ impl Family for Igb {
         let settings = filter::settings(hardware);
         settings
             .iter()
-            .for_each(|setting| self.port.registers.set(setting));
-        self.rates = std::array::from_fn(|at| hardware.pools.get(at).and_then(|pool| pool.rate));
+            .for_each(|setting| self.adapter.registers.set(setting));
+        self.rates = core::array::from_fn(|at| hardware.pools.get(at).and_then(|pool| pool.rate));
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
         self.enable(hardware, &queues)?;
         self.limited_at = None;
-        gigabit::start_link(&self.port.registers)?;
+        gigabit::start_link(&self.adapter.registers)?;
         Ok(queues)
     }
 
     /// Stops receiving, lets what is being sent leave, stops the queues and then
     /// DMA as a whole.
     fn quiesce(&mut self) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         registers.modify((), |rctl: Rctl| rctl.with_enable(false))?;
-        or_go_on(self.drain())?;
+        tolerate_timeout(self.drain())?;
         registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
-        self.port.card.bar.flush();
-        thread::sleep(common::PAUSE);
+        registers.flush();
+        registers.sleep(RESET_DELAY);
         let queues = self.stop_queues();
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
-        common::disable_master(registers)?;
+        disable_master(registers)?;
         queues
     }
 
     /// Rate limits follow the speed.
-    fn link(&mut self) -> Result<Link, Error> {
-        let link = gigabit::link(&self.port.registers)?;
+    fn poll_link(&mut self) -> Result<Link, Error> {
+        let link = gigabit::read_link(&self.adapter.registers)?;
         if link.up && self.limited_at != Some(link.mbit) {
             self.set_rates(link.mbit);
             self.limited_at = Some(link.mbit);
@@ -131,8 +131,8 @@ impl Family for Igb {
 
     /// What the MAC counted, and what each pool lost (82576 datasheet, chapter 8).
     fn take_statistics(&mut self) -> Result<Statistics, Error> {
-        let registers = &mut self.port.registers;
-        let mut counted = common::take_mac_statistics(registers)?;
+        let registers = &mut self.adapter.registers;
+        let mut counted = statistics::take_mac_statistics(registers)?;
         for [first, second] in Pool::all().map(Pool::rx_queues) {
             let dropped = registers.count::<Rqdpc>(first)? & RQDPC_MASK;
             let dropped = dropped + (registers.count::<Rqdpc>(second)? & RQDPC_MASK);

@@ -6,6 +6,8 @@
 //!
 //! Source: 82576 datasheet, chapter 4 (initialization of a queue) and chapter 8.
 
+use alloc::vec::Vec;
+
 use lockgate_regs::descriptor::{TxData, dtyp};
 use lockgate_regs::igb::{RxQueue as RxNumber, TxQueue as TxNumber, *};
 use lockgate_regs::{Index, Register};
@@ -13,9 +15,8 @@ use lockgate_vmdq::{HardwarePlan, Plan};
 
 use super::reset::QUEUE_LIMIT;
 use super::{Igb, RECEIVING};
-use crate::common::AROUND;
 use crate::error::Error;
-use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
+use crate::ring::{L2_OVERHEAD, Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
 
 /// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
 const KIB: usize = 1024;
@@ -24,15 +25,15 @@ impl Igb {
     /// Makes the rings of every pool in `plan` and points the card at them. No
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let longest = usize::from(plan.mtu()) + AROUND;
+        let longest = usize::from(plan.mtu()) + L2_OVERHEAD;
         let rings = Rings {
-            rx: layout(sizes.rx, longest.next_multiple_of(KIB))?,
-            tx: layout(sizes.tx, longest.next_multiple_of(KIB))?,
+            rx: RingLayout::new(sizes.rx, longest.next_multiple_of(KIB))?,
+            tx: RingLayout::new(sizes.tx, longest.next_multiple_of(KIB))?,
             fatal_errors: RxErrors::new().with_receive(true).into(),
             send,
         };
         let (rx, tx) = used(plan.hardware());
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let srrctl = Srrctl::new().with_packet_kib((longest.div_ceil(KIB)) as u8);
         let srrctl = srrctl
             .with_descriptor_type(DescriptorType::OneBuffer)
@@ -42,16 +43,25 @@ impl Igb {
         tx.iter().for_each(|&at| registers.write(at, Tdwbal::new()));
         let pool = |pool: Pool| pool.number() as u8;
         let number = |at: &RxNumber| (at.number() / Pool::COUNT) as u8;
-        let rx = rx
-            .iter()
-            .map(|at| (Rdbal::offset(*at), pool(at.pool()), number(at)));
-        let tx = tx.iter().map(|at| (Tdbal::offset(*at), pool(at.pool())));
-        rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
+        let rx = rx.iter().map(|at| RxPlace {
+            base: Rdbal::offset(*at),
+            pool: pool(at.pool()),
+            queue: number(at),
+        });
+        let tx = tx.iter().map(|at| TxPlace {
+            base: Tdbal::offset(*at),
+            pool: pool(at.pool()),
+        });
+        rings.build(
+            &self.adapter,
+            &rx.collect::<Vec<_>>(),
+            &tx.collect::<Vec<_>>(),
+        )
     }
 
     /// Starts everything: transmit, receive, then the doorbells of receive.
     pub(super) fn enable(&self, plan: &HardwarePlan, queues: &Queues) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let tctl = Tctl::new().with_enable(true).with_pad_short(true);
         registers.write(
             (),
@@ -78,7 +88,7 @@ impl Igb {
             registers.write(at, rxdctl.with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Rxdctl::enable)?;
         }
-        queues.rx.iter().for_each(RxQueue::begin);
+        queues.rx.iter().for_each(RxQueue::post_initial);
         Ok(())
     }
 }

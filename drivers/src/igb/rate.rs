@@ -7,7 +7,7 @@ use lockgate_regs::igb::*;
 use lockgate_vmdq::BitRate;
 
 use super::Igb;
-use crate::common::rate_factor;
+use crate::rate::rate_factor;
 
 /// Window that suits frames up to 9.5 KiB (RTTBCNRM, 82576 datasheet, chapter 8).
 const LIMITER_WINDOW: u32 = 0x14;
@@ -15,7 +15,7 @@ const LIMITER_WINDOW: u32 = 0x14;
 impl Igb {
     /// Sets every pool's limiter for a link of `mbit`.
     pub(super) fn set_rates(&self, mbit: u32) {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         registers.write((), Rttbcnrm::new(LIMITER_WINDOW));
         for (pool, rate) in Pool::all().zip(self.rates) {
             let limit = rate.map_or(Rttbcnrc::new(), |rate| limiter(mbit, rate));

@@ -8,22 +8,25 @@
 //!
 //! Not here: what to do about a difference.
 
+use alloc::vec::Vec;
+
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
 use super::filter::{QUEUE_BIT, hash_kinds, settings};
 use super::{Igb, RECEIVING};
-use crate::access::Setting;
-use crate::common::{mac, read_multicast, read_spread};
+use crate::access::RegisterWrite;
 use crate::error::Error;
+use crate::filter::{mac, read_multicast};
+use crate::rss::read_rss;
 
 impl Igb {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let mrqc = registers.read::<Mrqc>(())?;
         let spreads = mrqc.mode() == MultipleQueues::VmdqRss;
-        let rss = spreads.then(|| read_spread(registers, hash_kinds(mrqc), QUEUE_BIT));
+        let rss = spreads.then(|| read_rss(registers, hash_kinds(mrqc), QUEUE_BIT));
         let addresses = registers
             .read_all::<Ral>()?
             .into_iter()
@@ -46,8 +49,11 @@ impl Igb {
             multicast: read_multicast(registers)?,
             pools: self.read_pools()?,
         };
-        for setting in settings(&plan).iter().chain([&Setting::new((), RECEIVING)]) {
-            if !registers.holds(setting)? {
+        for setting in settings(&plan)
+            .iter()
+            .chain([&RegisterWrite::new((), RECEIVING)])
+        {
+            if !registers.matches(setting)? {
                 plan.mode = SteeringMode::Software;
             }
         }
@@ -55,7 +61,7 @@ impl Igb {
     }
 
     fn read_pools(&self) -> Result<Vec<PoolPlan>, Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let receive = registers.read::<Vfre>(())?.get();
         let transmit = registers.read::<Vfte>(())?.get();
         let anti_spoof = registers.read::<Dtxswc>(())?.mac_anti_spoof();

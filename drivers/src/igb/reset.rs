@@ -3,15 +3,15 @@
 //! Source: 82576 datasheet, chapter 4 (reset, initialization) and chapter 5 (master
 //! disable).
 
-use std::time::Duration;
+use core::time::Duration;
 
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 
 use super::Igb;
 use crate::error::Error;
+use crate::family::Family;
 use crate::gigabit;
-use crate::nic::Family;
 
 /// How long a queue may take to start or stop; far beyond any seen.
 pub(super) const QUEUE_LIMIT: Duration = Duration::from_millis(20);
@@ -23,12 +23,12 @@ impl Igb {
     /// Silences the card, resets function and MAC, and lets it start DMA.
     pub(super) fn reset(&mut self) -> Result<(), Error> {
         self.quiesce()?;
-        gigabit::reset(&self.port)?;
+        gigabit::reset(&self.adapter)?;
         // A card that is wired for SerDes or SGMII has no copper PHY to talk to.
-        if self.port.registers.read::<CtrlExt>(())?.link_mode() != 0 {
+        if self.adapter.registers.read::<CtrlExt>(())?.link_mode() != 0 {
             return Err(Error::LinkMode);
         }
-        let registers = &mut self.port.registers;
+        let registers = &mut self.adapter.registers;
         // Nobody listens to interrupts here; none may be pending either.
         registers.write((), Imc::new(u32::MAX));
         registers.write((), Eimc::new(u32::MAX));
@@ -36,16 +36,16 @@ impl Igb {
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(true))?;
         // The first queues are on after a reset, and perhaps nobody's.
         self.stop_queues()?;
-        let master = self.port.card.function.set_bus_master(true);
+        let master = self.adapter.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
     }
 
     /// Waits until no enabled queue has anything left to send.
     pub(super) fn drain(&self) -> Result<(), Error> {
         for queue in TxQueue::all() {
-            let tail = self.port.registers.read::<Tdt>(queue)?.get();
-            if self.port.registers.read::<Txdctl>(queue)?.enable() {
-                self.port
+            let tail = self.adapter.registers.read::<Tdt>(queue)?.get();
+            if self.adapter.registers.read::<Txdctl>(queue)?.enable() {
+                self.adapter
                     .registers
                     .wait(queue, DRAIN_LIMIT, |head: &Tdh| head.get() == tail)?;
             }
@@ -55,7 +55,7 @@ impl Igb {
 
     /// Disables every queue, and then waits until each says so.
     pub(super) fn stop_queues(&self) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let pairs = || RxQueue::all().zip(TxQueue::all());
         for (rx, tx) in pairs() {
             registers.modify(rx, |rxdctl: Rxdctl| rxdctl.with_enable(false))?;

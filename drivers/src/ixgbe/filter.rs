@@ -6,14 +6,17 @@
 //!
 //! Source: 82599 datasheet, 7.1.2 (RSS), 7.10.3 (pool selection) and chapter 8.
 
+use alloc::vec::Vec;
+
 use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, PoolPlan};
 
 use super::Layout;
-use crate::access::Setting;
-use crate::common::{halves, spread, tables};
+use crate::access::RegisterWrite;
+use crate::filter::{ral_rah, tables};
+use crate::rss::rss_settings;
 
 /// The type of a tag (IEEE 802.1Q, 9.4).
 const TAG: u16 = 0x8100;
@@ -27,7 +30,7 @@ pub(super) const TAG_BYTES: u16 = 4;
 
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
-pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
+pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
     let mut settings = tables::<Vfta>(plan);
     set_addresses(plan, &mut settings);
     set_vlans(plan, &mut settings);
@@ -39,36 +42,39 @@ pub(super) fn settings(plan: &HardwarePlan) -> Vec<Setting> {
 }
 
 /// Exact address filters; those that the plan does not use are zero.
-fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
     let mut macs = plan.macs.iter();
     for at in RarIndex::all() {
         let (mac, pools) = macs
             .next()
             .map_or((None, 0), |(mac, pools)| (Some(mac), *pools));
-        let (low, high) = mac.map(halves).unwrap_or_default();
+        let (low, high) = mac.map(ral_rah).unwrap_or_default();
         let high = Rah::new().with_octets(high).with_valid(mac.is_some());
-        settings.extend(Setting::wide::<Mpsar>(at, pools));
+        settings.extend(RegisterWrite::wide::<Mpsar>(at, pools));
         // The half that makes the address count comes last.
-        settings.extend([Setting::new(at, Ral::from(low)), Setting::new(at, high)]);
+        settings.extend([
+            RegisterWrite::new(at, Ral::from(low)),
+            RegisterWrite::new(at, high),
+        ]);
     }
-    settings.extend(TableWord::all().map(|at| Setting::new(at, Pfuta::new(0))));
+    settings.extend(TableWord::all().map(|at| RegisterWrite::new(at, Pfuta::new(0))));
 }
 
 /// VLAN filters, likewise.
-fn set_vlans(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+fn set_vlans(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
     let mut vlans = plan.vlans.iter();
     for at in VlvfIndex::all() {
         let (vid, pools) = vlans.next().map_or((0, 0), |(vid, pools)| (*vid, *pools));
-        settings.extend(Setting::wide::<Pfvlvfb>(at, pools));
+        settings.extend(RegisterWrite::wide::<Pfvlvfb>(at, pools));
         let entry = Pfvlvf::new().with_vid(vid).with_enable(pools != 0);
-        settings.push(Setting::new(at, entry));
+        settings.push(RegisterWrite::new(at, entry));
     }
 }
 
 /// What each pool takes and may send, and that the card switches nothing between them.
-fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
+fn set_pools(pools: &[PoolPlan], settings: &mut Vec<RegisterWrite>) {
     let off = PoolPlan::default();
-    let all = || Pool::all().zip(pools.iter().chain(std::iter::repeat(&off)));
+    let all = || Pool::all().zip(pools.iter().chain(core::iter::repeat(&off)));
     let bits = |does: fn(&PoolPlan) -> bool| {
         let pools = all().filter(|(_, pool)| does(pool));
         pools.fold(0_u64, |bits, (at, _)| bits | 1 << at.number())
@@ -76,21 +82,24 @@ fn set_pools(pools: &[PoolPlan], settings: &mut Vec<Setting>) {
     for (at, pool) in all() {
         let spread = pool.queues.max(1).next_power_of_two().trailing_zeros() as u8;
         settings.extend([
-            Setting::new(at, l2flt(pool)),
-            Setting::new(at, Pfvmvir::new(0)),
-            Setting::new(at, Psrtype::new().with_queues_log2(spread)),
+            RegisterWrite::new(at, l2flt(pool)),
+            RegisterWrite::new(at, Pfvmvir::new(0)),
+            RegisterWrite::new(at, Psrtype::new().with_queues_log2(spread)),
         ]);
     }
     let honest = bits(|pool| pool.anti_spoof).to_le_bytes();
     for (at, honest) in PoolGroup::all().zip(honest) {
-        settings.push(Setting::new(
+        settings.push(RegisterWrite::new(
             at,
             Pfvfspoof::new().with_mac(honest).with_vlan(honest),
         ));
     }
-    settings.extend(Setting::wide::<Pfvfre>((), bits(|pool| pool.receive)));
-    settings.extend(Setting::wide::<Pfvfte>((), bits(|pool| pool.transmit)));
-    settings.push(Setting::new((), Pfdtxgswc::new()));
+    settings.extend(RegisterWrite::wide::<Pfvfre>((), bits(|pool| pool.receive)));
+    settings.extend(RegisterWrite::wide::<Pfvfte>(
+        (),
+        bits(|pool| pool.transmit),
+    ));
+    settings.push(RegisterWrite::new((), Pfdtxgswc::new()));
 }
 
 /// What a pool takes; one that does not receive takes nothing.
@@ -102,7 +111,7 @@ fn l2flt(pool: &PoolPlan) -> Pfvml2flt {
 }
 
 /// What the MAC takes and does. The limit of length is one for the whole card.
-fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+fn set_mac(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
     let longest = plan
         .pools
         .iter()
@@ -116,38 +125,41 @@ fn set_mac(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
     };
     let mac = Hlreg0::new().with_insert_crc(true).with_strip_crc(true);
     settings.extend([
-        Setting::new((), mac.with_jumbo(true).with_pad_short(true)),
-        Setting::new((), Maxfrs::new().with_bytes(longest)),
-        Setting::new((), Mflcn::new().with_discard_pause(true)),
-        Setting::new((), Fctrl::new().with_broadcast(true)),
-        Setting::new((), Vlnctrl::new().with_ethertype(TAG).with_filter(true)),
-        Setting::new((), Mcstctrl::new().with_filter(true)),
-        Setting::new((), Rfctl::new().with_no_coalescing(true)),
+        RegisterWrite::new((), mac.with_jumbo(true).with_pad_short(true)),
+        RegisterWrite::new((), Maxfrs::new().with_bytes(longest)),
+        RegisterWrite::new((), Mflcn::new().with_discard_pause(true)),
+        RegisterWrite::new((), Fctrl::new().with_broadcast(true)),
+        RegisterWrite::new((), Vlnctrl::new().with_ethertype(TAG).with_filter(true)),
+        RegisterWrite::new((), Mcstctrl::new().with_filter(true)),
+        RegisterWrite::new((), Rfctl::new().with_no_coalescing(true)),
         // The hash takes the place of the fragment checksum.
-        Setting::new((), Rxcsum::new().with_hash_in_descriptor(true)),
-        Setting::new((), Rdrxctl::new().with_strip_crc(true).with_dma_ready(true)),
+        RegisterWrite::new((), Rxcsum::new().with_hash_in_descriptor(true)),
+        RegisterWrite::new((), Rdrxctl::new().with_strip_crc(true).with_dma_ready(true)),
     ]);
 }
 
 /// Which set each receive queue counts in: that of its pool, the first 16 pools by turns.
-fn set_statistics(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+fn set_statistics(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
     let per_pool = RxQueue::COUNT / plan.pools.len() as u32;
     let set = |queue: u32| (queue / per_pool % StatisticsSet::COUNT) as u8;
     for group in QueueGroup::all() {
         let sets = [0, 1, 2, 3].map(|queue| set(4 * group.number() + queue));
-        settings.push(Setting::new(group, Rqsmr::new(u32::from_le_bytes(sets))));
+        settings.push(RegisterWrite::new(
+            group,
+            Rqsmr::new(u32::from_le_bytes(sets)),
+        ));
     }
 }
 
 /// Key, table and modes. The modes come last: they must not change on a card that
 /// receives (82599 datasheet, 7.1.2.8).
-fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
+fn set_modes(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
     let Some(layout) = Layout::of(plan) else {
         return;
     };
     let mut fields = Mrqc::new();
     if let Some(rss) = &plan.rss {
-        settings.extend(spread(rss, 0));
+        settings.extend(rss_settings(rss, 0));
         fields = hash_fields(rss.kinds);
     }
     let pools = Pfvtctl::new()
@@ -155,10 +167,10 @@ fn set_modes(plan: &HardwarePlan, settings: &mut Vec<Setting>) {
         .with_replicate(true)
         .with_no_default_pool(true);
     settings.extend([
-        Setting::new((), GcrExt::new(layout.mode)),
-        Setting::new((), Gpie::new(layout.mode << 14)),
-        Setting::new((), pools),
-        Setting::new((), fields.with_mode(layout.receive)),
+        RegisterWrite::new((), GcrExt::new(layout.mode)),
+        RegisterWrite::new((), Gpie::new(layout.mode << 14)),
+        RegisterWrite::new((), pools),
+        RegisterWrite::new((), fields.with_mode(layout.receive)),
     ]);
 }
 

@@ -18,21 +18,26 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
-use crate::access::or_go_on;
-use crate::common;
+use crate::access::tolerate_timeout;
+use crate::adapter::{Adapter, Link};
 use crate::device::Card;
 use crate::error::Error;
-use crate::nic::{Family, Link, Port, Statistics};
+use crate::family::Family;
+use crate::reset::disable_master;
 use crate::ring::{Queues, RingSizes};
+use crate::statistics::{self, Statistics};
 use layout::Layout;
 
 /// An 82599.
 pub(crate) struct Ixgbe {
-    port: Port,
+    adapter: Adapter,
     /// Rate limits by pool, which depend on the speed of the link.
     rates: Vec<Option<BitRate>>,
     /// The speed that the limiters are set for, in Mbit/s.
@@ -44,7 +49,7 @@ pub(crate) struct Ixgbe {
 impl Ixgbe {
     pub(crate) fn new(card: Card) -> Self {
         Self {
-            port: Port::new(card),
+            adapter: Adapter::new(card),
             rates: Vec::new(),
             limited_at: None,
             apart: true,
@@ -53,8 +58,8 @@ impl Ixgbe {
 }
 
 impl Family for Ixgbe {
-    fn port(&self) -> &Port {
-        &self.port
+    fn adapter(&self) -> &Adapter {
+        &self.adapter
     }
 
     fn check(&self, plan: &HardwarePlan) -> Result<(), Error> {
@@ -88,7 +93,7 @@ impl Family for Ixgbe {
         self.reset()?;
         filter::settings(hardware)
             .iter()
-            .for_each(|setting| self.port.registers.set(setting));
+            .for_each(|setting| self.adapter.registers.set(setting));
         let mut others = hardware.pools.iter().skip(StatisticsSet::COUNT as usize);
         self.apart = others.all(|pool| !pool.receive);
         self.rates = hardware.pools.iter().map(|pool| pool.rate).collect();
@@ -98,7 +103,7 @@ impl Family for Ixgbe {
         self.take_statistics()?;
         self.enable(hardware, &queues)?;
         self.limited_at = None;
-        self.port
+        self.adapter
             .registers
             .modify((), |autoc: Autoc| autoc.with_restart(true))?;
         Ok(queues)
@@ -108,20 +113,20 @@ impl Family for Ixgbe {
     /// DMA as a whole.
     fn quiesce(&mut self) -> Result<(), Error> {
         self.set_receiving(false)?;
-        or_go_on(self.drain())?;
+        tolerate_timeout(self.drain())?;
         let queues = self.stop_queues();
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         registers.modify((), |dma: Dmatxctl| dma.with_enable(false))?;
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
-        common::disable_master(registers)?;
+        disable_master(registers)?;
         queues
     }
 
     /// Rate limits follow the speed.
-    fn link(&mut self) -> Result<Link, Error> {
+    fn poll_link(&mut self) -> Result<Link, Error> {
         // The first read may be of a change that is over.
-        self.port.registers.read::<Links>(())?;
-        let links = self.port.registers.read::<Links>(())?;
+        self.adapter.registers.read::<Links>(())?;
+        let links = self.adapter.registers.read::<Links>(())?;
         if !links.up() {
             return Ok(Link::default());
         }
@@ -140,8 +145,8 @@ impl Family for Ixgbe {
     /// What the MAC counted, and what each pool lost: only 16 can be told apart, and with
     /// more it is nobody's in particular (82599 datasheet, 8.2.3.23.74).
     fn take_statistics(&mut self) -> Result<Statistics, Error> {
-        let registers = &mut self.port.registers;
-        let mut counted = common::take_mac_statistics(registers)?;
+        let registers = &mut self.adapter.registers;
+        let mut counted = statistics::take_mac_statistics(registers)?;
         for at in PacketBuffer::all() {
             counted.rx_missed += registers.count::<Mpc>(at)?;
         }

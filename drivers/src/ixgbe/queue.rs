@@ -5,6 +5,8 @@
 //!
 //! Source: 82599 datasheet, 4.6.7 (receive), 4.6.8 (transmit) and chapter 8.
 
+use alloc::vec::Vec;
+
 use lockgate_regs::descriptor::{TxData, dtyp};
 use lockgate_regs::ixgbe::{RxQueue as RxNumber, TxQueue as TxNumber, *};
 use lockgate_regs::{Index, Register};
@@ -12,9 +14,8 @@ use lockgate_vmdq::{HardwarePlan, Plan};
 
 use super::Ixgbe;
 use super::reset::QUEUE_LIMIT;
-use crate::common::AROUND;
 use crate::error::Error;
-use crate::ring::{Queues, RingSizes, Rings, RxQueue, layout};
+use crate::ring::{L2_OVERHEAD, Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
 
 /// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
 const KIB: usize = 1024;
@@ -23,14 +24,14 @@ impl Ixgbe {
     /// Makes the rings of every pool in `plan` and points the card at them. No
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let longest = usize::from(plan.mtu()) + AROUND;
+        let longest = usize::from(plan.mtu()) + L2_OVERHEAD;
         let rings = Rings {
-            rx: layout(sizes.rx, longest.next_multiple_of(KIB))?,
-            tx: layout(sizes.tx, longest.next_multiple_of(KIB))?,
+            rx: RingLayout::new(sizes.rx, longest.next_multiple_of(KIB))?,
+            tx: RingLayout::new(sizes.tx, longest.next_multiple_of(KIB))?,
             fatal_errors: RxErrors::new().with_receive(true).into(),
             send,
         };
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let srrctl = Srrctl::new().with_packet_kib(longest.div_ceil(KIB) as u8);
         let srrctl = srrctl
             .with_descriptor_type(DescriptorType::OneBuffer)
@@ -43,18 +44,25 @@ impl Ixgbe {
         tx.iter()
             .for_each(|&at| registers.write(at, Tdwbal::new(0)));
         let queues = per_pool(plan.hardware());
-        let place = |queue: u32| ((queue / queues) as u8, (queue % queues) as u8);
-        let rx = rx.iter().map(|at| (Rdbal::offset(*at), place(at.number())));
-        let rx = rx.map(|(at, (pool, number))| (at, pool, number));
-        let tx = tx
-            .iter()
-            .map(|at| (Tdbal::offset(*at), place(at.number()).0));
-        rings.build(&self.port, &rx.collect::<Vec<_>>(), &tx.collect::<Vec<_>>())
+        let rx = rx.iter().map(|at| RxPlace {
+            base: Rdbal::offset(*at),
+            pool: (at.number() / queues) as u8,
+            queue: (at.number() % queues) as u8,
+        });
+        let tx = tx.iter().map(|at| TxPlace {
+            base: Tdbal::offset(*at),
+            pool: (at.number() / queues) as u8,
+        });
+        rings.build(
+            &self.adapter,
+            &rx.collect::<Vec<_>>(),
+            &tx.collect::<Vec<_>>(),
+        )
     }
 
     /// Starts everything: transmit, receive, then the doorbells of receive.
     pub(super) fn enable(&self, plan: &HardwarePlan, queues: &Queues) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         // No transmit queue comes up before this.
         registers.modify((), |dma: Dmatxctl| dma.with_enable(true))?;
         let (rx, tx) = used(plan);
@@ -74,7 +82,7 @@ impl Ixgbe {
             registers.wait(at, QUEUE_LIMIT, Rxdctl::enable)?;
         }
         self.set_receiving(true)?;
-        queues.rx.iter().for_each(RxQueue::begin);
+        queues.rx.iter().for_each(RxQueue::post_initial);
         Ok(())
     }
 }

@@ -8,7 +8,9 @@
 //!
 //! Not here: what to do about a difference.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
@@ -16,13 +18,14 @@ use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
 use super::filter::{TAG_BYTES, hash_kinds, settings};
 use super::{Ixgbe, Layout};
-use crate::access::Setting;
-use crate::common::{mac, read_multicast, read_spread};
+use crate::access::RegisterWrite;
 use crate::error::Error;
+use crate::filter::{mac, read_multicast};
+use crate::rss::read_rss;
 
 impl Ixgbe {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let mrqc = registers.read::<Mrqc>(())?;
         let kinds = hash_kinds(mrqc);
         let (pools, spreads) = match mrqc.mode() {
@@ -31,7 +34,7 @@ impl Ixgbe {
             // Four queues are there only for the sake of RSS.
             _ => (32, true),
         };
-        let rss = spreads.then(|| read_spread(registers, kinds, 0));
+        let rss = spreads.then(|| read_rss(registers, kinds, 0));
         let mut plan = HardwarePlan {
             mode: SteeringMode::Pools,
             rss: rss.transpose()?,
@@ -63,7 +66,7 @@ impl Ixgbe {
     }
 
     fn read_pools(&self, plan: &mut HardwarePlan, count: usize) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let receive = registers.read_wide::<Pfvfre>(())?;
         let transmit = registers.read_wide::<Pfvfte>(())?;
         let longest = registers
@@ -100,15 +103,15 @@ impl Ixgbe {
 
     /// Whether every register is as `plan` has it.
     fn holds(&self, plan: &HardwarePlan) -> Result<bool, Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let mut holds = self.holds_rates()?;
         let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
         let on = [
-            Setting::new((), Mtqc::new().with_layout(layout)),
-            Setting::new((), Rxctrl::new().with_enable(true)),
+            RegisterWrite::new((), Mtqc::new().with_layout(layout)),
+            RegisterWrite::new((), Rxctrl::new().with_enable(true)),
         ];
         for setting in settings(plan).iter().chain(&on) {
-            holds &= registers.holds(setting)?;
+            holds &= registers.matches(setting)?;
         }
         Ok(holds)
     }

@@ -4,17 +4,16 @@
 //! disable); the pause of the receive path and the bits against errata, Intel's Linux
 //! driver.
 
-use std::thread;
-use std::time::Duration;
+use core::time::Duration;
 
 use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 
 use super::Ixgbe;
-use crate::access::or_go_on;
-use crate::common;
+use crate::access::tolerate_timeout;
 use crate::error::Error;
-use crate::nic::Family;
+use crate::family::Family;
+use crate::reset::{RESET_DELAY, reset_function, reset_mac};
 
 /// How long a queue may take to start or stop; far beyond any seen.
 pub(super) const QUEUE_LIMIT: Duration = Duration::from_millis(20);
@@ -35,17 +34,17 @@ impl Ixgbe {
     /// Silences the card, resets function and MAC, and lets it start DMA.
     pub(super) fn reset(&mut self) -> Result<(), Error> {
         self.quiesce()?;
-        common::reset_function(&self.port)?;
-        let registers = &mut self.port.registers;
+        reset_function(&self.adapter)?;
+        let registers = &mut self.adapter.registers;
         // Requests may be stuck: only a second reset ends them for sure (5.2.5.3.2).
         let stuck = registers.read::<Status>(())?.gio_master_enable();
         for _ in 0..=u8::from(stuck) {
-            common::reset_mac(registers)?;
-            thread::sleep(RESET_PAUSE);
+            reset_mac(registers)?;
+            registers.sleep(RESET_PAUSE);
         }
         // Without an EEPROM the flag never comes, and that is no failure.
-        or_go_on(registers.wait((), common::PAUSE, Eec::auto_read_done))?;
-        registers.wait((), common::PAUSE, Rdrxctl::dma_ready)?;
+        tolerate_timeout(registers.wait((), RESET_DELAY, Eec::auto_read_done))?;
+        registers.wait((), RESET_DELAY, Rdrxctl::dma_ready)?;
         // Nobody listens to interrupts here; none may be pending either.
         registers.write((), Eimc::new(u32::MAX));
         registers.count::<Eicr>(())?;
@@ -56,24 +55,24 @@ impl Ixgbe {
                 .with_relaxed_order_disable(true);
             ext.with_driver_loaded(true)
         })?;
-        let master = self.port.card.function.set_bus_master(true);
+        let master = self.adapter.card.function.set_bus_master(true);
         master.map_err(|source| Error::BusMaster { source })
     }
 
     /// Lets the card receive, or stops it, while the path behind the MAC stands still: the
     /// receive DMA may hang otherwise.
     pub(super) fn set_receiving(&self, on: bool) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         registers.modify((), |path: Secrxctrl| path.with_pause(true))?;
         // A path that does not run empty is reset later on.
-        or_go_on(registers.wait((), PAUSE_LIMIT, Secrxstat::ready))?;
+        tolerate_timeout(registers.wait((), PAUSE_LIMIT, Secrxstat::ready))?;
         registers.write((), Rxctrl::new().with_enable(on));
         registers.modify((), |path: Secrxctrl| path.with_pause(false))
     }
 
     /// Waits until no enabled queue has anything left to send.
     pub(super) fn drain(&self) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         for queue in TxQueue::all() {
             if registers.read::<Txdctl>(queue)?.enable() {
                 let tail = registers.read::<Tdt>(queue)?.get();
@@ -85,7 +84,7 @@ impl Ixgbe {
 
     /// Disables every queue, and then waits until each says so.
     pub(super) fn stop_queues(&self) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let pairs = || RxQueue::all().zip(TxQueue::all());
         for (rx, tx) in pairs() {
             registers.modify(rx, |rxdctl: Rxdctl| rxdctl.with_enable(false))?;
@@ -95,7 +94,7 @@ impl Ixgbe {
             registers.wait(rx, QUEUE_LIMIT, |rxdctl: &Rxdctl| !rxdctl.enable())?;
             registers.wait(tx, QUEUE_LIMIT, |txdctl: &Txdctl| !txdctl.enable())?;
         }
-        thread::sleep(WRITE_PAUSE);
+        registers.sleep(WRITE_PAUSE);
         Ok(())
     }
 }

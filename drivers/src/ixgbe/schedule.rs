@@ -7,8 +7,8 @@ use lockgate_regs::ixgbe::*;
 use lockgate_vmdq::HardwarePlan;
 
 use super::{Ixgbe, Layout};
-use crate::common::rate_factor;
 use crate::error::Error;
+use crate::rate::rate_factor;
 
 /// Credits for a weight of 1, in 64 bytes.
 const CREDITS: u32 = 16;
@@ -23,7 +23,7 @@ impl Ixgbe {
     /// Lays transmit queues out for `plan` while the arbiter stands still, and sets the
     /// weights by which pools take turns.
     pub(super) fn set_weights(&self, plan: &HardwarePlan) -> Result<(), Error> {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         let turns = Rttdcs::new().with_weigh_pools(true);
         registers.write((), turns.with_arbiter_off(true));
         let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
@@ -38,8 +38,10 @@ impl Ixgbe {
 
     /// The weight that the card holds for a pool; one that no plan sets is 0xFFFF.
     pub(super) fn weight(&self, pool: Pool) -> Result<u16, Error> {
-        self.port.registers.write((), Rttdqsel::new(pool.number()));
-        let credits = self.port.registers.read::<Rttdt1c>(())?.get();
+        self.adapter
+            .registers
+            .write((), Rttdqsel::new(pool.number()));
+        let credits = self.adapter.registers.read::<Rttdt1c>(())?.get();
         Ok(if credits % CREDITS == 0 {
             (credits / CREDITS) as u16
         } else {
@@ -49,7 +51,7 @@ impl Ixgbe {
 
     /// Sets every queue's limiter for a link of `mbit`.
     pub(super) fn set_rates(&self, mbit: u32) {
-        let registers = &self.port.registers;
+        let registers = &self.adapter.registers;
         registers.write((), Rttbcnrm::new(LIMITER_WINDOW));
         for queue in TxQueue::all() {
             registers.write((), Rttdqsel::new(queue.number()));
@@ -63,8 +65,10 @@ impl Ixgbe {
         let mbit = self.limited_at.unwrap_or(0);
         let mut holds = true;
         for queue in TxQueue::all() {
-            self.port.registers.write((), Rttdqsel::new(queue.number()));
-            let limiter = self.port.registers.read::<Rttbcnrc>(())?;
+            self.adapter
+                .registers
+                .write((), Rttdqsel::new(queue.number()));
+            let limiter = self.adapter.registers.read::<Rttbcnrc>(())?;
             holds &= limiter == self.limiter(queue, mbit);
         }
         Ok(holds)

@@ -1,7 +1,11 @@
-//! The order and completeness of what a start writes, on a card of paper.
+//! The order and completeness of what a start writes, on a card that only remembers.
 //!
 //! Offsets are literals of the 82599 datasheet, chapter 8.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -9,25 +13,25 @@ use lockgate_vmdq::{Capabilities, Machine, Policy};
 
 use super::*;
 use crate::device::Bar;
+use crate::fake::FakeCard;
 use crate::nic::{Nic, open};
-use crate::paper::Paper;
 
 const DEVICE: u16 = 0x10FB;
 const RXCTRL: u32 = 0x3000;
 const MRQC: u32 = 0x5818;
 const SELECT: u32 = 0x4904;
 
-/// A card of paper with what the 82599 has besides: ready flags, and registers that
+/// A card that remembers, with what the 82599 has besides: ready flags, and registers that
 /// another one selects.
 #[derive(Default)]
 struct Selecting {
-    paper: Arc<Paper>,
+    fake: FakeCard,
     selected: Mutex<HashMap<(u32, u32), u32>>,
 }
 
 impl Selecting {
     fn card(self: &Arc<Self>) -> Card {
-        let card = self.paper.card(DEVICE);
+        let card = self.fake.card(DEVICE);
         Card {
             bar: self.clone(),
             ..card
@@ -46,15 +50,15 @@ impl Bar for Selecting {
                 .unwrap_or(0)
         };
         match offset {
-            0x2F00 => self.paper.read(offset) | 8,
+            0x2F00 => self.fake.read(offset) | 8,
             0x8D04 => 1,
-            0x4908 | 0x4984 => of(offset, self.paper.read(SELECT)),
-            _ => self.paper.read(offset),
+            0x4908 | 0x4984 => of(offset, self.fake.read(SELECT)),
+            _ => self.fake.read(offset),
         }
     }
 
     fn write(&self, offset: u32, value: u32) {
-        let selected = self.paper.read(SELECT);
+        let selected = self.fake.read(SELECT);
         let mut all = self.selected.lock().unwrap();
         match offset {
             0x4908 | 0x4984 => {
@@ -62,11 +66,11 @@ impl Bar for Selecting {
             }
             _ => {}
         }
-        self.paper.write(offset, value);
+        self.fake.write(offset, value);
     }
 
     fn flush(&self) {
-        self.paper.flush();
+        self.fake.flush();
     }
 }
 
@@ -112,11 +116,11 @@ fn started(queues: u8) -> (Arc<Selecting>, Nic, Queues) {
 fn a_tail_is_written_only_once_its_queue_and_receiving_are_on() {
     let (card, _nic, queues) = started(2);
     assert_eq!((queues.rx.len(), queues.tx.len()), (3, 3));
-    let paper = &card.paper;
-    let receiving = paper.last(RXCTRL);
+    let fake = &card.fake;
+    let receiving = fake.last(RXCTRL);
     for queue in [0, 1, 2] {
-        let enabled = paper.first(0x1028 + 0x40 * queue, 1 << 25);
-        let tail = paper.first(0x1018 + 0x40 * queue, 63);
+        let enabled = fake.first(0x1028 + 0x40 * queue, 1 << 25);
+        let tail = fake.first(0x1018 + 0x40 * queue, 63);
         assert!(enabled < receiving && receiving < tail);
     }
 }
@@ -124,17 +128,17 @@ fn a_tail_is_written_only_once_its_queue_and_receiving_are_on() {
 #[test]
 fn receiving_is_on_only_once_every_filter_is_set_and_the_path_stands_still() {
     let (card, _nic, _queues) = started(2);
-    let paper = &card.paper;
-    let on = paper.last(RXCTRL);
+    let fake = &card.fake;
+    let on = fake.last(RXCTRL);
     // RAH 127, MPSAR 127, PFVLVF 63, PFVLVFB 63, VFTA 127, MTA 127, PFVML2FLT 63, PFVTCTL,
     // PFDTXGSWC, PFVFRE 1, PFVFSPOOF 7, RSSRK 9, RETA 31, GCR_EXT, GPIE.
     let filters = [
         0xA5FC, 0xA9FC, 0xF1FC, 0xF3FC, 0xA1FC, 0x53FC, 0xF0FC, 0x51B0, 0x8220, 0x51E4, 0x821C,
         0x5CA4, 0x5C7C, 0x1_1050, 0x0898,
     ];
-    assert!(filters.iter().all(|&filter| paper.last(filter) < on));
-    assert!(paper.last(0x5CA4) < paper.last(MRQC) && paper.last(MRQC) < on);
-    let writes = paper.writes.lock().unwrap();
+    assert!(filters.iter().all(|&filter| fake.last(filter) < on));
+    assert!(fake.last(0x5CA4) < fake.last(MRQC) && fake.last(MRQC) < on);
+    let writes = fake.writes();
     assert_eq!(
         (writes[on - 1], writes[on].1, writes[on + 1]),
         ((0x8D00, 2), 1, (0x8D00, 0))
@@ -144,11 +148,11 @@ fn receiving_is_on_only_once_every_filter_is_set_and_the_path_stands_still() {
 #[test]
 fn the_layout_is_set_while_the_arbiter_stands_still_and_before_any_queue() {
     let (card, _nic, _queues) = started(2);
-    let paper = &card.paper;
-    let layout = paper.first(0x8120, 0x6);
-    assert_eq!(paper.writes.lock().unwrap()[layout - 1], (0x4900, 0x42));
-    assert!(layout < paper.last(0x4900) && paper.last(0x4900) < paper.first(0x4A80, 1));
-    assert!(paper.first(0x4A80, 1) < paper.first(0x6028, 1 << 25));
+    let fake = &card.fake;
+    let layout = fake.first(0x8120, 0x6);
+    assert_eq!(fake.writes()[layout - 1], (0x4900, 0x42));
+    assert!(layout < fake.last(0x4900) && fake.last(0x4900) < fake.first(0x4A80, 1));
+    assert!(fake.first(0x4A80, 1) < fake.first(0x6028, 1 << 25));
     let credits = |pool| card.selected.lock().unwrap()[&(0x4908, pool)];
     assert_eq!([0, 1, 2].map(credits), [48, 16, 0]);
 }
@@ -161,15 +165,15 @@ fn four_queues_make_32_pools_and_their_modes_agree() {
         numbers.collect::<Vec<_>>(),
         [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
     );
-    let paper = &card.paper;
-    assert_eq!((paper.read(MRQC) & 0xF, paper.read(0x8120)), (0xA, 0xA));
+    let fake = &card.fake;
+    assert_eq!((fake.read(MRQC) & 0xF, fake.read(0x8120)), (0xA, 0xA));
     assert_eq!(
-        (paper.read(0x1_1050) & 3, paper.read(0x0898) >> 14 & 3),
+        (fake.read(0x1_1050) & 3, fake.read(0x0898) >> 14 & 3),
         (2, 2)
     );
-    assert_eq!(paper.read(0xEA00) >> 29, 2, "PSRTYPE.RQPL of pool 0");
-    assert_eq!(paper.read(0xEA04) >> 29, 0);
-    paper.first(0x1128, 1 << 25);
+    assert_eq!(fake.read(0xEA00) >> 29, 2, "PSRTYPE.RQPL of pool 0");
+    assert_eq!(fake.read(0xEA04) >> 29, 0);
+    fake.first(0x1128, 1 << 25);
     drop(nic);
 }
 
@@ -178,7 +182,7 @@ fn every_queue_drops_instead_of_holding_up_others() {
     let (card, _nic, _queues) = started(2);
     for queue in [0, 1, 2] {
         assert_eq!(
-            card.paper.read(0x1014 + 0x40 * queue) >> 28 & 1,
+            card.fake.read(0x1014 + 0x40 * queue) >> 28 & 1,
             1,
             "SRRCTL.Drop_En"
         );
@@ -204,7 +208,7 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
     ];
     let stale = tables.into_iter().flatten().step_by(4);
     let stale = stale.map(|register| (register, 0xA5A5_A5A5));
-    *card.paper.registers.lock().unwrap() = stale.collect();
+    card.fake.set_all(stale);
     let mut nic = open(card.card()).unwrap();
     let _queues = nic.start(&plan(2), RingSizes { rx: 512, tx: 512 }).unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan(2).hardware());
@@ -213,12 +217,8 @@ fn whatever_a_card_held_before_is_gone_after_the_start() {
 #[test]
 fn a_register_that_changed_makes_the_plan_that_is_read_another() {
     let (card, mut nic, _queues) = started(2);
-    card.paper
-        .registers
-        .lock()
-        .unwrap()
-        .insert(0x42A4, 1 << 30 | 3 << 28);
-    nic.link().unwrap();
+    card.fake.set(0x42A4, 1 << 30 | 3 << 28);
+    nic.poll_link().unwrap();
     assert_eq!(&nic.read_back().unwrap(), plan(2).hardware());
     let selected = [(0x4908, 1, 32), (0x4984, 2, 0)];
     for (register, which, value) in selected {
@@ -238,8 +238,8 @@ fn a_register_that_changed_makes_the_plan_that_is_read_another() {
             .insert((register, which), old.unwrap());
     }
     for register in [0x1014, 0x8220, 0x4268, 0x4240, 0x1_1050, 0x8120, 0x5080] {
-        let old = card.paper.read(register);
-        card.paper.registers.lock().unwrap().insert(
+        let old = card.fake.read(register);
+        card.fake.set(
             register,
             old ^ if register == 0x1014 { 1 << 28 } else { 1 << 16 },
         );
@@ -248,7 +248,7 @@ fn a_register_that_changed_makes_the_plan_that_is_read_another() {
             plan(2).hardware(),
             "{register:#x}"
         );
-        card.paper.registers.lock().unwrap().insert(register, old);
+        card.fake.set(register, old);
     }
 }
 
@@ -256,8 +256,8 @@ fn a_register_that_changed_makes_the_plan_that_is_read_another() {
 fn limits_follow_the_speed_of_the_link() {
     let (card, mut nic, _queues) = started(2);
     let mut limit = |links: u32| {
-        card.paper.registers.lock().unwrap().insert(0x42A4, links);
-        let link = nic.link().unwrap();
+        card.fake.set(0x42A4, links);
+        let link = nic.poll_link().unwrap();
         (
             link.mbit,
             card.selected.lock().unwrap().get(&(0x4984, 2)).copied(),
@@ -300,11 +300,7 @@ fn statistics_are_whole_and_each_from_its_counter() {
         0x4074, 0x4088, 0x408C, 0x4080, 0x4090, 0x4094, 0x3FA0, 0x3FBC, 0x4000, 0x40A4, 0x40A8,
         0x40AC, 0x40B0, 0x8780, 0x1470, 0x17F0,
     ];
-    card.paper
-        .registers
-        .lock()
-        .unwrap()
-        .extend(counters.into_iter().zip(1..));
+    card.fake.set_all(counters.into_iter().zip(1..));
     let counted = nic.statistics().unwrap();
     let expected = Statistics {
         rx_good: 1,
@@ -327,7 +323,7 @@ fn statistics_are_whole_and_each_from_its_counter() {
     assert_eq!(counted, expected);
     // Both queues of pool 0 count in set 0, those of pools 1 and 17 in set 1.
     assert_eq!(
-        [0x2300, 0x2320].map(|at| card.paper.read(at)),
+        [0x2300, 0x2320].map(|at| card.fake.read(at)),
         [0x0101_0000; 2]
     );
 }

@@ -1,44 +1,48 @@
 //! Descriptor rings: one fixed buffer per descriptor, for ever.
 //!
-//! The rule: at any time a buffer is either the NIC's or ours, and what is ours
-//! is lent as a borrow of the queue that ends before the buffer goes back. So
-//! the compiler refuses to keep a frame that the NIC may overwrite, and nothing
-//! on the way of a frame allocates, locks or can panic.
+//! The rule: descriptors are words and buffers are blocks of [`lockgate_shm`], which a card may
+//! write at any moment: each descriptor is loaded once and what it says is checked on that copy,
+//! and of a buffer there are views that copy and no references. At any time a buffer is either
+//! the card's or ours; what is ours is seen as a borrow of the queue that ends before the
+//! buffer goes back. Nothing on the way of a frame allocates, locks or can panic.
 //!
-//! The families share this code: their rings differ in the place of the tail
-//! register and in a few descriptor bits. Slots are counted on and on; where one
-//! lies is the count modulo the size of the ring, a power of two.
+//! The families share this code: their rings differ in the place of the tail register and in a
+//! few descriptor bits. Slots are counted on and on; where one lies is the count modulo the size
+//! of the ring, a power of two.
 //!
 //! Not here: setting a queue up in the card's registers (the families).
 
-#[cfg(test)]
-mod fake;
 mod rx;
 #[cfg(test)]
 mod tests;
 mod tx;
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-pub use rx::{RxQueue, Train};
-pub use tx::{TxQueue, TxSlots};
+pub use rx::{BadDescriptors, MAX_BURST, RX_FREE_THRESH, RxBurst, RxFrame, RxHash, RxQueue};
+pub use tx::{SHORTEST_FRAME, TxQueue, TxSlot};
 
 use lockgate_regs::descriptor::{self, TxData, ring};
+use lockgate_shm::{Block, Blocks, Words};
 
-use crate::device::Bar;
-use crate::dma::DmaRegion;
+use crate::adapter::{Adapter, QueueGuard};
+use crate::device::{Bar, BusError, DmaMemory};
 use crate::error::Error;
-use crate::nic::Port;
-use crate::sys::{Layout, RingMemory, Run, Slot};
 
 /// Alignment that every supported card accepts for a ring, in bytes (82576
 /// datasheet, chapter 8, RDBAL: 128).
 const ALIGNMENT: u64 = 128;
 
-/// Receive buffers that go back with one doorbell, half of the smallest ring: it is a write
-/// across the bus, and to a virtual card it costs more than all else of a frame.
-const TOGETHER: usize = 32;
+/// Words of a descriptor.
+const WORDS: usize = descriptor::BYTES / 8;
+
+/// Where buffers begin is a multiple of this, so that a descriptor is never in a cache line or
+/// page with a frame.
+const PAGE: usize = 4096;
+
+/// Bytes of header, tag and check sequence around an MTU.
+pub(crate) const L2_OVERHEAD: usize = 14 + 4 + 4;
 
 /// How many descriptors each ring has: powers of two from 64 to 4096.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,105 +62,172 @@ pub struct Queues {
     pub tx: Vec<TxQueue>,
 }
 
-/// Held by every queue of one start, so that a driver can tell whether any is left.
-pub(crate) type Lease = Arc<()>;
-
-/// Memory of a ring, reachable by the NIC, and the doorbell of its queue.
-pub(crate) struct Ring {
-    // The NIC loses its reach before the memory goes: fields drop in this order.
-    region: DmaRegion,
-    pub(crate) memory: RingMemory,
-    bar: Arc<dyn Bar>,
-    tail: u32,
-    _lease: Lease,
+/// Where the parts of a ring lie in its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RingLayout {
+    slots: usize,
+    buffer_bytes: usize,
 }
 
-impl Ring {
-    /// A ring whose descriptors are all zero, and the card told of it; `at` is the offset
-    /// of its RDBAL or TDBAL, which all families lay the others out from alike.
-    pub(crate) fn new(port: &Port, layout: Layout, at: u32) -> Result<Self, Error> {
-        let Port { card, lease, .. } = port;
-        let bytes = layout.bytes();
-        let no_memory = |source| Error::NoMemory { bytes, source };
-        let pages = card.iommu.allocate(bytes).map_err(no_memory)?;
-        let memory = RingMemory::new(pages, layout).map_err(no_memory)?;
-        let region = DmaRegion::new(&card.iommu, memory.pages())?;
-        if !region.iova().get().is_multiple_of(ALIGNMENT) {
-            let source = std::io::ErrorKind::InvalidData.into();
-            return Err(Error::MapMemory { bytes, source });
-        }
-        let (base, slots) = (region.iova().get(), memory.slots());
-        let length = (slots * descriptor::BYTES) as u32;
-        let tail = at + ring::TAIL;
-        for (register, value) in [
-            (at, base as u32),
-            (at + ring::BASE_HIGH, (base >> 32) as u32),
-            (at + ring::LENGTH, length),
-            (at + ring::HEAD, 0),
-            (tail, 0),
-        ] {
-            card.bar.write(register, value);
+impl RingLayout {
+    /// `slots` descriptors with a buffer of `buffer_bytes` each, a multiple of 64.
+    ///
+    /// # Errors
+    /// [`Error::RingSize`] unless `slots` is a power of two from 64 to 4096.
+    pub(crate) fn new(slots: u16, buffer_bytes: usize) -> Result<Self, Error> {
+        if !slots.is_power_of_two() || !(64..=4096).contains(&slots) {
+            return Err(Error::RingSize { slots });
         }
         Ok(Self {
-            region,
-            memory,
-            bar: Arc::clone(&card.bar),
-            tail,
-            _lease: lease.clone(),
+            slots: slots.into(),
+            buffer_bytes,
         })
     }
 
-    /// How many slots may be the NIC's at a time. One stays back: equal head and
-    /// tail would mean an empty ring.
-    fn room(&self) -> usize {
-        self.memory.slots() - 1
+    /// Where buffers begin, in bytes.
+    fn buffers_at(self) -> usize {
+        (self.slots * descriptor::BYTES).next_multiple_of(PAGE)
     }
 
-    /// Slot number `slot`, on and on.
-    fn slot(&self, slot: usize) -> Slot<'_> {
-        self.memory.slot(self.region.iova(), slot)
+    /// Bytes of the whole ring.
+    fn bytes(self) -> usize {
+        self.buffers_at() + self.slots * self.buffer_bytes
+    }
+}
+
+/// Memory of a ring, reachable by the card, and the doorbell of its queue.
+pub(crate) struct Ring {
+    // The card loses its reach before the memory goes: fields drop in this order.
+    _dma: DmaMemory,
+    descriptors: Words,
+    buffers: Blocks,
+    /// Where the card sees the first buffer.
+    first_buffer: u64,
+    bar: Arc<dyn Bar>,
+    tail: u32,
+    _guard: QueueGuard,
+}
+
+impl Ring {
+    /// A ring whose descriptors are all zero, and the card told of it; `base` is the offset of
+    /// its RDBAL or TDBAL, which all families lay the others out from alike.
+    pub(crate) fn new(adapter: &Adapter, layout: RingLayout, base: u32) -> Result<Self, Error> {
+        let bytes = layout.bytes();
+        let dma = adapter.card.iommu.map(bytes);
+        let dma = dma.map_err(|source| Error::of_memory(bytes, source))?;
+        let unfit = || Error::MapMemory {
+            bytes,
+            source: BusError::other("memory that is too short or not aligned"),
+        };
+        let (slots, stride) = (layout.slots, layout.buffer_bytes);
+        let descriptors = Words::new(&dma.memory, 0, slots * WORDS).ok_or_else(unfit)?;
+        let buffers = Blocks::new(&dma.memory, layout.buffers_at(), slots, stride, stride);
+        let buffers = buffers.ok_or_else(unfit)?;
+        let iova = dma.iova.get();
+        if !iova.is_multiple_of(ALIGNMENT) {
+            return Err(unfit());
+        }
+        let ring = Self {
+            _dma: dma,
+            descriptors,
+            buffers,
+            first_buffer: iova.wrapping_add(layout.buffers_at() as u64),
+            bar: Arc::clone(&adapter.card.bar),
+            tail: base + ring::TAIL,
+            _guard: adapter.queues.clone(),
+        };
+        ring.announce(base, iova);
+        Ok(ring)
     }
 
-    /// Slots from number `from` on, as far as they lie in a row.
+    /// Tells the card where the ring is, and that it is empty.
+    fn announce(&self, base: u32, iova: u64) {
+        let length = self.slots() * descriptor::BYTES;
+        self.bar.write(base, iova as u32);
+        self.bar.write(base + ring::BASE_HIGH, (iova >> 32) as u32);
+        self.bar.write(base + ring::LENGTH, length as u32);
+        self.bar.write(base + ring::HEAD, 0);
+        self.bar.write(self.tail, 0);
+    }
+
+    /// Number of descriptors: a power of two.
+    fn slots(&self) -> usize {
+        self.buffers.len()
+    }
+
+    /// Bytes of each buffer.
     #[inline(always)]
-    fn run(&mut self, from: usize, count: usize) -> Run<'_> {
-        self.memory.run(self.region.iova(), from, count)
+    fn buffer_bytes(&self) -> usize {
+        self.buffers.block_bytes()
     }
 
-    /// Tells the NIC that everything before `slot` is its own.
+    /// How many slots may be the card's at a time. One stays back: equal head and tail would
+    /// mean an empty ring.
+    fn capacity(&self) -> usize {
+        self.slots() - 1
+    }
+
+    /// The second half of a descriptor, which the card writes last. Acquire: whatever the card
+    /// wrote before it, the first half and the buffer, is seen by later loads.
+    #[inline(always)]
+    fn status(&self, slot: usize) -> u64 {
+        self.descriptors
+            .load_acquire(slot.wrapping_mul(WORDS).wrapping_add(1))
+    }
+
+    /// The first half of a descriptor, to be loaded after [`Ring::status`].
+    #[inline(always)]
+    fn info(&self, slot: usize) -> u64 {
+        self.descriptors.load(slot.wrapping_mul(WORDS))
+    }
+
+    /// Writes a descriptor: its own buffer, and what to do with it. The card looks at it once
+    /// the doorbell has told of it, which orders these stores.
+    #[inline(always)]
+    fn post(&self, slot: usize, command: u64) {
+        let index = slot & (self.slots() - 1);
+        let buffer = self
+            .first_buffer
+            .wrapping_add((index * self.buffer_bytes()) as u64);
+        self.descriptors.store(index * WORDS, buffer);
+        self.descriptors.store(index * WORDS + 1, command);
+    }
+
+    /// The buffer of a slot.
+    #[inline(always)]
+    fn buffer(&self, slot: usize) -> Block<'_> {
+        self.buffers.get(slot)
+    }
+
+    /// Tells the card that everything before `slot` is its own.
     fn ring_doorbell(&self, slot: usize) {
         self.bar
-            .write(self.tail, (slot & (self.memory.slots() - 1)) as u32);
+            .write(self.tail, (slot & (self.slots() - 1)) as u32);
     }
 }
 
-impl Slot<'_> {
-    /// What the descriptor says; its second half, which the NIC writes last, is read first.
-    #[inline(always)]
-    fn words(self) -> [u64; 2] {
-        let status = self.descriptor()[1].load(Acquire);
-        [self.descriptor()[0].load(Relaxed), status]
-    }
-
-    /// Writes the descriptor: its own buffer, and what to do with it.
-    fn put(self, command: u64) {
-        self.descriptor()[0].store(self.iova(), Relaxed);
-        self.descriptor()[1].store(command, Relaxed);
-    }
+/// A receive queue to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RxPlace {
+    /// The offset of its RDBAL.
+    pub(crate) base: u32,
+    pub(crate) pool: u8,
+    /// Its number within the pool.
+    pub(crate) queue: u8,
 }
 
-/// The layout of a ring of `slots` with buffers of `buffer_bytes` bytes.
-pub(crate) fn layout(slots: u16, buffer_bytes: usize) -> Result<Layout, Error> {
-    let layout = Layout::new(slots.into(), buffer_bytes);
-    layout
-        .filter(|_| (64..=4096).contains(&slots))
-        .ok_or(Error::RingSize { slots })
+/// A transmit queue to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TxPlace {
+    /// The offset of its TDBAL.
+    pub(crate) base: u32,
+    pub(crate) pool: u8,
 }
 
 /// What the rings of one start are like.
 pub(crate) struct Rings {
-    pub(crate) rx: Layout,
-    pub(crate) tx: Layout,
+    pub(crate) rx: RingLayout,
+    pub(crate) tx: RingLayout,
     /// Error bits of received frames that must not be used.
     pub(crate) fatal_errors: u16,
     /// The descriptor that sends a frame of so many bytes.
@@ -164,38 +235,47 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    /// Makes the queues and points the card at their rings, empty. For each it takes the
-    /// offset of its first register, the pool, and of a receive queue its number there.
+    /// Makes the queues and points the card at their rings, empty.
+    ///
+    /// # Errors
+    /// Of memory; [`Error::PinMemory`] then tells how much all of them need, since whoever
+    /// raises a limit wants to know that and not the next piece.
     pub(crate) fn build(
         &self,
-        port: &Port,
-        rx: &[(u32, u8, u8)],
-        tx: &[(u32, u8)],
+        adapter: &Adapter,
+        rx: &[RxPlace],
+        tx: &[TxPlace],
     ) -> Result<Queues, Error> {
-        let receive = |&(at, pool, queue): &(u32, u8, u8)| {
-            Ok(RxQueue::new(
-                Ring::new(port, self.rx, at)?,
-                self.fatal_errors,
-                (pool, queue),
-            ))
-        };
-        let transmit = |&(at, pool): &(u32, u8)| {
-            Ok(TxQueue::new(Ring::new(port, self.tx, at)?, self.send, pool))
-        };
-        let rx_queues: Result<_, Error> = rx.iter().map(receive).collect();
-        let queues = rx_queues.and_then(|rx| {
-            Ok(Queues {
-                rx,
-                tx: tx.iter().map(transmit).collect::<Result<_, _>>()?,
+        self.build_each(adapter, rx, tx)
+            .map_err(|error| match error {
+                Error::PinMemory { source, .. } => {
+                    let bytes = rx.len() * self.rx.bytes() + tx.len() * self.tx.bytes();
+                    Error::PinMemory { bytes, source }
+                }
+                other => other,
             })
-        });
-        queues.map_err(|error| match error {
-            // Whoever raises a limit wants to know all that is needed, not the next piece.
-            Error::PinMemory { source, .. } => {
-                let bytes = rx.len() * self.rx.bytes() + tx.len() * self.tx.bytes();
-                Error::PinMemory { bytes, source }
-            }
-            other => other,
-        })
+    }
+
+    fn build_each(
+        &self,
+        adapter: &Adapter,
+        rx: &[RxPlace],
+        tx: &[TxPlace],
+    ) -> Result<Queues, Error> {
+        let mut queues = Queues {
+            rx: Vec::new(),
+            tx: Vec::new(),
+        };
+        for place in rx {
+            let ring = Ring::new(adapter, self.rx, place.base)?;
+            queues
+                .rx
+                .push(RxQueue::new(ring, self.fatal_errors, *place));
+        }
+        for place in tx {
+            let ring = Ring::new(adapter, self.tx, place.base)?;
+            queues.tx.push(TxQueue::new(ring, self.send, place.pool));
+        }
+        Ok(queues)
     }
 }

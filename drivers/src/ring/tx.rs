@@ -1,20 +1,22 @@
 //! Transmit queues.
 //!
-//! A slot is free, pushed (filled, not announced) or the NIC's. The last
-//! descriptor of each burst asks for a report (RS), and only that report, seen
-//! with `Acquire`, frees the burst's slots; so a buffer in flight is never lent,
-//! and the NIC writes one descriptor per burst back.
+//! A slot is free, pushed (filled, not announced) or the card's. The last descriptor of each
+//! burst asks for a report (RS), and only that report frees the burst's slots; so a buffer in
+//! flight is never lent, and the card writes one descriptor per burst back. A slot sends the
+//! bytes that were copied into it since it was lent and not one more, however long its buffer is
+//! and whatever it held before.
 //!
 //! Not here: whether a frame may be sent (`lockgate-vmdq`, the worker).
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
+use lockgate_shm::{Access, Block};
 
-use super::{Ring, Run};
+use super::Ring;
 
 /// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
-const SHORTEST: usize = 17;
+pub const SHORTEST_FRAME: usize = 17;
 
 /// One transmit queue.
 pub struct TxQueue {
@@ -24,12 +26,13 @@ pub struct TxQueue {
     per_byte: u64,
     pool: u8,
     /// For each burst in flight the slot after its last, which reports.
-    bursts: VecDeque<usize>,
-    /// The oldest slot in flight, and the first that cannot be pushed.
-    oldest: usize,
+    reports: VecDeque<usize>,
+    /// The oldest slot in flight.
+    head: usize,
+    /// The first slot that cannot be pushed, as far as is known.
     end: usize,
     /// The slot after the last in flight; those from there to `next` are pushed.
-    announced: usize,
+    published: usize,
     /// The next slot to push.
     next: usize,
 }
@@ -38,20 +41,20 @@ impl TxQueue {
     /// An empty queue of `pool`; `send` says what a family's descriptors say.
     pub(crate) fn new(ring: Ring, send: fn(u16) -> TxData, pool: u8) -> Self {
         // There are never more bursts than slots, so this allocates once.
-        let bursts = VecDeque::with_capacity(ring.room());
+        let reports = VecDeque::with_capacity(ring.capacity());
         let command = u64::from(send(0));
         // Lengths are the only fields that differ.
         let per_byte = u64::from(send(1)) - command;
-        let end = ring.room();
+        let end = ring.capacity();
         Self {
             ring,
             command,
             per_byte,
             pool,
-            bursts,
-            oldest: 0,
+            reports,
+            head: 0,
             end,
-            announced: 0,
+            published: 0,
             next: 0,
         }
     }
@@ -61,88 +64,122 @@ impl TxQueue {
         self.pool
     }
 
-    /// Frames pushed or in flight, after a look.
-    pub fn pending(&mut self) -> usize {
-        self.free();
-        self.next - self.oldest
-    }
-
-    /// Takes back the buffers of completed bursts; says how many frames can be
-    /// pushed now.
+    /// Takes back the buffers of completed bursts; says how many frames can be pushed now. The
+    /// only call that looks at what the card has done.
     pub fn free(&mut self) -> usize {
-        while let Some(&end) = self.bursts.front()
-            && TxData::from(self.ring.slot(end - 1).words()[1]).done()
+        while let Some(&end) = self.reports.front()
+            && TxData::from(self.ring.status(end - 1)).done()
         {
-            self.bursts.pop_front();
-            self.oldest = end;
+            self.reports.pop_front();
+            self.head = end;
         }
-        self.end = self.oldest + self.ring.room();
+        self.end = self.head + self.ring.capacity();
         self.end - self.next
     }
 
-    /// Queues one frame: [`TxSlots::push`].
-    pub fn push(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        self.slots(|slots| slots.push(0, len, fill).into()) > 0
+    /// Frames pushed or in flight, after a look.
+    pub fn pending(&mut self) -> usize {
+        self.free();
+        self.next - self.head
     }
 
-    /// Lends free slots to `with`, as far as they lie in a row and are known of
-    /// ([`TxQueue::free`] looks), which says how many it pushed; so says this. They leave with
-    /// the next [`TxQueue::flush`].
+    /// The next free slot that is known of ([`TxQueue::free`] looks); `None` without one.
     #[inline(always)]
-    pub fn slots(&mut self, with: impl FnOnce(&mut TxSlots<'_>) -> usize) -> usize {
-        let (command, per_byte) = (self.command, self.per_byte);
-        let run = self.ring.run(self.next, self.end - self.next);
-        let (free, mut slots) = (
-            run.left,
-            TxSlots {
-                run,
-                command,
-                per_byte,
-            },
-        );
-        let used = with(&mut slots).min(free);
-        self.next += used;
-        used
+    pub fn reserve(&mut self) -> Option<TxSlot<'_>> {
+        (self.next < self.end).then_some(TxSlot {
+            queue: self,
+            filled: 0,
+        })
     }
 
-    /// Hands what was pushed to the NIC, with one doorbell.
+    /// Queues one frame: reserves, copies and commits. `false`, and nothing queued, without a free
+    /// slot or where its length is none of a frame that a buffer holds.
+    pub fn push(&mut self, frame: &[u8]) -> bool {
+        self.reserve()
+            .is_some_and(|mut slot| slot.copy_from(frame) && slot.commit())
+    }
+
+    /// Hands what was committed to the card, with one doorbell, if it is anything.
     pub fn flush(&mut self) {
-        if self.announced == self.next {
+        if self.published == self.next {
             return;
         }
-        let last = self.ring.slot(self.next - 1);
-        last.put(
-            TxData::from(last.words()[1])
-                .with_report_status(true)
-                .into(),
-        );
-        self.bursts.push_back(self.next);
-        self.announced = self.next;
+        let last = self.next - 1;
+        let command = TxData::from(self.ring.status(last)).with_report_status(true);
+        self.ring.post(last, command.into());
+        self.reports.push_back(self.next);
+        self.published = self.next;
         self.ring.ring_doorbell(self.next);
     }
 }
 
-/// Free slots in a row.
-pub struct TxSlots<'q> {
-    run: Run<'q>,
-    command: u64,
-    per_byte: u64,
+/// A free slot of a transmit queue, to be filled. Dropping it abandons it: nothing is sent, and
+/// the next [`TxQueue::reserve`] lends the same one.
+#[must_use = "a slot sends nothing until it is committed"]
+pub struct TxSlot<'q> {
+    queue: &'q mut TxQueue,
+    /// Bytes copied into its buffer, from the beginning on.
+    filled: usize,
 }
 
-impl TxSlots<'_> {
-    /// Puts a frame of `len` bytes that `fill` writes into number `i`, from 0, if it says true
-    /// after that. False, with nothing put there, if not; also, without asking it, where `len`
-    /// is no length of a frame that a buffer holds, or there is no such slot.
+impl TxSlot<'_> {
+    /// Bytes that its buffer holds.
     #[inline(always)]
-    pub fn push(&mut self, i: usize, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        let Some(slot) = self.run.get(i).filter(|_| len >= SHORTEST) else {
-            return false;
-        };
-        let filled = self.run.buffer_mut(i).get_mut(..len).is_some_and(fill);
-        if filled {
-            slot.put(self.command + self.per_byte * len as u64);
+    pub fn capacity(&self) -> usize {
+        self.queue.ring.buffer_bytes()
+    }
+
+    /// Bytes of the frame so far: what [`TxSlot::commit`] sends.
+    #[inline(always)]
+    pub fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// The buffer, to judge the frame in it: of it, the first [`TxSlot::filled`] bytes.
+    #[inline(always)]
+    pub fn buffer(&self) -> Block<'_> {
+        self.queue.ring.buffer(self.queue.next)
+    }
+
+    /// Makes `frame` the frame; `false`, and the frame empty, if it is too long.
+    #[inline(always)]
+    pub fn copy_from(&mut self, frame: &[u8]) -> bool {
+        let copied = self.buffer().copy_from(frame);
+        self.filled = if copied { frame.len() } else { 0 };
+        copied
+    }
+
+    /// Makes the first `length` bytes of `from` the frame; `false`, and the frame empty, if
+    /// either side is shorter.
+    #[inline(always)]
+    pub fn copy_from_block<A: Access>(&mut self, from: Block<'_, A>, length: usize) -> bool {
+        let copied = self.buffer().copy_from_block(from, length);
+        self.filled = if copied { length } else { 0 };
+        copied
+    }
+
+    /// Lengthens a shorter frame with zeros to `length` bytes, or as many as the buffer holds.
+    #[inline(always)]
+    pub fn pad_to(&mut self, length: usize) {
+        let length = length.min(self.capacity());
+        if self.filled < length {
+            self.buffer().zero(self.filled, length);
+            self.filled = length;
         }
-        filled
+    }
+
+    /// Queues the frame; it leaves with the next [`TxQueue::flush`]. `false`, and nothing queued,
+    /// where it is shorter than [`SHORTEST_FRAME`].
+    #[inline(always)]
+    pub fn commit(self) -> bool {
+        let Self { queue, filled } = self;
+        let sendable = filled >= SHORTEST_FRAME;
+        if sendable {
+            let command = queue.command + queue.per_byte * filled as u64;
+            queue.ring.post(queue.next, command);
+            queue.next += 1;
+        }
+        sendable
     }
 }
 
@@ -150,55 +187,57 @@ impl TxSlots<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::fake::{Fake, ring};
-    use super::*;
+    use lockgate_shm::{Blocks, Memory};
 
-    fn queue(fake: &Arc<Fake>) -> TxQueue {
+    use super::*;
+    use crate::fake::FakeCard;
+    use crate::ring::tests::ring;
+
+    fn queue(card: &FakeCard) -> TxQueue {
         let send = |length: u16| {
             let data = TxData::new().with_end_of_packet(true).with_insert_fcs(true);
             data.with_length(length).with_payload_length(length.into())
         };
-        TxQueue::new(ring(fake, 64, 2048), send, 2)
+        TxQueue::new(ring(card, 64, 2048), send, 2)
     }
 
     fn push(queue: &mut TxQueue, number: u32) -> bool {
-        queue.push(60, |buffer| {
-            buffer[..4].copy_from_slice(&number.to_le_bytes());
-            true
-        })
+        let mut frame = [0; 60];
+        frame[..4].copy_from_slice(&number.to_le_bytes());
+        queue.push(&frame)
     }
 
-    fn descriptor(fake: &Fake, slot: usize) -> TxData {
-        TxData::from(fake.pages().load_u64(slot * 16 + 8).unwrap())
+    fn descriptor(card: &FakeCard, slot: usize) -> TxData {
+        TxData::from(card.memory().load_u64(slot * 16 + 8).unwrap())
     }
 
-    /// Plays the NIC: sends what `slot` says, reporting if asked to.
-    fn send(fake: &Fake, slot: usize) -> u32 {
-        let pages = fake.pages();
-        let data = descriptor(fake, slot);
+    /// Plays the card: sends what `slot` says, reporting if asked to.
+    fn send(card: &FakeCard, slot: usize) -> u32 {
+        let memory = card.memory();
+        let data = descriptor(card, slot);
         assert!(data.end_of_packet() && data.insert_fcs() && !data.done());
         assert_eq!((data.length(), data.payload_length()), (60, 60));
-        let buffer = pages.load_u64(slot * 16).unwrap() - Fake::IOVA;
+        let buffer = memory.load_u64(slot * 16).unwrap() - FakeCard::IOVA;
         if data.report_status() {
-            assert!(pages.store_u64(slot * 16 + 8, data.with_done(true).into()));
+            assert!(memory.store_u64(slot * 16 + 8, data.with_done(true).into()));
         }
-        pages.load_u32(buffer as usize).unwrap()
+        memory.load_u32(buffer as usize).unwrap()
     }
 
     #[test]
     fn bursts_leave_in_order_with_one_report_and_one_doorbell_each() {
-        let fake = Arc::new(Fake::default());
-        let mut queue = queue(&fake);
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
         let (mut slot, mut number) = (0, 0);
         for burst in (1..=32).cycle().take(200) {
             for _ in 0..burst {
                 assert!(push(&mut queue, number));
                 number += 1;
             }
-            assert_eq!(fake.doorbells(), []);
+            assert_eq!(card.doorbells(), []);
             queue.flush();
             queue.flush();
-            assert_eq!(fake.doorbells(), [(slot + burst) as u32 % 64]);
+            assert_eq!(card.doorbells(), [(slot + burst) as u32 % 64]);
             assert_eq!(queue.pending(), burst);
             for sent in 0..burst {
                 assert_eq!(
@@ -206,10 +245,10 @@ mod tests {
                     63 - burst,
                     "nothing is back before the report"
                 );
-                let reports = descriptor(&fake, slot).report_status();
+                let reports = descriptor(&card, slot).report_status();
                 assert_eq!(reports, sent == burst - 1);
                 let expected = number + sent as u32 - burst as u32;
-                assert_eq!(send(&fake, slot), expected);
+                assert_eq!(send(&card, slot), expected);
                 slot = (slot + 1) % 64;
             }
             assert_eq!(queue.free(), 63);
@@ -219,8 +258,8 @@ mod tests {
 
     #[test]
     fn a_full_ring_lends_no_buffer_until_a_burst_is_reported() {
-        let fake = Arc::new(Fake::default());
-        let mut queue = queue(&fake);
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
         for number in 0..63 {
             assert!(push(&mut queue, number));
             if number == 9 {
@@ -228,13 +267,13 @@ mod tests {
             }
         }
         queue.flush();
-        assert!(queue.free() == 0 && !push(&mut queue, 63));
+        assert!(queue.free() == 0 && !push(&mut queue, 63) && queue.reserve().is_none());
         for slot in 10..63 {
-            send(&fake, slot);
+            send(&card, slot);
         }
         assert_eq!(queue.free(), 0, "the oldest burst is still out");
         for slot in 0..10 {
-            send(&fake, slot);
+            send(&card, slot);
         }
         assert!(!push(&mut queue, 63), "nobody has looked yet");
         assert_eq!(queue.free(), 63);
@@ -243,31 +282,72 @@ mod tests {
 
     #[test]
     fn a_length_that_is_no_frame_is_not_queued() {
-        let fake = Arc::new(Fake::default());
-        let mut queue = queue(&fake);
-        for len in [0, 16, 2049, 1 << 16, usize::MAX] {
-            assert!(!queue.push(len, |_| true));
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
+        for len in [0, 16, 2049, 1 << 16] {
+            assert!(!queue.push(&std::vec![0; len]), "{len} bytes");
         }
         assert_eq!(queue.pending(), 0);
         queue.flush();
-        assert_eq!(fake.doorbells(), []);
-        assert!(queue.push(17, |_| true) && queue.push(2048, |_| true));
-        assert!(!queue.push(60, |_| false), "a frame that is not wanted");
+        assert_eq!(card.doorbells(), []);
+        assert!(queue.push(&[0; 17]) && queue.push(&[0; 2048]));
         assert_eq!(queue.pending(), 2);
     }
 
     #[test]
+    fn an_abandoned_slot_is_never_sent_and_is_the_next_one_again() {
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
+        assert!(push(&mut queue, 1));
+        let mut refused = queue.reserve().unwrap();
+        assert!(refused.copy_from(&[0xee; 60]));
+        drop(refused);
+        queue.flush();
+        assert_eq!(card.doorbells(), [1]);
+        assert!(push(&mut queue, 2));
+        queue.flush();
+        assert_eq!(card.doorbells(), [2]);
+        assert_eq!([send(&card, 0), send(&card, 1)], [1, 2]);
+        assert_eq!(queue.pending(), 0);
+    }
+
+    #[test]
+    fn a_slot_sends_what_was_copied_into_it_and_nothing_that_it_held_before() {
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
+        let mut slot = queue.reserve().unwrap();
+        assert!(slot.copy_from(&[0x5e; 1000]));
+        drop(slot);
+        let mut slot = queue.reserve().unwrap();
+        assert!(!slot.copy_from(&[1; 2049]) && slot.filled() == 0);
+        assert!(!slot.commit(), "nothing was copied");
+        let others = Arc::new(Memory::zeroed(4096));
+        let others = Blocks::new(&others, 0, 1, 64, 64).unwrap();
+        let mut slot = queue.reserve().unwrap();
+        assert!(!slot.copy_from_block(others.get(0), 65) && slot.filled() == 0);
+        assert!(slot.copy_from_block(others.get(0), 20));
+        slot.pad_to(60);
+        slot.pad_to(30);
+        assert_eq!(slot.filled(), 60);
+        let mut bytes = [1; 61];
+        assert_eq!(slot.buffer().copy_to(&mut bytes), 61);
+        assert_eq!((&bytes[..60], bytes[60]), (&[0; 60][..], 0x5e));
+        assert!(slot.commit());
+        assert_eq!(descriptor(&card, 0).length(), 60);
+    }
+
+    #[test]
     fn a_report_on_a_descriptor_that_was_not_asked_frees_nothing() {
-        let fake = Arc::new(Fake::default());
-        let mut queue = queue(&fake);
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
         for number in 0..8 {
             push(&mut queue, number);
         }
         queue.flush();
-        let pages = fake.pages();
+        let memory = card.memory();
         for slot in 0..7 {
-            let lie = descriptor(&fake, slot).with_done(true);
-            pages.store_u64(slot * 16 + 8, lie.into());
+            let lie = descriptor(&card, slot).with_done(true);
+            memory.store_u64(slot * 16 + 8, lie.into());
         }
         assert_eq!(queue.free(), 55);
     }

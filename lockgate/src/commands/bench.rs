@@ -71,7 +71,6 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
     } = Opened::open(&loaded.policy.nic.device)?;
     let report = Run {
         plan: &plan,
-        card,
         device: loaded.policy.nic.device.to_string(),
         model: behind,
         alarm,
@@ -85,7 +84,7 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
         stop: &stop,
         observer: &mut (),
     }
-    .go()?;
+    .go(card)?;
     let measured = report
         .measured
         .as_ref()

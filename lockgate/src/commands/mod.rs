@@ -21,11 +21,11 @@ use std::path::Path;
 use lockgate_vmdq::{Capabilities, Device, Machine, Plan, Policy};
 
 use crate::cli::Command;
-use crate::cores;
 use crate::error::Failure;
 use crate::pci::Bus;
 use crate::source::Source;
 use crate::terminal;
+use lockgate_host::affinity;
 
 /// Does what was asked for.
 ///
@@ -89,7 +89,7 @@ impl LoadedPolicy {
     /// A usage failure: the card is not there, or the policy's first refusal.
     pub fn check(&self) -> Result<Plan, Failure> {
         let machine = Machine {
-            cores: cores::usable(),
+            cores: affinity::usable(),
         };
         let plan = self.policy.check(self.card()?, &machine);
         let plan = plan.map_err(|error| self.source.refuse(&error))?;

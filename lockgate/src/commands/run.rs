@@ -2,8 +2,8 @@
 
 use std::io;
 
-use lockgate_drivers::Alarm;
 use lockgate_drivers::device::Card;
+use lockgate_host::{Alarm, open_pci};
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Device;
 
@@ -42,7 +42,6 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut console = Console::new(loaded.policy.wire.replay.is_some() && model.is_none());
     let report = Run {
         plan: &plan,
-        card,
         device: device.to_string(),
         model,
         alarm,
@@ -52,7 +51,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         stop: &stop,
         observer: &mut console,
     }
-    .go()?;
+    .go(card)?;
     console.clear();
     if let Some(path) = &args.report {
         report.write(path)?;
@@ -80,8 +79,8 @@ impl Opened {
         match device {
             Device::Pci(address) => {
                 let (id, group) = nic::ready(&Bus::system(), *address)?;
-                let (card, alarm) = lockgate_drivers::open_pci(id, *address, group)
-                    .map_err(|error| Failure::usage_of(&error))?;
+                let (card, alarm) =
+                    open_pci(id, *address, group).map_err(|error| Failure::usage_of(&error))?;
                 Ok(Self {
                     card,
                     model: None,

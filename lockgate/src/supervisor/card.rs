@@ -1,6 +1,7 @@
 //! Watches the card while workers drive its queues.
 
-use lockgate_drivers::{Alarm, Error, Nic};
+use lockgate_drivers::{Error, Nic};
+use lockgate_host::Alarm;
 
 use crate::error::Failure;
 use crate::report::accounting::Missed;
@@ -33,7 +34,7 @@ impl CardMonitor {
                 "the kernel log says what (`dmesg`); reset the card and start again",
             ));
         }
-        self.nic.link().map_err(card_failure)?;
+        self.nic.poll_link().map_err(card_failure)?;
         self.count()
     }
 

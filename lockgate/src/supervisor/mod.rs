@@ -17,12 +17,13 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use lockgate_drivers::device::Card;
-use lockgate_drivers::{Alarm, Link, Nic, Queues, RingSizes};
+use lockgate_drivers::{Link, Nic, Queues, RingSizes};
+use lockgate_host::Alarm;
+use lockgate_host::affinity;
 use lockgate_lane::Closed;
 use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
 
-use crate::cores;
 use crate::endpoints::{Captures, EndpointSet, Reflector, Sources, Time};
 use crate::error::Failure;
 use crate::report::Report;
@@ -57,8 +58,6 @@ const IDLE_HOUSEKEEPING_NS: u64 = 1_000_000_000;
 pub struct Run<'a> {
     /// What is allowed.
     pub plan: &'a Plan,
-    /// The card to drive.
-    pub card: Card,
     /// What the report calls it.
     pub device: String,
     /// The model behind the card, if it is one.
@@ -113,18 +112,18 @@ impl Observer for () {
 }
 
 impl Run<'_> {
-    /// Runs to the end and says what happened.
+    /// Runs `card` to the end and says what happened.
     ///
     /// # Errors
     /// What kept the card from starting, or what broke while running; the card
     /// is stopped and no half-written file stays behind in either case.
-    pub fn go(mut self) -> Result<Report, Failure> {
+    pub fn go(mut self, card: Card) -> Result<Report, Failure> {
         let plan = self.plan;
         let overflow = self.sources.overflow();
         // Before the card is touched: a folder that takes no capture stops the run here.
         let captures = Captures::create(self.captures.as_deref(), plan)?;
         let wiring = Wiring::build(plan, self.captures.is_some() && self.model.is_none())?;
-        let mut nic = lockgate_drivers::open(self.card.clone()).map_err(card_failure)?;
+        let mut nic = lockgate_drivers::open(card).map_err(card_failure)?;
         let queues = nic.start(plan, RINGS).map_err(card_failure)?;
         if self.model.is_none() && hugepages::ran_out() {
             self.observer.ordinary_pages(&self.device);
@@ -160,7 +159,7 @@ impl Run<'_> {
                 .map(|(((assignment, stats), &core), mut reflectors)| {
                     let worker = Worker::new(plan, stats, &control, assignment, overflow);
                     thread::Builder::new().spawn_scoped(scope, move || {
-                        cores::pin(&[core]);
+                        affinity::pin(&[core]);
                         worker.run(clock, || reflectors.iter_mut().map(Reflector::turn).sum())
                     })
                 })
@@ -172,7 +171,7 @@ impl Run<'_> {
                     return (Err(no_thread(&error)), Vec::new());
                 }
             };
-            cores::pin(&endpoint_cores(plan));
+            affinity::pin(&endpoint_cores(plan));
             let mut running = Running {
                 endpoints: &mut endpoints,
                 monitor: &mut monitor,
@@ -205,7 +204,7 @@ impl Run<'_> {
     fn wait_link(&self, nic: &mut Nic) -> Result<Link, Failure> {
         let begun = Instant::now();
         loop {
-            let link = nic.link().map_err(card_failure)?;
+            let link = nic.poll_link().map_err(card_failure)?;
             let requested = self.stop.is_requested();
             if link.up || requested || begun.elapsed() >= LINK_PATIENCE {
                 return Ok(link);

@@ -1,9 +1,6 @@
 //! The card by itself, by literals of the 82574 datasheet.
 
-use std::sync::Arc;
-
-use lockgate_drivers::device::{Bar, Function, Iommu};
-use lockgate_drivers::sys::Pages;
+use lockgate_drivers::device::{Bar, DmaMemory, Function, Iommu};
 
 use crate::{Misuse, Model, Receive};
 
@@ -15,7 +12,7 @@ const RCTL: u32 = 0x0100;
 /// descriptors, their buffers of 2 KiB behind.
 struct Rig {
     model: Model,
-    pages: Arc<Pages>,
+    dma: DmaMemory,
     base: u64,
 }
 
@@ -23,9 +20,9 @@ impl Rig {
     fn new() -> Self {
         let model = Model::i82574();
         model.set_bus_master(true).unwrap();
-        let pages = Arc::new(Pages::new(128 << 10).unwrap());
-        let base = model.map(&pages).unwrap().get();
-        let rig = Self { model, pages, base };
+        let dma = model.map(128 << 10).unwrap();
+        let base = dma.iova.get();
+        let rig = Self { model, dma, base };
         rig.set(CTRL, 0x40);
         rig.set(0x0F00, 0x20);
         rig.set(0x0020, 0x0420_1200);
@@ -61,31 +58,39 @@ impl Rig {
 
     fn arm(&self, queue: u32, slot: u32) {
         let (descriptor, buffer) = Self::place(queue, slot);
-        assert!(self.pages.store_u64(descriptor, self.base + buffer as u64));
-        assert!(self.pages.store_u64(descriptor + 8, 0));
+        assert!(
+            self.dma
+                .memory
+                .store_u64(descriptor, self.base + buffer as u64)
+        );
+        assert!(self.dma.memory.store_u64(descriptor + 8, 0));
     }
 
     /// Both halves of a descriptor.
     fn seen(&self, queue: u32, slot: u32) -> (u64, u64) {
         let (at, _) = Self::place(queue, slot);
         (
-            self.pages.load_u64(at).unwrap(),
-            self.pages.load_u64(at + 8).unwrap(),
+            self.dma.memory.load_u64(at).unwrap(),
+            self.dma.memory.load_u64(at + 8).unwrap(),
         )
     }
 
     fn bytes(&self, queue: u32, slot: u32, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
-        assert!(self.pages.read(Self::place(queue, slot).1, &mut bytes));
+        assert!(self.dma.memory.read(Self::place(queue, slot).1, &mut bytes));
         bytes
     }
 
     /// Puts a transmit descriptor for `frame` into `slot` of queue 0 and announces it.
     fn send(&self, slot: u32, frame: &[u8], command: u64) {
-        assert!(self.pages.write(65536, frame));
+        assert!(self.dma.memory.write(65536, frame));
         let at = 2048 + 16 * slot as usize;
-        assert!(self.pages.store_u64(at, self.base + 65536));
-        assert!(self.pages.store_u64(at + 8, command | frame.len() as u64));
+        assert!(self.dma.memory.store_u64(at, self.base + 65536));
+        assert!(
+            self.dma
+                .memory
+                .store_u64(at + 8, command | frame.len() as u64)
+        );
         self.set(0x3818, slot + 1);
     }
 }
@@ -230,7 +235,11 @@ fn frames_leave_by_extended_and_legacy_descriptors() {
     // EOP, IFCS, RS, DEXT, DTYP 1.
     rig.send(0, &frame([0xff; 6], 200), 0x2B10_0000);
     assert_eq!(rig.model.transmitted(), [frame([0xff; 6], 200)]);
-    assert_eq!(rig.pages.load_u64(2048 + 8).unwrap() >> 32 & 1, 1, "DD");
+    assert_eq!(
+        rig.dma.memory.load_u64(2048 + 8).unwrap() >> 32 & 1,
+        1,
+        "DD"
+    );
     rig.send(1, &frame([0xff; 6], 64), 0x0B00_0000);
     assert_eq!(rig.model.transmitted(), [frame([0xff; 6], 64)]);
     // VLE and CTRL.VME: the tag of the descriptor.

@@ -2,10 +2,7 @@
 //!
 //! Each queue has a ring of eight descriptors and as many 2 KiB buffers.
 
-use std::sync::Arc;
-
-use lockgate_drivers::device::{Bar, Function, Iommu, Iova};
-use lockgate_drivers::sys::Pages;
+use lockgate_drivers::device::{Bar, DmaMemory, Function, Iommu, Iova};
 use lockgate_regs::Register;
 use lockgate_regs::descriptor::{RxInfo, RxStatus, TxData, dtyp};
 use lockgate_regs::igb::*;
@@ -29,7 +26,7 @@ pub(super) struct Got {
 
 pub(super) struct Rig {
     pub(super) model: Model,
-    pub(super) pages: Arc<Pages>,
+    pub(super) dma: DmaMemory,
     pub(super) base: Iova,
     next_rx: [u32; 16],
     next_tx: [u32; 16],
@@ -40,11 +37,11 @@ impl Rig {
     /// filter passes anything but the card's own address.
     pub(super) fn new() -> Self {
         let model = Model::i82576();
-        let pages = Arc::new(Pages::new(BUFFERS + 32 * 8 * BUFFER).unwrap());
-        let base = model.map(&pages).unwrap();
+        let dma = model.map(BUFFERS + 32 * 8 * BUFFER).unwrap();
+        let base = dma.iova;
         let rig = Self {
             model,
-            pages,
+            dma,
             base,
             next_rx: [0; 16],
             next_tx: [0; 16],
@@ -121,10 +118,11 @@ impl Rig {
     fn arm(&self, q: u32, n: u32) {
         let at = 0x1000 * q as usize + 16 * n as usize;
         assert!(
-            self.pages
+            self.dma
+                .memory
                 .store_u64(at, self.base.get() + Self::buffer(q, n) as u64)
         );
-        assert!(self.pages.store_u64(at + 8, 0));
+        assert!(self.dma.memory.store_u64(at + 8, 0));
     }
 
     fn buffer(q: u32, n: u32) -> usize {
@@ -137,15 +135,15 @@ impl Rig {
         loop {
             let n = self.next_rx[q as usize];
             let at = 0x1000 * q as usize + 16 * n as usize;
-            let status = RxStatus::from(self.pages.load_u64(at + 8).unwrap());
+            let status = RxStatus::from(self.dma.memory.load_u64(at + 8).unwrap());
             if !status.done() {
                 return all;
             }
             let mut bytes = vec![0; status.length().into()];
-            assert!(self.pages.read(Self::buffer(q, n), &mut bytes));
+            assert!(self.dma.memory.read(Self::buffer(q, n), &mut bytes));
             all.push(Got {
                 bytes,
-                info: RxInfo::from(self.pages.load_u64(at).unwrap()),
+                info: RxInfo::from(self.dma.memory.load_u64(at).unwrap()),
                 status,
             });
             self.arm(q, n);
@@ -208,14 +206,14 @@ impl Rig {
     pub(super) fn push(&mut self, q: u32, frame: &[u8], command: TxData) {
         let n = self.next_tx[q as usize];
         let buffer = Self::buffer(16 + q, n);
-        assert!(self.pages.write(buffer, frame));
+        assert!(self.dma.memory.write(buffer, frame));
         self.push_raw(q, self.base.get() + buffer as u64, command.into());
     }
 
     pub(super) fn push_raw(&mut self, q: u32, first: u64, second: u64) {
         let n = self.next_tx[q as usize];
-        assert!(self.pages.store_u64(Self::tx_at(q, n), first));
-        assert!(self.pages.store_u64(Self::tx_at(q, n) + 8, second));
+        assert!(self.dma.memory.store_u64(Self::tx_at(q, n), first));
+        assert!(self.dma.memory.store_u64(Self::tx_at(q, n) + 8, second));
         self.next_tx[q as usize] = (n + 1) % DESCRIPTORS;
     }
 

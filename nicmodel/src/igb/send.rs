@@ -200,7 +200,7 @@ mod tests {
     use lockgate_regs::igb::*;
 
     fn done(rig: &Rig, n: u32) -> bool {
-        TxData::from(rig.pages.load_u64(Rig::tx_at(0, n) + 8).unwrap()).done()
+        TxData::from(rig.dma.memory.load_u64(Rig::tx_at(0, n) + 8).unwrap()).done()
     }
 
     #[test]

@@ -226,7 +226,7 @@ mod tests {
         let mut rig = Rig::new();
         rig.address(0, mac(1), 0);
         rig.rx(0, 2);
-        assert!(rig.pages.store_u64(0, 0xDEAD_0000));
+        assert!(rig.dma.memory.store_u64(0, 0xDEAD_0000));
         let sent = frame(mac(1), mac(9), 60);
         assert_eq!(rig.model.receive(&sent), ONE);
         let faults = rig.model.faults();
@@ -303,8 +303,8 @@ mod tests {
         rig.rx_with(0, 7, 0x8000_0002);
         rig.model.receive(&frame(mac(1), mac(9), 70));
         let buffer = rig.base.get() + 0x2_0000;
-        assert_eq!(rig.pages.load_u64(0), Some(buffer));
-        assert_eq!(rig.pages.load_u64(8), Some(3 << 32 | 70));
+        assert_eq!(rig.dma.memory.load_u64(0), Some(buffer));
+        assert_eq!(rig.dma.memory.load_u64(8), Some(3 << 32 | 70));
     }
 
     #[test]

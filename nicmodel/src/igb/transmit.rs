@@ -116,7 +116,7 @@ mod tests {
     use lockgate_regs::igb::*;
 
     fn done(rig: &Rig, n: u32) -> bool {
-        TxData::from(rig.pages.load_u64(Rig::tx_at(0, n) + 8).unwrap()).done()
+        TxData::from(rig.dma.memory.load_u64(Rig::tx_at(0, n) + 8).unwrap()).done()
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
         let sent = frame(BROADCAST, mac(1), 60);
         for turn in 1..20 {
             rig.send(0, &sent);
-            assert_eq!(rig.pages.load_u32(HEADS), Some(turn % 8));
+            assert_eq!(rig.dma.memory.load_u32(HEADS), Some(turn % 8));
         }
         assert!(!done(&rig, 0));
     }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use lockgate_drivers::device::Iova;
-use lockgate_drivers::sys::Pages;
+use lockgate_host::dma;
 use lockgate_nicmodel::Model;
 use rustix::fs::SealFlags;
 use rustix::io::Errno;
@@ -48,10 +48,10 @@ pub(crate) fn map(model: &Model, request: &mut Request) -> Result<Vec<u8>, Errno
     };
     let writable = flags & WRITABLE != 0;
     let bytes = usize::try_from(size).map_err(|_| Errno::INVAL)?;
-    let pages = check(&file, offset, size)
-        .and_then(|()| Pages::from_file(&file, offset, bytes).map_err(|error| errno(&error)));
-    let pages = match pages {
-        Ok(pages) => pages,
+    let memory = check(&file, offset, size)
+        .and_then(|()| dma::shared(&file, offset, bytes).map_err(|error| errno(&error)));
+    let memory = match memory {
+        Ok(memory) => memory,
         // A ROM: it need not be sealed, nor may it be mapped as memory is.
         Err(Errno::PERM | Errno::ACCESS) if !writable => return Ok(Vec::new()),
         Err(error) => {
@@ -61,7 +61,7 @@ pub(crate) fn map(model: &Model, request: &mut Request) -> Result<Vec<u8>, Errno
             return Err(error);
         }
     };
-    let mapped = model.map_at(Iova::new(address), Arc::new(pages), writable);
+    let mapped = model.map_at(Iova::new(address), Arc::new(memory), writable);
     mapped.map_err(|error| errno(&error))?;
     Ok(Vec::new())
 }

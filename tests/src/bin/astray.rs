@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use lockgate_drivers::device::{Card, DeviceId};
-use lockgate_drivers::sys::Pages;
-use lockgate_drivers::{RingSizes, capabilities, open, open_pci};
+use lockgate_drivers::device::{Bar, DeviceId};
+use lockgate_drivers::{RingSizes, capabilities, open};
+use lockgate_host::{dma, open_pci};
+use lockgate_shm::Memory;
 use lockgate_tests::cards;
 use lockgate_tests::guest::PATTERN;
 use lockgate_vmdq::{Machine, Policy};
@@ -88,21 +89,22 @@ fn go(kind: &str, address: &str, id: &str) -> Result<(), Box<dyn std::error::Err
     let known = capabilities(device).ok_or("no such card")?;
     let machine = Machine { cores: vec![0] };
     let plan = Policy::parse(POLICY)?.check(known, &machine)?;
-    let mut nic = open(card.clone())?;
+    let (bar, iommu) = (Arc::clone(&card.bar), Arc::clone(&card.iommu));
+    let mut nic = open(card)?;
     let _queues = nic.start(&plan, RingSizes { rx: 64, tx: 64 })?;
     cards::linked(&mut nic);
 
-    let victim = Pages::new(PAGE)?;
+    let victim = dma::zeroed(PAGE)?;
     assert!(victim.write(0, &PATTERN.repeat(PAGE / PATTERN.len())));
     let outside = physical(&victim)?;
     let family = if known.family == "igb" { IGB } else { E1000E };
-    let ring = Arc::new(Pages::new(PAGE)?);
-    let iova = card.iommu.map(&ring)?.get();
+    let mapped = iommu.map(PAGE)?;
+    let (ring, iova) = (&mapped.memory, mapped.iova.get());
     match kind {
-        "receive-ring" => family.receive(&card, outside),
+        "receive-ring" => family.receive(&*bar, outside),
         "receive-buffer" => {
             (0..SLOTS as usize).for_each(|slot| assert!(ring.store_u64(slot * 16, outside)));
-            family.receive(&card, iova);
+            family.receive(&*bar, iova);
         }
         "transmit-buffer" => {
             assert!(ring.store_u64(0, outside));
@@ -110,12 +112,12 @@ fn go(kind: &str, address: &str, id: &str) -> Result<(), Box<dyn std::error::Err
             let command = 64 | family.data << 20 | 1 << 24 | 1 << 25 | 1 << 27 | 1 << 29;
             let payload = if family.data == 3 { 64 << 46 } else { 0 };
             assert!(ring.store_u64(8, command | payload));
-            family.place(&card, family.tx, iova);
-            card.bar.write(family.tx + 0x18, 1);
+            family.place(&*bar, family.tx, iova);
+            bar.write(family.tx + 0x18, 1);
         }
         _ => return Err("receive-ring, receive-buffer or transmit-buffer".into()),
     }
-    card.bar.flush();
+    bar.flush();
     println!("outside is {outside:#x}");
     // Whoever watches says when it has seen enough.
     while !Path::new(DONE).exists() {
@@ -130,31 +132,31 @@ fn go(kind: &str, address: &str, id: &str) -> Result<(), Box<dyn std::error::Err
 
 impl Family {
     /// Has queue 0 receive by the ring at `base`, all of it the card's.
-    fn receive(&self, card: &Card, base: u64) {
-        self.place(card, self.rx, base);
-        card.bar.write(self.rx + 0x18, SLOTS - 1);
+    fn receive(&self, bar: &dyn Bar, base: u64) {
+        self.place(bar, self.rx, base);
+        bar.write(self.rx + 0x18, SLOTS - 1);
     }
 
     /// Puts the ring at `base` in the place of the one of the queue at `queue`.
-    fn place(&self, card: &Card, queue: u32, base: u64) {
-        let control = card.bar.read(queue + 0x28);
-        card.bar.write(queue + 0x28, control & !self.enable);
-        card.bar.flush();
-        card.bar.write(queue, base as u32);
-        card.bar.write(queue + 0x04, (base >> 32) as u32);
-        card.bar.write(queue + 0x08, 16 * SLOTS);
-        card.bar.write(queue + 0x10, 0);
-        card.bar.write(queue + 0x18, 0);
-        card.bar.write(queue + 0x28, control | self.enable);
-        card.bar.flush();
+    fn place(&self, bar: &dyn Bar, queue: u32, base: u64) {
+        let control = bar.read(queue + 0x28);
+        bar.write(queue + 0x28, control & !self.enable);
+        bar.flush();
+        bar.write(queue, base as u32);
+        bar.write(queue + 0x04, (base >> 32) as u32);
+        bar.write(queue + 0x08, 16 * SLOTS);
+        bar.write(queue + 0x10, 0);
+        bar.write(queue + 0x18, 0);
+        bar.write(queue + 0x28, control | self.enable);
+        bar.flush();
     }
 }
 
 /// The physical address of memory that is in use (Linux, admin-guide/mm/pagemap).
-fn physical(pages: &Pages) -> io::Result<u64> {
+fn physical(memory: &Memory) -> io::Result<u64> {
     const FRAME: u64 = (1 << 55) - 1;
     const PRESENT: u64 = 1 << 63;
-    let page = (pages.address() / PAGE) as u64;
+    let page = (memory.address() / PAGE) as u64;
     let mut entry = [0; 8];
     File::open("/proc/self/pagemap")?.read_exact_at(&mut entry, 8 * page)?;
     let entry = u64::from_le_bytes(entry);

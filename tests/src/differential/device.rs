@@ -1,12 +1,10 @@
 //! One of the two devices: its rings, and what it was seen to do.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lockgate_drivers::device::{Bar, Card};
-use lockgate_drivers::sys::Pages;
+use lockgate_drivers::device::{Bar, Card, DmaMemory};
 
 use super::known;
 use super::program::{Program, QUEUES};
@@ -32,8 +30,7 @@ const ENABLE: u32 = 1 << 25;
 pub struct Device {
     subject: Subject,
     card: Card,
-    memory: Arc<Pages>,
-    base: u64,
+    dma: DmaMemory,
     /// The next slot of each queue that the device fills.
     next: [u32; QUEUES as usize],
     /// What the counters of pools said last.
@@ -54,15 +51,13 @@ impl Device {
         card.function.reset().expect("a reset");
         card.function.set_bus_master(true).expect("bus mastering");
         let bytes = usize::try_from(u64::from(QUEUES) * QUEUE).expect("a size");
-        let memory = Arc::new(card.iommu.allocate(bytes).expect("memory"));
-        let base = card.iommu.map(&memory).expect("a mapping").get();
+        let dma = card.iommu.map(bytes).expect("memory");
         let counted = [0; 8 * known::POOL_COUNTERS.len()];
         let next = [0; QUEUES as usize];
         let device = Self {
             subject,
             card,
-            memory,
-            base,
+            dma,
             next,
             counted,
         };
@@ -123,7 +118,7 @@ impl Device {
     fn start_queue(&self, queue: u32, kib: u32) {
         let (bar, at) = (self.bar(), 0xC000 + 0x40 * queue);
         (0..SLOTS).for_each(|slot| self.arm(queue, slot));
-        let base = self.base + u64::from(queue) * QUEUE;
+        let base = self.dma.iova.get() + u64::from(queue) * QUEUE;
         bar.write(at, base as u32);
         bar.write(at + 0x04, (base >> 32) as u32);
         bar.write(at + 0x08, 16 * SLOTS);
@@ -144,8 +139,12 @@ impl Device {
 
     fn arm(&self, queue: u32, slot: u32) {
         let (descriptor, buffer) = Self::place(queue, slot);
-        assert!(self.memory.store_u64(descriptor, self.base + buffer as u64));
-        assert!(self.memory.store_u64(descriptor + 8, 0));
+        assert!(
+            self.dma
+                .memory
+                .store_u64(descriptor, self.dma.iova.get() + buffer as u64)
+        );
+        assert!(self.dma.memory.store_u64(descriptor + 8, 0));
     }
 
     /// Gives the device a batch of frames, few enough for its rings, and says what came
@@ -172,13 +171,13 @@ impl Device {
     fn take(&mut self, queue: u32) -> Option<(known::Descriptor, Vec<u8>)> {
         let slot = self.next[queue as usize];
         let (descriptor, buffer) = Self::place(queue, slot);
-        let status = self.memory.load_u64(descriptor + 8)?;
+        let status = self.dma.memory.load_u64(descriptor + 8)?;
         if status & 1 == 0 {
             return None;
         }
-        let descriptor = known::Descriptor::new(self.memory.load_u64(descriptor)?, status);
+        let descriptor = known::Descriptor::new(self.dma.memory.load_u64(descriptor)?, status);
         let mut bytes = vec![0; usize::from(descriptor.length).min(BUFFER as usize)];
-        assert!(self.memory.read(buffer, &mut bytes));
+        assert!(self.dma.memory.read(buffer, &mut bytes));
         self.arm(queue, slot);
         self.next[queue as usize] = (slot + 1) % SLOTS;
         Some((descriptor, bytes))
@@ -215,17 +214,18 @@ impl Device {
         let mut slots = 0;
         for (number, frame) in frames.iter().enumerate() {
             let buffer = ring + 4096 + number * BUFFER as usize;
-            assert!(self.memory.write(buffer, frame));
+            assert!(self.dma.memory.write(buffer, frame));
             let size = frame.len().div_ceil(pieces);
             for (piece, chunk) in frame.chunks(size).enumerate() {
                 let last = (piece + 1) * size >= frame.len();
-                let address = self.base + (buffer + piece * size) as u64;
+                let address = self.dma.iova.get() + (buffer + piece * size) as u64;
                 let command = chunk.len() as u64 | 3 << 20 | 1 << 25 | 1 << 29;
                 let command = command | u64::from(last) << 24 | u64::from(last) << 27;
-                assert!(self.memory.store_u64(ring + 16 * slots, address));
+                assert!(self.dma.memory.store_u64(ring + 16 * slots, address));
                 let payload = (frame.len() as u64) << 46;
                 assert!(
-                    self.memory
+                    self.dma
+                        .memory
                         .store_u64(ring + 16 * slots + 8, command | payload)
                 );
                 slots += 1;
@@ -234,7 +234,7 @@ impl Device {
         let bar = self.bar();
         bar.write(at + 0x28, 0);
         bar.write(TCTL, 1 << 1 | 1 << 3);
-        let base = self.base + ring as u64;
+        let base = self.dma.iova.get() + ring as u64;
         let registers = [
             (0, base as u32),
             (4, (base >> 32) as u32),

@@ -15,11 +15,11 @@ mod qtest;
 mod ram;
 
 use std::fs;
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lockgate_drivers::device::{Bar, Card, DeviceId, Function};
+use lockgate_drivers::device::{Bar, BusError, Card, DeviceId, Function};
+use lockgate_host::MonotonicClock;
 
 use crate::emulator::{Emulator, Error, Options, lock, server};
 use pci::Config;
@@ -119,6 +119,7 @@ impl Qemu {
             bar: self.link.clone(),
             iommu: self.ram.clone(),
             function: self.link.clone(),
+            clock: Arc::new(MonotonicClock),
         }
     }
 
@@ -284,19 +285,19 @@ impl Bar for Link {
 }
 
 impl Function for Link {
-    fn reset(&self) -> io::Result<()> {
+    fn reset(&self) -> Result<(), BusError> {
         let config = Config::new(self);
-        let reset = config.reset().map_err(io::Error::other)?;
+        let reset = config.reset().map_err(BusError::other)?;
         if !reset {
             // The 82574L has no function-level reset (CTRL.RST, datasheet 10.2.2.1).
             self.write(CTRL, CTRL_RST);
         }
-        self.flushed().map_err(io::Error::other)
+        self.flushed().map_err(BusError::other)
     }
 
-    fn set_bus_master(&self, on: bool) -> io::Result<()> {
+    fn set_bus_master(&self, on: bool) -> Result<(), BusError> {
         let config = Config::new(self);
-        config.set_bus_master(on).map_err(io::Error::other)
+        config.set_bus_master(on).map_err(BusError::other)
     }
 }
 

@@ -8,8 +8,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process;
 use std::sync::{Arc, Mutex, Weak};
 
-use lockgate_drivers::device::{Iommu, Iova};
-use lockgate_drivers::sys::Pages;
+use lockgate_drivers::device::{BusError, DmaMemory, Iommu, Iova};
+use lockgate_host::dma;
+use lockgate_shm::Memory;
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
 
 use crate::emulator::lock;
@@ -36,23 +37,14 @@ struct Windows {
 struct Window {
     offset: u64,
     bytes: u64,
-    /// Where this process sees it.
-    address: usize,
-    owner: Owner,
-}
-
-enum Owner {
-    /// Handed out, not mapped yet.
-    Caller,
-    /// The NIC may reach it.
-    Nic(Weak<Pages>),
-    /// Unmapped; free as soon as its pages are dropped.
-    Past(Weak<Pages>),
+    memory: Weak<Memory>,
+    /// Gone once the NIC may no longer reach it.
+    reach: Weak<()>,
 }
 
 impl Window {
     fn is_free(&self) -> bool {
-        matches!(&self.owner, Owner::Past(pages) if pages.strong_count() == 0)
+        self.memory.strong_count() == 0 && self.reach.strong_count() == 0
     }
 }
 
@@ -100,47 +92,24 @@ impl Ram {
 }
 
 impl Iommu for Ram {
-    fn allocate(&self, bytes: usize) -> io::Result<Pages> {
+    fn map(&self, bytes: usize) -> Result<DmaMemory, BusError> {
         let bytes = (bytes.max(1) as u64).next_multiple_of(PAGE);
         let mut windows = lock(&self.windows);
-        let offset = self.place(&mut windows, bytes)?;
-        let size = usize::try_from(bytes).map_err(io::Error::other)?;
-        let pages = Pages::from_file(&self.file, offset, size)?;
+        let offset = self.place(&mut windows, bytes).map_err(BusError::other)?;
+        let size = usize::try_from(bytes).map_err(BusError::other)?;
+        let memory = dma::shared(&self.file, offset, size).map_err(BusError::other)?;
+        let (memory, reach) = (Arc::new(memory), Arc::new(()));
         windows.all.push(Window {
             offset,
             bytes,
-            address: pages.address(),
-            owner: Owner::Caller,
+            memory: Arc::downgrade(&memory),
+            reach: Arc::downgrade(&reach),
         });
-        Ok(pages)
-    }
-
-    fn map(&self, pages: &Arc<Pages>) -> io::Result<Iova> {
-        let mut windows = lock(&self.windows);
-        let window = windows.all.iter_mut().find(|window| {
-            window.address == pages.address() && matches!(window.owner, Owner::Caller)
-        });
-        let Some(window) = window else {
-            let reason = "only memory that this domain allocated can be mapped";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-        };
-        window.owner = Owner::Nic(Arc::downgrade(pages));
-        Ok(Iova::new(window.offset))
-    }
-
-    fn unmap(&self, iova: Iova, bytes: usize) -> io::Result<()> {
-        let mut windows = lock(&self.windows);
-        let window = windows
-            .all
-            .iter_mut()
-            .find(|window| window.offset == iova.get() && window.bytes == bytes as u64);
-        if let Some(window) = window
-            && let Owner::Nic(pages) = &window.owner
-        {
-            window.owner = Owner::Past(pages.clone());
-            return Ok(());
-        }
-        Err(io::ErrorKind::InvalidInput.into())
+        Ok(DmaMemory {
+            iova: Iova::new(offset),
+            guard: Box::new(reach),
+            memory,
+        })
     }
 }
 
@@ -149,39 +118,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_used_again_zeroed_once_its_pages_are_dropped() {
+    fn a_window_is_used_again_zeroed_once_its_memory_is_dropped() {
         let ram = Ram::new(64 << 20).unwrap();
-        let first = Arc::new(ram.allocate(8192).unwrap());
-        let iova = ram.map(&first).unwrap();
-        assert!(first.write(0, b"secret"));
-        ram.unmap(iova, 8192).unwrap();
-
-        let second = Arc::new(ram.allocate(8192).unwrap());
-        assert_ne!(
-            ram.map(&second).unwrap(),
+        let DmaMemory {
             iova,
-            "the first still has an owner"
-        );
+            guard,
+            memory,
+        } = ram.map(8192).unwrap();
+        assert!(memory.write(0, b"secret"));
+        drop(guard);
+        let second = ram.map(8192).unwrap();
+        assert_ne!(second.iova, iova, "the first still has an owner");
 
-        drop(first);
-        let third = Arc::new(ram.allocate(8192).unwrap());
-        assert_eq!(ram.map(&third).unwrap(), iova);
+        drop(memory);
+        let third = ram.map(8192).unwrap();
+        assert_eq!(third.iova, iova);
         let mut bytes = [1; 6];
-        assert!(third.read(0, &mut bytes));
+        assert!(third.memory.read(0, &mut bytes));
         assert_eq!(bytes, [0; 6]);
-    }
-
-    #[test]
-    fn memory_of_another_domain_is_not_mapped() {
-        let ram = Ram::new(64 << 20).unwrap();
-        let foreign = Arc::new(Pages::new(4096).unwrap());
-        assert!(ram.map(&foreign).is_err());
     }
 
     #[test]
     fn the_machine_runs_out_of_memory_with_an_error() {
         let ram = Ram::new(32 << 20).unwrap();
-        assert!(ram.allocate(15 << 20).is_ok());
-        assert!(ram.allocate(2 << 20).is_err());
+        assert!(ram.map(15 << 20).is_ok());
+        assert!(ram.map(2 << 20).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use lockgate_drivers::{Error, RingSizes};
 use lockgate_tests::cards;
-use lockgate_tests::subject::{Bench, Kind, copied, frame, station};
+use lockgate_tests::subject::{Bench, Kind, frame, station};
 
 use super::{Feature, everywhere, pools};
 
@@ -95,11 +95,11 @@ fn link_down_and_up(kind: Kind) {
     for round in 0..3 {
         exchange_both_ways(&mut bench, 100 * round);
         bench.subject.set_link(false);
-        assert!(!bench.nic.link().unwrap().up);
+        assert!(!bench.nic.poll_link().unwrap().up);
         bench.subject.set_link(true);
         cards::linked(&mut bench.nic);
         assert_eq!(
-            bench.nic.link().unwrap().mbit,
+            bench.nic.poll_link().unwrap().mbit,
             kind.capabilities().link_mbit
         );
         assert_eq!(&bench.nic.read_back().unwrap(), bench.plan.hardware());
@@ -133,7 +133,7 @@ fn stopped_is_quiet(kind: Kind) {
     }
     let frames = [numbered(9, 1)];
     let queue = &mut bench.queues.tx[0];
-    assert!(queue.push(frames[0].len(), |buffer| copied(buffer, &frames[0])));
+    assert!(queue.push(&frames[0]));
     queue.flush();
     assert_eq!(
         bench.subject.left(std::time::Duration::from_millis(200)),

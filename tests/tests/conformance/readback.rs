@@ -241,7 +241,7 @@ fn any_bit(kind: Kind) {
     let plan = kind.plan(POLICY);
     let mut nic = open(Card {
         bar: bar.clone(),
-        ..card.clone()
+        ..subject.card()
     })
     .unwrap();
     let _queues: Queues = nic.start(&plan, SIZES).unwrap();

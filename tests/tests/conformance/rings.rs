@@ -1,7 +1,7 @@
 //! Rings: round and round, at every fill level, in bursts of every size.
 
 use lockgate_tests::frames::Frames;
-use lockgate_tests::subject::{Bench, Kind, copied, frame, station};
+use lockgate_tests::subject::{Bench, Kind, frame, station};
 
 use super::lifecycle::TWO;
 use super::{Feature, everywhere, model_only};
@@ -106,7 +106,7 @@ fn completion(kind: Kind) {
         let queue = &mut bench.queues.tx[0];
         assert_eq!(queue.free(), 63, "all buffers are back");
         for frame in &frames {
-            assert!(queue.push(frame.len(), |buffer| copied(buffer, frame)));
+            assert!(queue.push(frame));
         }
         assert_eq!(
             queue.free(),

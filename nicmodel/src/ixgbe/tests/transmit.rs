@@ -6,7 +6,7 @@ use crate::Misuse;
 use crate::ixgbe::rig::{BROADCAST, Rig, frame, mac, tagged};
 
 fn done(rig: &Rig, q: u32, n: u32) -> bool {
-    TxData::from(rig.pages.load_u64(Rig::tx_at(q, n) + 8).unwrap()).done()
+    TxData::from(rig.dma.memory.load_u64(Rig::tx_at(q, n) + 8).unwrap()).done()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn head_write_back_writes_the_head_and_survives_a_reset() {
     rig.set(0x6078, at as u32 | 1);
     rig.set(0x607C, (at >> 32) as u32);
     rig.send(1, &frame(BROADCAST, mac(1), 60));
-    assert_eq!(rig.pages.load_u64(0x8000).unwrap() as u32, 1);
+    assert_eq!(rig.dma.memory.load_u64(0x8000).unwrap() as u32, 1);
     assert!(!done(&rig, 1, 0));
     rig.set(0, 1 << 26);
     while rig.get(0) & (1 << 26) != 0 {}

@@ -1,37 +1,41 @@
 //! From a card that vfio-pci has to one that can be driven.
 //!
-//! The rule: a card that no IOMMU confines is never opened ([`crate::sys`] knows no
-//! other way), and each failure has its own remedy.
+//! The rule: a card that no IOMMU confines is never opened (there is no other way here), and each
+//! failure has its own remedy.
 //!
-//! Not here: whether there is such a card, and who has it; whoever names the IOMMU
-//! group has found out.
+//! Not here: whether there is such a card, and who has it; whoever names the IOMMU group has
+//! found out.
 
 use std::fs::File;
 use std::sync::Arc;
 
+use lockgate_drivers::device::{Card, DeviceId};
 use lockgate_vmdq::PciAddress;
 
-use crate::device::{Card, DeviceId};
+use crate::clock::MonotonicClock;
 use crate::error::{OpenError, remedy};
-use crate::sys::{Alarm, Vfio};
+use crate::vfio::{Alarm, Opened, Vfio};
 
-/// Opens the card at `pci`, which is `id` and in IOMMU group `group`; it can do nothing
-/// yet. The second value tells when the card is in trouble.
+/// Opens the card at `pci`, which is `id` and in IOMMU group `group`; it can do nothing yet. The
+/// second value tells when the card is in trouble.
 ///
 /// # Errors
 /// [`OpenError`].
 pub fn open_pci(id: DeviceId, pci: PciAddress, group: u32) -> Result<(Card, Alarm), OpenError> {
-    let (vfio, bar, alarm) = Vfio::open(pci, group)?;
-    let vfio = Arc::new(vfio);
-    Ok((
-        Card {
-            id,
-            bar: Arc::new(bar),
-            iommu: vfio.clone(),
-            function: vfio,
-        },
+    let Opened {
+        vfio,
+        registers,
         alarm,
-    ))
+    } = Vfio::open(pci, group)?;
+    let vfio = Arc::new(vfio);
+    let card = Card {
+        id,
+        bar: Arc::new(registers),
+        iommu: vfio.clone(),
+        function: vfio,
+        clock: Arc::new(MonotonicClock),
+    };
+    Ok((card, alarm))
 }
 
 /// Opens one of VFIO's files.
