@@ -3,12 +3,12 @@
 //!
 //! Nothing here decides what becomes of a frame.
 
-use lockgate_vmdq::{FrameHeader, Plan, WireVerdict};
+use lockgate_vmdq::{FrameHeader, PartitionId, Plan, PoolId, WireVerdict};
 
 use crate::stats::WireStats;
 
 /// Accounts for a frame that partition `p` was given.
-pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: usize, bytes: &[u8]) {
+pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: PartitionId, bytes: &[u8]) {
     // An address of one station has one owner on a segment, and nobody else was given it.
     let unicast = bytes.first().is_some_and(|first| first & 1 == 0);
     if unicast || first_taker(plan, bytes) == Some(p) {
@@ -22,9 +22,9 @@ pub(super) fn delivered(plan: &Plan, wire: &WireStats, p: usize, bytes: &[u8]) {
 /// Accounts for a frame that the card gave to a pool whose partition does not
 /// take it: under the reason that it is for nobody, or as a surplus copy.
 #[cold]
-pub(super) fn surplus(plan: &Plan, wire: &WireStats, pool: usize, bytes: &[u8]) {
+pub(super) fn surplus(plan: &Plan, wire: &WireStats, p: PartitionId, bytes: &[u8]) {
     match plan.from_wire(bytes, bytes.len()) {
-        WireVerdict::Drop(reason) if first_steered(plan, bytes) == Some(pool) => {
+        WireVerdict::Drop(reason) if first_steered(plan, bytes) == Some(p) => {
             wire.rx.add(bytes.len());
             wire.drops.add(reason);
         }
@@ -33,20 +33,22 @@ pub(super) fn surplus(plan: &Plan, wire: &WireStats, pool: usize, bytes: &[u8]) 
 }
 
 /// The lowest partition that takes the frame.
-fn first_taker(plan: &Plan, bytes: &[u8]) -> Option<usize> {
+fn first_taker(plan: &Plan, bytes: &[u8]) -> Option<PartitionId> {
     match plan.from_wire(bytes, bytes.len()) {
         WireVerdict::Deliver(to) => to.first(),
         WireVerdict::Drop(_) => None,
     }
 }
 
-/// The lowest pool that the card's filters give a frame to which nobody takes: a
+/// Whose the lowest pool is that the card's filters give a frame to which nobody takes: a
 /// group frame goes to every pool on its segment that listens to such frames, a
 /// unicast frame to one.
-fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<usize> {
+fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<PartitionId> {
     let header = FrameHeader::parse(bytes)?;
-    let mut pools = plan.partitions().iter().zip(&plan.hardware().pools);
-    pools.position(|(partition, pool)| {
+    let pools = (0..=u8::MAX).map(PoolId::new).zip(&plan.hardware().pools);
+    let mut partitions =
+        pools.filter_map(|(id, pool)| Some((plan.partition(plan.partition_of(id)?)?, pool)));
+    let first = partitions.find(|(partition, pool)| {
         let listens = if header.dst.is_broadcast() {
             pool.broadcast
         } else if header.dst.is_multicast() {
@@ -59,5 +61,6 @@ fn first_steered(plan: &Plan, bytes: &[u8]) -> Option<usize> {
             .iter()
             .any(|segment| segment.vid() == header.vid);
         pool.receive && listens && there
-    })
+    });
+    first.map(|(partition, _)| partition.id)
 }

@@ -113,9 +113,11 @@ impl<'r> Door<'r> {
 /// Whether a frame to `to` must wait for room.
 pub(super) fn must_wait(doors: &mut [Door<'_>], cx: &Context<'_>, to: PartitionSet) -> bool {
     cx.overflow == Overflow::Wait
-        && to
-            .iter()
-            .any(|p| doors.get_mut(p).is_some_and(|door| door.must_wait(cx)))
+        && to.iter().any(|p| {
+            doors
+                .get_mut(p.index())
+                .is_some_and(|door| door.must_wait(cx))
+        })
 }
 
 /// Where frames go: into lanes, transmit queues, and the mirror.

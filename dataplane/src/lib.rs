@@ -35,9 +35,6 @@ use stats::WorkerStats;
 /// Frames taken from one queue, or sent in all, before the others get a turn.
 pub const BURST: usize = 64;
 
-/// Shortest frame on the wire, FCS not counted (IEEE 802.3, 3.2.8).
-pub const MIN_FRAME: usize = 60;
-
 /// What happens to a frame whose partition has no free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
@@ -171,7 +168,7 @@ impl<'r> Worker<'r> {
             .enumerate()
             .filter_map(|(p, ring)| Door::new(&cx, p, ring));
         let (doors, schedule) = (doors.collect(), Schedule::new(&cx, up));
-        let scratch = vec![0; usize::from(plan.mtu()) + 128];
+        let scratch = vec![0; plan.limits().scratch_bytes()];
         let exit = Exit {
             cx,
             doors,

@@ -106,15 +106,15 @@ impl Door<'_> {
     /// Settles a frame in queue `number` of the partition's pool; `false` leaves it there.
     fn admit(&mut self, cx: &Context<'_>, bytes: &[u8], number: u16, hash: Option<RxHash>) -> bool {
         let wire = &cx.stats.wire;
-        if !cx.plan.accepts(self.p, bytes, bytes.len()) {
-            account::surplus(cx.plan, wire, self.p, bytes);
+        if !cx.plan.accepts(self.partition.id, bytes, bytes.len()) {
+            account::surplus(cx.plan, wire, self.partition.id, bytes);
             return true;
         }
         if !self.put(cx, bytes, hash.map(|hash| (number, hash))) {
             return false;
         }
         self.recent.keep(bytes);
-        account::delivered(cx.plan, wire, self.p, bytes);
+        account::delivered(cx.plan, wire, self.partition.id, bytes);
         true
     }
 }

@@ -6,10 +6,10 @@
 //! counted over frame bytes without preamble and FCS.
 
 use lockgate_lane::TxConsumer;
-use lockgate_vmdq::Recent;
+use lockgate_vmdq::{PartitionId, Recent};
 
 use super::exit::Context;
-use super::{BURST, Control, MIN_FRAME};
+use super::{BURST, Control};
 use crate::stats::PartitionStats;
 
 /// Longest burst that a rate allows after silence, in nanoseconds of its rate.
@@ -59,6 +59,8 @@ impl Bucket {
 pub(super) struct Sender<'r> {
     /// Its index.
     pub(super) partition: usize,
+    /// Its number.
+    pub(super) id: PartitionId,
     /// What is counted of it.
     pub(super) stats: &'r PartitionStats,
     /// Index of the transmit queue its frames leave by.
@@ -93,23 +95,22 @@ pub(super) struct Schedule<'r> {
 impl<'r> Schedule<'r> {
     /// Of lanes with their partition and the index of its transmit queue.
     pub(super) fn new(cx: &Context<'r>, lanes: Vec<(usize, TxConsumer, Option<usize>)>) -> Self {
-        // One quantum covers the longest frame, so that every turn sends something, and a
-        // burst of the shortest.
-        let longest = usize::from(cx.plan.mtu()) + 18;
+        let limits = cx.plan.limits();
         let sender = |(partition, up, tx): (usize, TxConsumer, Option<usize>)| {
             let wanted = cx.plan.partitions().get(partition)?;
             let bucket = wanted
                 .rate
-                .map(|rate| Bucket::new(rate.bits_per_second(), longest));
+                .map(|rate| Bucket::new(rate.bits_per_second(), limits.longest_tagged()));
             let sender = Sender {
                 partition,
+                id: wanted.id,
                 stats: cx.stats.partitions.get(partition)?,
                 tx,
                 bucket,
                 recent: Recent::new(cx.plan),
                 follows: false,
                 deficit: 0,
-                quantum: longest.max(BURST * MIN_FRAME) * usize::from(wanted.weight),
+                quantum: limits.quantum(BURST) * usize::from(wanted.weight),
             };
             Some((sender, up))
         };

@@ -5,7 +5,7 @@
 //!
 //! Not here: what the card hashed, with a key that is no partition's.
 
-use lockgate_vmdq::WireVerdict;
+use lockgate_vmdq::{MAX_PARTITIONS, PartitionId, WireVerdict};
 
 use super::exit::{Context, Door, must_wait};
 
@@ -25,7 +25,7 @@ pub(super) fn distribute(
     last: &mut Last,
 ) -> bool {
     let known = is_again(doors, last.p, frame);
-    last.p = if known { last.p } else { cx.plan.likely(frame) };
+    last.p = if known { last.p } else { guess(cx, frame) };
     let settled = if known || is_again(doors, last.p, frame) {
         let moved = doors
             .get_mut(last.p)
@@ -39,6 +39,12 @@ pub(super) fn distribute(
         cx.stats.wire.rx.add(frame.len());
     }
     settled
+}
+
+/// The index of the partition that a frame may be for; one past all if there is none.
+fn guess(cx: &Context<'_>, frame: &[u8]) -> usize {
+    let guess = cx.plan.guess_partition(frame);
+    guess.map_or(MAX_PARTITIONS, PartitionId::index)
 }
 
 /// Whether the verdict on a frame is that it is for partition `p` alone.
@@ -59,7 +65,7 @@ fn settle(cx: &Context<'_>, doors: &mut [Door<'_>], frame: &[u8]) -> bool {
             wire.delivered.add(1);
             wire.copies.add(to.len().saturating_sub(1) as u64);
             for p in to.iter() {
-                if let Some(door) = doors.get_mut(p) {
+                if let Some(door) = doors.get_mut(p.index()) {
                     door.put(cx, frame, None);
                     if to.len() == 1 {
                         door.recent.keep(frame);

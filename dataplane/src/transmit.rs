@@ -3,11 +3,11 @@
 //! A frame that cannot move yet stays in its lane; the turn passes on.
 
 use lockgate_lane::{Frame, Meta, RxProducer, TxConsumer};
-use lockgate_vmdq::SendVerdict;
+use lockgate_vmdq::{FrameLimits, SendVerdict};
 
 use super::exit::{Exit, must_wait};
 use super::schedule::Sender;
-use super::{MIN_FRAME, Overflow, Worker};
+use super::{Overflow, Worker};
 
 impl Worker<'_> {
     /// Sends up to `budget` frames in all, in the order of the schedule, until no lane in a
@@ -56,7 +56,7 @@ impl<'r> Exit<'r> {
                 break;
             };
             // Refused frames use up the share too, or a flood of them would hold the turn.
-            let price = frame.len().max(MIN_FRAME);
+            let price = frame.len().max(FrameLimits::SHORTEST);
             if moved >= budget || sender.deficit < price || !self.depart(sender, &frame) {
                 break;
             }
@@ -84,14 +84,14 @@ impl<'r> Exit<'r> {
         } = self;
         let mut queue = sender.tx.and_then(|at| tx.get_mut(at));
         let (len, room) = (waiting.len(), scratch.len());
-        let (copied, padded) = (len.min(room), len.max(MIN_FRAME));
+        let (copied, padded) = (len.min(room), len.max(FrameLimits::SHORTEST));
         let frame = &mut scratch[..padded.min(room)];
         if !waiting.copy_to(&mut frame[..copied]) {
             return false;
         }
         frame[copied..].fill(0);
         let own = &frame[..copied];
-        let (to, wire) = match cx.plan.from_partition(sender.partition, own, len) {
+        let (to, wire) = match cx.plan.from_partition(sender.id, own, len) {
             SendVerdict::Send { to, wire } => (to, wire),
             SendVerdict::Refuse(reason) => {
                 sender.stats.drops.add(reason);
@@ -120,7 +120,7 @@ impl<'r> Exit<'r> {
             return false;
         }
         for p in to.iter() {
-            let door = doors.get_mut(p);
+            let door = doors.get_mut(p.index());
             door.map(|door| door.put(cx, frame, None));
         }
         if let Some(queue) = queue.filter(|_| wire)
@@ -159,7 +159,7 @@ impl<'r> Exit<'r> {
         let mut moved = 0;
         while moved < limit
             && let Some(waiting) = up.frame(moved)
-            && (MIN_FRAME..=share).contains(&waiting.len())
+            && (FrameLimits::SHORTEST..=share).contains(&waiting.len())
             && recent.covers(waiting.len())
             && let Some(frame) = scratch.get_mut(..waiting.len())
             && let Some(mut slot) = queue.reserve()
@@ -175,7 +175,6 @@ impl<'r> Exit<'r> {
             share -= frame.len();
             moved += 1;
         }
-        });
         up.advance(moved);
         let bytes = (sender.deficit - share) as u64;
         sender.deficit = share;

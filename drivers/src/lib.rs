@@ -40,7 +40,7 @@ pub use nic::{Nic, open};
 pub use registry::{CARDS, SupportedCard, capabilities};
 pub use ring::{
     BadDescriptors, MAX_BURST, Queues, RX_FREE_THRESH, RingSizes, RxBurst, RxFrame, RxHash,
-    RxQueue, SHORTEST_FRAME, TxQueue, TxSlot,
+    RxQueue, TxQueue, TxSlot,
 };
 pub use statistics::Statistics;
 

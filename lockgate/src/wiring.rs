@@ -3,7 +3,7 @@
 use lockgate_drivers::Queues;
 use lockgate_host::memfd;
 use lockgate_lane::{Geometry, Header, Lane, PartitionEnds, RxProducer, TxConsumer};
-use lockgate_vmdq::{Plan, SteeringMode};
+use lockgate_vmdq::{PartitionPlan, Plan, PoolId, SteeringMode};
 
 use crate::endpoints::Reflector;
 use crate::error::Failure;
@@ -46,7 +46,7 @@ impl Wiring {
         let geometry = Geometry {
             rings: u16::try_from(plan.workers().len()).unwrap_or(u16::MAX),
             slots: SLOTS,
-            frame_bytes: slot_bytes(plan.mtu()),
+            frame_bytes: plan.limits().lane_slot_bytes(),
         };
         let mut wiring = Self {
             down: Vec::new(),
@@ -115,11 +115,6 @@ impl Wiring {
     }
 }
 
-/// Longer than any legal frame, so that one which is cut is still too long.
-fn slot_bytes(mtu: u16) -> u32 {
-    (u32::from(mtu) + 18 + 1).next_multiple_of(64)
-}
-
 fn create(name: &str, geometry: Geometry) -> Result<Lane, Failure> {
     let help = "free some memory or lower nic.mtu; for open files raise `ulimit -n`";
     let header = Header {
@@ -142,10 +137,9 @@ fn create(name: &str, geometry: Geometry) -> Result<Lane, Failure> {
 /// queues belong to nobody and go round.
 fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
     let count = workers.len().max(1);
-    let pools = plan.steering() == SteeringMode::Pools;
     for queue in queues.rx {
-        let worker = match plan.partitions().get(usize::from(queue.pool())) {
-            Some(partition) if pools => partition
+        let worker = match partition_of(plan, queue.pool()) {
+            Some(partition) => partition
                 .queue_workers
                 .get(usize::from(queue.queue()))
                 .copied()
@@ -157,8 +151,8 @@ fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
         }
     }
     for (n, queue) in queues.tx.into_iter().enumerate() {
-        let worker = match plan.partitions().get(usize::from(queue.pool())) {
-            Some(partition) if pools => partition.worker,
+        let worker = match partition_of(plan, queue.pool()) {
+            Some(partition) => partition.worker,
             _ => n % count,
         };
         if let Some(worker) = workers.get_mut(worker) {
@@ -167,14 +161,21 @@ fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
     }
 }
 
+/// Whose pool `pool` is.
+fn partition_of(plan: &Plan, pool: u8) -> Option<&PartitionPlan> {
+    plan.partition(plan.partition_of(PoolId::new(pool))?)
+}
+
 /// Which of `worker`'s transmit queues partition `p` leaves by: its pool's own, or
 /// without pools the one that all share.
 fn departure_queue(plan: &Plan, worker: &Assignment, p: usize) -> Option<usize> {
     match plan.steering() {
-        SteeringMode::Pools => worker
-            .tx
-            .iter()
-            .position(|queue| usize::from(queue.pool()) == p),
+        SteeringMode::Pools => {
+            let partition = plan.partitions().get(p)?;
+            let pool = plan.pool_of(partition.id)?;
+            let queues = &mut worker.tx.iter();
+            queues.position(|queue| usize::from(queue.pool()) == pool.index())
+        }
         SteeringMode::Software => (!worker.tx.is_empty()).then_some(0),
     }
 }

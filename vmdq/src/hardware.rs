@@ -5,18 +5,23 @@
 //! allows; where a card can only say it coarsely (multicast by hash) the worker's
 //! check is the exact one. Not here: registers (`regs`, `drivers`).
 
+mod diff;
 mod e1000e;
 
 use alloc::collections::BTreeMap;
 
 use lockgate_rss::{HashKinds, Key, Table};
 
+pub use diff::{
+    FilterChange, HardwareChanges, HardwareDiff, MulticastChange, PoolChange, ResetReason,
+};
+
 use crate::error::Checked;
 use crate::fit::Fit;
-use crate::frame::{FCS, HEADER, TAG};
 use crate::prelude::*;
 use crate::{
-    BitRate, Capabilities, Mac, Multicast, Partition, Policy, PolicyErrorKind as Kind, Rss, Segment,
+    BitRate, Capabilities, FrameLimits, Mac, Multicast, Partition, Policy, PolicyErrorKind as Kind,
+    Rss, Segment,
 };
 
 /// Who finds the partition of a frame from the wire.
@@ -94,6 +99,12 @@ pub fn multicast_index(mac: Mac) -> usize {
 }
 
 impl HardwarePlan {
+    /// The longest frame of any pool, tag and FCS included, in bytes; 0 if none receives.
+    pub fn max_frame(&self) -> u16 {
+        let longest = self.pools.iter().map(|pool| pool.max_frame);
+        longest.max().unwrap_or(0)
+    }
+
     /// # Errors
     /// A filter more than the card has; only pools that receive need any.
     pub(crate) fn new(policy: &Policy, fit: &Fit) -> Checked<Self> {
@@ -191,7 +202,7 @@ impl PoolPlan {
             queues: *partition.queues,
             anti_spoof: transmit,
             // A priority tag can come on any segment, so there is always room for one.
-            max_frame: mtu + (HEADER + TAG + FCS) as u16,
+            max_frame: FrameLimits::new(mtu).longest_with_fcs() as u16,
             ..off
         }
     }

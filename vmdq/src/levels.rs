@@ -12,7 +12,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 
 use crate::error::Checked;
 use crate::prelude::*;
-use crate::{At, Flow, PartitionSet, Policy, PolicyErrorKind as Kind, Segment};
+use crate::{At, Flow, Policy, PolicyErrorKind as Kind, Segment};
 
 /// The flows by sender and receiver.
 pub(crate) type Flows<'p> = BTreeMap<(usize, usize), &'p Flow>;
@@ -22,7 +22,7 @@ pub(crate) struct Graph<'p> {
     policy: &'p Policy,
     flows: &'p Flows<'p>,
     /// Who is on which segment, by VID.
-    members: Vec<PartitionSet>,
+    members: Vec<u64>,
     ranks: Vec<Option<usize>>,
 }
 
@@ -30,12 +30,12 @@ impl<'p> Graph<'p> {
     /// # Errors
     /// A level that `levels.order` does not list.
     pub(crate) fn new(policy: &'p Policy, flows: &'p Flows) -> Checked<Self> {
-        let mut members = vec![PartitionSet::default(); 4096];
+        let mut members = vec![0_u64; 4096];
         let mut ranks = Vec::new();
         for (p, partition) in policy.partitions.iter().enumerate() {
             partition
                 .segments()
-                .for_each(|on| members[usize::from(on.vid())].insert(p));
+                .for_each(|on| members[usize::from(on.vid())] |= 1 << p);
             let rank = |level: &At<String>| {
                 let found = policy
                     .levels
@@ -69,7 +69,7 @@ impl<'p> Graph<'p> {
 
     /// The first segment of partition `a` that `b` is on too, as `a` lists it.
     fn common(&self, a: usize, b: usize) -> Option<At<Segment>> {
-        let shared = |on: &At<Segment>| self.members[usize::from(on.vid())].contains(b);
+        let shared = |on: &At<Segment>| self.members[usize::from(on.vid())] >> b & 1 == 1;
         self.policy.partitions[a].segments().find(shared)
     }
 
@@ -131,8 +131,7 @@ impl<'p> Graph<'p> {
     /// last flow of the way down, or at its upper end if it has none.
     fn downhill(&self, top: usize) -> Checked {
         let name = |p: usize| &self.policy.partitions[p].name;
-        let mut seen = PartitionSet::default();
-        seen.insert(top);
+        let mut seen = 1_u64 << top;
         let mut open = VecDeque::from([(top, format!("`{}`", **name(top)), name(top).at)]);
         while let Some((here, path, at)) = open.pop_front() {
             // Without the first half, "no level" would count as the lowest.
@@ -140,9 +139,9 @@ impl<'p> Graph<'p> {
                 let kind = Kind::FlowDownhill(self.side(top), self.side(here), path);
                 return Err(kind.at(at).and(name(here).at));
             }
-            for to in (0..self.ranks.len()).filter(move |to| !seen.contains(*to)) {
+            for to in (0..self.ranks.len()).filter(move |to| seen >> to & 1 == 0) {
                 if let Some((way, flow)) = self.step(here, to) {
-                    seen.insert(to);
+                    seen |= 1 << to;
                     let path = format!("{path} -> {way}`{}`", **name(to));
                     open.push_back((to, path, flow.unwrap_or(at)));
                 }

@@ -19,7 +19,9 @@ mod error;
 mod fit;
 pub mod frame;
 mod hardware;
+mod id;
 mod levels;
+mod limits;
 mod mac;
 mod parse;
 mod partition;
@@ -36,9 +38,14 @@ pub use capabilities::{Capabilities, Machine, PoolLayout};
 pub use device::{Device, NotADevice, PciAddress};
 pub use error::{Place, PolicyError, PolicyErrorKind};
 pub use frame::{FrameHeader, Segment};
-pub use hardware::{HardwarePlan, PoolPlan, RssPlan, SteeringMode, multicast_index};
+pub use hardware::{
+    FilterChange, HardwareChanges, HardwareDiff, HardwarePlan, MulticastChange, PoolChange,
+    PoolPlan, ResetReason, RssPlan, SteeringMode, multicast_index,
+};
+pub use id::{MAX_PARTITIONS, PartitionId, PartitionSet, PoolId};
+pub use limits::FrameLimits;
 pub use mac::{Mac, NotAMac};
-pub use partition::{Attach, MAX_PARTITIONS, Multicast, PartitionSet, Wire};
+pub use partition::{Attach, Multicast, Wire};
 pub use plan::{PartitionPlan, Plan};
 pub use policy::{At, Flow, Levels, Nic, Partition, Policy, Rss, Tx, WireSource};
 pub use rate::{BitRate, NotARate};

@@ -1,4 +1,4 @@
-//! What a partition is made of: wire access, multicast, attachment; sets of them.
+//! What a partition is made of: wire access, multicast, attachment.
 //!
 //! Values only; a combination that no card can hold is refused by `check`.
 
@@ -6,58 +6,6 @@ use serde::Deserialize;
 
 use crate::prelude::*;
 use crate::{At, Mac};
-
-/// The most partitions one plan holds: the pools of the largest card.
-pub const MAX_PARTITIONS: usize = 64;
-
-/// A set of partitions by number, 0 to 63.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct PartitionSet(pub(crate) u64);
-
-impl PartitionSet {
-    /// Adds `partition`; a number past 63 is no partition and adds nothing.
-    pub const fn insert(&mut self, partition: usize) {
-        self.0 |= Self::bit(partition);
-    }
-
-    /// Whether `partition` is a member.
-    pub const fn contains(self, partition: usize) -> bool {
-        self.0 & Self::bit(partition) != 0
-    }
-
-    /// Whether nobody is a member.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The number of members.
-    pub const fn len(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// The lowest member.
-    pub fn first(self) -> Option<usize> {
-        self.iter().next()
-    }
-
-    /// The members, lowest first.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        let mut rest = self.0;
-        core::iter::from_fn(move || {
-            let next = (rest != 0).then_some(rest.trailing_zeros() as usize);
-            rest &= rest.wrapping_sub(1);
-            next
-        })
-    }
-
-    const fn bit(partition: usize) -> u64 {
-        if partition < MAX_PARTITIONS {
-            1 << partition
-        } else {
-            0
-        }
-    }
-}
 
 /// Which ways of the wire a partition has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

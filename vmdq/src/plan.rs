@@ -10,13 +10,15 @@ use crate::fit::Fit;
 use crate::prelude::*;
 use crate::rules::Rules;
 use crate::{
-    Attach, BitRate, HardwarePlan, Mac, Partition, Policy, Rss, Segment, SendVerdict, SteeringMode,
-    WireVerdict,
+    Attach, BitRate, FrameLimits, HardwarePlan, Mac, Partition, PartitionId, Policy, PoolId, Rss,
+    Segment, SendVerdict, SteeringMode, WireVerdict,
 };
 
 /// One partition of the plan.
 #[derive(Debug, Clone)]
 pub struct PartitionPlan {
+    /// Its number.
+    pub id: PartitionId,
     /// Its name.
     pub name: String,
     /// Its level, if it has one.
@@ -47,10 +49,11 @@ pub struct PartitionPlan {
 
 impl PartitionPlan {
     /// `first` is the number of its queue 0 among the queues of all partitions.
-    fn new(partition: &Partition, fit: &Fit, first: usize) -> Self {
+    fn new(id: PartitionId, partition: &Partition, fit: &Fit, first: usize) -> Self {
         let queues = *partition.queues;
         let worker = |queue| (first + usize::from(queue)) % fit.workers.len();
         Self {
+            id,
             name: partition.name.value.clone(),
             level: partition.level.as_ref().map(|level| level.value.clone()),
             cores: fit.endpoint_cores(partition),
@@ -89,10 +92,11 @@ impl Plan {
         flows: impl Iterator<Item = (usize, usize)>,
     ) -> Checked<Self> {
         let mut first = 0;
-        let partitions = policy.partitions.iter().map(|partition| {
+        let numbered = PartitionId::all().zip(&policy.partitions);
+        let partitions = numbered.map(|(id, partition)| {
             let queue = first;
             first += usize::from(*partition.queues);
-            PartitionPlan::new(partition, fit, queue)
+            PartitionPlan::new(id, partition, fit, queue)
         });
         Ok(Self {
             partitions: partitions.collect(),
@@ -103,7 +107,7 @@ impl Plan {
         })
     }
 
-    /// The partitions; the index is partition, pool and bit of a set.
+    /// The partitions, in the policy's order.
     pub fn partitions(&self) -> &[PartitionPlan] {
         &self.partitions
     }
@@ -111,6 +115,32 @@ impl Plan {
     /// Core of each worker.
     pub fn workers(&self) -> &[u16] {
         &self.workers
+    }
+
+    /// The partition with this number; `None` if the plan has none.
+    pub fn partition(&self, id: PartitionId) -> Option<&PartitionPlan> {
+        self.partitions.get(id.index())
+    }
+
+    /// The pool that is this partition's; `None` without pools, and for a partition that the
+    /// plan does not have.
+    pub fn pool_of(&self, id: PartitionId) -> Option<PoolId> {
+        let pools = self.steering() == SteeringMode::Pools;
+        self.partition(id)
+            .filter(|_| pools)
+            .map(|_| PoolId::new(id.index() as u8))
+    }
+
+    /// The partition whose pool this is; `None` for a pool that is nobody's, and without
+    /// pools.
+    pub fn partition_of(&self, pool: PoolId) -> Option<PartitionId> {
+        let id = PartitionId::new(pool.index())?;
+        self.pool_of(id).map(|_| id)
+    }
+
+    /// How long frames can be.
+    pub fn limits(&self) -> FrameLimits {
+        FrameLimits::new(self.mtu)
     }
 
     /// Largest payload of a frame, in bytes.
@@ -138,14 +168,14 @@ impl Plan {
 
     /// What becomes of a frame that partition `from` sends; arguments as for
     /// [`Plan::from_wire`].
-    pub fn from_partition(&self, from: usize, header: &[u8], len: usize) -> SendVerdict {
+    pub fn from_partition(&self, from: PartitionId, header: &[u8], len: usize) -> SendVerdict {
         self.rules
             .sent(from, header, len)
             .unwrap_or_else(SendVerdict::Refuse)
     }
 
     /// Whether `partition` gets this frame from the wire.
-    pub fn accepts(&self, partition: usize, header: &[u8], len: usize) -> bool {
+    pub fn accepts(&self, partition: PartitionId, header: &[u8], len: usize) -> bool {
         self.rules
             .arriving(header, len)
             .is_ok_and(|to| to.contains(partition))

@@ -30,7 +30,7 @@ pub struct Recent<const FROM_WIRE: bool> {
 impl<const FROM_WIRE: bool> Recent<FROM_WIRE> {
     /// No frame yet, on the card of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let longest = usize::from(plan.mtu()) + HEADER;
+        let longest = plan.limits().longest_untagged();
         Self {
             addresses: (0, 0),
             kind: 1,
@@ -98,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Capabilities, Machine, Policy};
+    use crate::{Capabilities, Machine, PartitionId, Policy};
 
     const POLICY: &str = "[nic]\ndevice = \"model:82576\"\nworkers = [0]\n\
         [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:01\"]\n\
@@ -181,7 +181,7 @@ mod tests {
         #[test]
         fn what_is_like_the_last_frame_has_its_verdict(frames in prop::collection::vec(frame(), 1..60)) {
             let plan = plan();
-            for from in 0..3 {
+            for from in PartitionId::all().take(3) {
                 let mut sending = Recent::<false>::new(&plan);
                 let mut arriving = Recent::<true>::new(&plan);
                 // What was kept, and its verdict.

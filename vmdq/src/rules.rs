@@ -7,11 +7,11 @@
 //!
 //! Not here: padding, which the caller does, and room in a ring.
 
-use crate::frame::{HEADER, MAC_CONTROL, TAG};
+use crate::frame::MAC_CONTROL;
 use crate::prelude::*;
 use crate::{
-    FrameHeader, MAX_PARTITIONS, Mac, Multicast, Partition, PartitionSet, Policy, Reason,
-    SendVerdict,
+    FrameHeader, FrameLimits, MAX_PARTITIONS, Mac, Multicast, Partition, PartitionId, PartitionSet,
+    Policy, Reason, SendVerdict,
 };
 
 /// What a frame gets, or why it gets nothing.
@@ -20,8 +20,7 @@ type Judged<T> = Result<T, Reason>;
 /// The tables behind the verdicts; sets of partitions are bit masks.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
-    /// Longest frame without a tag, in bytes.
-    longest: usize,
+    limits: FrameLimits,
     /// Who is on each segment, by VID. VID 4095 stays empty.
     members: Box<[u64; 4096]>,
     /// Who takes each address: owners of unicast, listeners of multicast, broadcast too.
@@ -38,7 +37,7 @@ impl Rules {
     pub(crate) fn new(policy: &Policy, flows: impl Iterator<Item = (usize, usize)>) -> Self {
         let addresses = |p: &Partition| p.macs.len() + p.multicast.listed().len();
         let mut rules = Self {
-            longest: usize::from(*policy.nic.mtu) + HEADER,
+            limits: FrameLimits::new(*policy.nic.mtu),
             members: Box::new([0; 4096]),
             takers: AddressTable::new(1 + policy.partitions.iter().map(addresses).sum::<usize>()),
             all_multicast: 0,
@@ -83,7 +82,7 @@ impl Rules {
 
     /// Where a frame goes that partition `from` sends.
     #[inline]
-    pub(crate) fn sent(&self, from: usize, header: &[u8], len: usize) -> Judged<SendVerdict> {
+    pub(crate) fn sent(&self, from: PartitionId, header: &[u8], len: usize) -> Judged<SendVerdict> {
         let frame = self.admit(header, len)?;
         let sender = |set: u64| PartitionSet(set).contains(from);
         if is_bridge_control(frame.dst) {
@@ -98,7 +97,7 @@ impl Rules {
             return Err(Reason::ForeignVlan);
         }
         let takers = members & self.takers_of(frame.dst);
-        let to = takers & self.flows.get(from).copied().unwrap_or(0);
+        let to = takers & self.flows[from.index()];
         let local = takers != 0 && !frame.dst.is_multicast();
         let wire = !local && sender(self.sends);
         let send = SendVerdict::Send {
@@ -114,7 +113,12 @@ impl Rules {
         // Bytes past the frame's end may be stale, and padding counts as zeros.
         let own = header.get(..len).unwrap_or(header);
         let frame = FrameHeader::parse(own).ok_or(Reason::Runt)?;
-        if len > self.longest + if frame.tagged { TAG } else { 0 } {
+        let longest = if frame.tagged {
+            self.limits.longest_tagged()
+        } else {
+            self.limits.longest_untagged()
+        };
+        if len > longest {
             return Err(Reason::Oversize);
         }
         if frame.ethertype == MAC_CONTROL {

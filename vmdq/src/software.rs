@@ -1,16 +1,16 @@
 //! Steering for cards without pools.
 
-use crate::{Mac, Plan};
+use crate::{Mac, PartitionId, Plan};
 
 impl Plan {
-    /// Index of a partition that may be the one that a frame from the wire is for, by its
-    /// destination alone; [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) if there is none. A guess,
-    /// no verdict.
+    /// The partition that a frame from the wire may be for, by its destination alone; `None`
+    /// if nobody takes that. A guess, no verdict: the segment and the ways of the wire do not
+    /// count.
     #[inline]
-    pub fn likely(&self, frame: &[u8]) -> usize {
+    pub fn guess_partition(&self, frame: &[u8]) -> Option<PartitionId> {
         let takers = frame
             .first_chunk()
             .map_or(0, |dst| self.rules.takers.get(Mac::new(*dst)));
-        takers.trailing_zeros() as usize
+        PartitionId::new(takers.trailing_zeros() as usize)
     }
 }

@@ -75,12 +75,7 @@ impl Family for E1000e {
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        self.max_frame = hardware
-            .pools
-            .iter()
-            .map(|pool| pool.max_frame)
-            .max()
-            .unwrap_or(0);
+        self.max_frame = hardware.max_frame();
         filter::settings(hardware)
             .iter()
             .for_each(|setting| self.adapter.registers.set(setting));

@@ -16,7 +16,7 @@ use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
 use super::E1000e;
 use super::filter::{buffer_bytes, receiving};
 use crate::error::Error;
-use crate::ring::{L2_OVERHEAD, Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
+use crate::ring::{Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
 
 /// The one pool's number.
 const WHOLE: u8 = 0;
@@ -32,7 +32,7 @@ impl E1000e {
             rx: RingLayout::new(sizes.rx, buffer_bytes(self.max_frame))?,
             tx: RingLayout::new(
                 sizes.tx,
-                buffer_bytes(plan.mtu().saturating_add(L2_OVERHEAD as u16)),
+                buffer_bytes(plan.limits().longest_with_fcs() as u16),
             )?,
             fatal_errors: damaged.with_carrier(true).with_receive(true).into(),
             send,

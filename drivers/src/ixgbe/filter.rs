@@ -112,12 +112,7 @@ fn l2flt(pool: &PoolPlan) -> Pfvml2flt {
 
 /// What the MAC takes and does. The limit of length is one for the whole card.
 fn set_mac(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
-    let longest = plan
-        .pools
-        .iter()
-        .map(|pool| pool.max_frame)
-        .max()
-        .unwrap_or(0);
+    let longest = plan.max_frame();
     let longest = if longest == 0 {
         ORDINARY
     } else {

@@ -15,7 +15,7 @@ use lockgate_vmdq::{HardwarePlan, Plan};
 use super::Ixgbe;
 use super::reset::QUEUE_LIMIT;
 use crate::error::Error;
-use crate::ring::{L2_OVERHEAD, Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
+use crate::ring::{Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
 
 /// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
 const KIB: usize = 1024;
@@ -24,7 +24,7 @@ impl Ixgbe {
     /// Makes the rings of every pool in `plan` and points the card at them. No
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let longest = usize::from(plan.mtu()) + L2_OVERHEAD;
+        let longest = plan.limits().longest_with_fcs();
         let rings = Rings {
             rx: RingLayout::new(sizes.rx, longest.next_multiple_of(KIB))?,
             tx: RingLayout::new(sizes.tx, longest.next_multiple_of(KIB))?,

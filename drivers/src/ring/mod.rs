@@ -21,7 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use rx::{BadDescriptors, MAX_BURST, RX_FREE_THRESH, RxBurst, RxFrame, RxHash, RxQueue};
-pub use tx::{SHORTEST_FRAME, TxQueue, TxSlot};
+pub use tx::{TxQueue, TxSlot};
 
 use lockgate_regs::descriptor::{self, TxData, ring};
 use lockgate_shm::{Block, Blocks, Words};
@@ -40,9 +40,6 @@ const WORDS: usize = descriptor::BYTES / 8;
 /// Where buffers begin is a multiple of this, so that a descriptor is never in a cache line or
 /// page with a frame.
 const PAGE: usize = 4096;
-
-/// Bytes of header, tag and check sequence around an MTU.
-pub(crate) const L2_OVERHEAD: usize = 14 + 4 + 4;
 
 /// How many descriptors each ring has: powers of two from 64 to 4096.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

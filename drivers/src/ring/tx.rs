@@ -12,11 +12,9 @@ use alloc::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
 use lockgate_shm::{Access, Block};
+use lockgate_vmdq::FrameLimits;
 
 use super::Ring;
-
-/// Bytes of the shortest frame that a card can pad (82576 datasheet, chapter 7).
-pub const SHORTEST_FRAME: usize = 17;
 
 /// One transmit queue.
 pub struct TxQueue {
@@ -169,11 +167,11 @@ impl TxSlot<'_> {
     }
 
     /// Queues the frame; it leaves with the next [`TxQueue::flush`]. `false`, and nothing queued,
-    /// where it is shorter than [`SHORTEST_FRAME`].
+    /// where it is shorter than [`FrameLimits::SHORTEST_FOR_CARD`].
     #[inline(always)]
     pub fn commit(self) -> bool {
         let Self { queue, filled } = self;
-        let sendable = filled >= SHORTEST_FRAME;
+        let sendable = filled >= FrameLimits::SHORTEST_FOR_CARD;
         if sendable {
             let command = queue.command + queue.per_byte * filled as u64;
             queue.ring.post(queue.next, command);

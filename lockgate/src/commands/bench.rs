@@ -10,7 +10,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use lockgate_vmdq::{Mac, PartitionPlan, Plan, Segment, SendVerdict};
+use lockgate_vmdq::{FrameLimits, Mac, PartitionPlan, Plan, Segment, SendVerdict};
 use serde_json::json;
 
 use super::inputs::{real, refuse_taken};
@@ -159,8 +159,8 @@ impl Way {
             let what = format!("partition {} has no address to send from", sender.name);
             return Err(usage(what, "add `macs` to it, or name another by --from"));
         };
-        let longest = usize::from(plan.mtu()) + 14;
-        if !(60..=longest).contains(&args.size) {
+        let longest = plan.limits().longest_untagged();
+        if !(FrameLimits::SHORTEST..=longest).contains(&args.size) {
             let what = format!("--size {} is no size of a frame here", args.size);
             return Err(usage(
                 what,
@@ -242,8 +242,8 @@ fn by_flow(
 ) -> Result<Way, Failure> {
     for (segment, dst) in pairs(&sender.vlans, &receiver.macs) {
         let (frame, marks_at) = frame(dst, own, segment, size);
-        let verdict = plan.from_partition(from, &frame, frame.len());
-        if matches!(verdict, SendVerdict::Send { to: takers, .. } if takers.contains(to)) {
+        let verdict = plan.from_partition(sender.id, &frame, frame.len());
+        if matches!(verdict, SendVerdict::Send { to: takers, .. } if takers.contains(receiver.id)) {
             let answer = frame.get(..marks_at).unwrap_or_default().to_vec();
             let words = format!("{} -> {} by a flow", sender.name, receiver.name);
             return Ok(Way {
@@ -290,9 +290,9 @@ fn by_wire(
         if let Some(addresses) = answer.get_mut(..12) {
             addresses.rotate_left(6);
         }
-        let verdict = plan.from_partition(from, &frame, frame.len());
+        let verdict = plan.from_partition(sender.id, &frame, frame.len());
         let leaves = matches!(verdict, SendVerdict::Send { wire: true, .. });
-        if leaves && plan.accepts(from, &answer, answer.len()) {
+        if leaves && plan.accepts(sender.id, &answer, answer.len()) {
             answer.truncate(marks_at);
             let words = format!("{} -> wire -> {peer} and back", sender.name);
             return Ok(Way {

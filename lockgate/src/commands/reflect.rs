@@ -47,8 +47,8 @@ fn may_send(plan: &Plan, a: usize, b: usize) -> bool {
         return false;
     };
     frames(from, to).any(|frame| {
-        let verdict = plan.from_partition(a, &frame, frame.len());
-        matches!(verdict, SendVerdict::Send { to, .. } if to.contains(b))
+        let verdict = plan.from_partition(from.id, &frame, frame.len());
+        matches!(verdict, SendVerdict::Send { to: takers, .. } if takers.contains(to.id))
     })
 }
 

@@ -6,13 +6,12 @@
 use std::collections::VecDeque;
 
 use lockgate_nicmodel::{Model, Receive};
-use lockgate_vmdq::{Mac, Plan, Reason, WireVerdict};
+use lockgate_vmdq::{FrameLimits, Mac, Plan, Reason, WireVerdict};
 
 use super::{BURST, Pace, Port, Time, capture_failure};
 use crate::capture::replay::Replay;
 use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
-use lockgate_dataplane::MIN_FRAME;
 use lockgate_dataplane::Overflow;
 
 /// What went over the cable.
@@ -125,7 +124,7 @@ impl<'r> ModelWire<'r> {
         let outcome = self.cable.model.receive(&self.held);
         let len = match self.held.len() {
             runt @ 0..14 => runt,
-            len => len.max(MIN_FRAME),
+            len => len.max(FrameLimits::SHORTEST),
         };
         self.counts.rx_frames += 1;
         self.counts.rx_bytes += len as u64;
