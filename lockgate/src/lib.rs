@@ -13,6 +13,7 @@ pub mod cli;
 pub mod commands;
 pub mod endpoints;
 pub mod error;
+pub mod model;
 pub mod pci;
 pub mod report;
 pub mod source;

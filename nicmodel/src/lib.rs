@@ -32,6 +32,7 @@ mod packet;
 mod phy;
 mod queue;
 mod registers;
+mod registry;
 mod ring;
 mod switch;
 mod wire;
@@ -51,6 +52,7 @@ use wire::Wire;
 
 pub use chip::Receive;
 pub use fault::{DmaFault, Misuse};
+pub use registry::{BarWidth, MODELS, ModelKind, PciLayout};
 
 /// One modelled card. Clones are handles on the same card.
 #[derive(Clone)]
@@ -65,17 +67,23 @@ struct Slot {
 }
 
 impl Model {
-    /// An 82576 at power-on, with a cable in it that leads to a partner.
-    pub fn i82576() -> Self {
-        Self::with(Box::new(igb::Nic::new()))
+    /// The card called `name` (see [`MODELS`]) at power-on, with a cable in it that leads to
+    /// a partner; `None` if no such card is modelled.
+    pub fn by_name(name: &str) -> Option<Self> {
+        ModelKind::by_name(name).map(ModelKind::model)
     }
 
-    /// An 82574 at power-on, likewise.
+    /// An 82574 at power-on.
     pub fn i82574() -> Self {
         Self::with(Box::new(e1000e::Nic::new()))
     }
 
-    /// An 82599 at power-on, likewise.
+    /// An 82576 at power-on.
+    pub fn i82576() -> Self {
+        Self::with(Box::new(igb::Nic::new()))
+    }
+
+    /// An 82599 at power-on.
     pub fn i82599() -> Self {
         Self::with(Box::new(ixgbe::Nic::new()))
     }

@@ -41,7 +41,6 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &[
             "lockgate-lane",
             "lockgate-shm",
-            "lockgate-lane",
             "lockgate-vmdq",
             "lockgate-drivers",
         ],

@@ -4,7 +4,6 @@ use std::io;
 
 use lockgate_drivers::device::Card;
 use lockgate_host::{Alarm, open_pci};
-use lockgate_nicmodel::Model;
 use lockgate_vmdq::Device;
 
 use super::console::Console;
@@ -13,6 +12,7 @@ use super::{load, nic};
 use crate::capture::writer;
 use crate::cli::RunArgs;
 use crate::error::Failure;
+use crate::model::{self, Model};
 use crate::pci::Bus;
 use crate::report::Report;
 use crate::report::summary;
@@ -67,29 +67,27 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    fn modelled(model: Model) -> Self {
-        Self {
-            card: model.card(),
-            model: Some(model),
-            alarm: None,
-        }
-    }
-
     pub(super) fn open(device: &Device) -> Result<Self, Failure> {
-        match device {
-            Device::Pci(address) => {
-                let (id, group) = nic::ready(&Bus::system(), *address)?;
-                let (card, alarm) =
-                    open_pci(id, *address, group).map_err(|error| Failure::usage_of(&error))?;
-                Ok(Self {
-                    card,
-                    model: None,
-                    alarm: Some(alarm),
-                })
-            }
-            Device::Model82574 => Ok(Self::modelled(Model::i82574())),
-            Device::Model82576 => Ok(Self::modelled(Model::i82576())),
-            Device::Model82599 => Ok(Self::modelled(Model::i82599())),
+        if let Some(model) = model::open(device)? {
+            return Ok(Self {
+                card: model.card(),
+                model: Some(model),
+                alarm: None,
+            });
         }
+        let Device::Pci(address) = device else {
+            return Err(Failure::usage(
+                format!("{device} is no card"),
+                "name a PCI address (`lockgate nic list`)",
+            ));
+        };
+        let (id, group) = nic::ready(&Bus::system(), *address)?;
+        let (card, alarm) =
+            open_pci(id, *address, group).map_err(|error| Failure::usage_of(&error))?;
+        Ok(Self {
+            card,
+            model: None,
+            alarm: Some(alarm),
+        })
     }
 }

@@ -5,13 +5,13 @@
 
 use std::collections::VecDeque;
 
-use lockgate_nicmodel::{Model, Receive};
 use lockgate_vmdq::{FrameLimits, Mac, Plan, Reason, WireVerdict};
 
 use super::{BURST, Pace, Port, Time, capture_failure};
 use crate::capture::replay::Replay;
 use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
+use crate::model::{Model, Receive};
 use lockgate_dataplane::Overflow;
 
 /// What went over the cable.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use lockgate_nicmodel::Model;
 use lockgate_vmdq::{Mac, Plan};
 
 use super::pcap::latency_histogram;
@@ -10,6 +9,7 @@ use super::{Cable, MirrorCapture, ModelWire, Pace, PcapEndpoint, Port, Probe, Pr
 use crate::capture::replay::Replay;
 use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
+use crate::model::Model;
 use crate::report::accounting::FarSide;
 use crate::wiring::PeerEnds;
 use lockgate_dataplane::Overflow;

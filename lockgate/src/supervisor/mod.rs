@@ -21,11 +21,11 @@ use lockgate_drivers::{Link, Nic, Queues, RingSizes};
 use lockgate_host::Alarm;
 use lockgate_host::affinity;
 use lockgate_lane::Closed;
-use lockgate_nicmodel::Model;
 use lockgate_vmdq::Plan;
 
 use crate::endpoints::{Captures, EndpointSet, Reflector, Sources, Time};
 use crate::error::Failure;
+use crate::model::Model;
 use crate::report::Report;
 use crate::report::accounting;
 use crate::wiring::Wiring;

@@ -8,8 +8,7 @@
 //! Specification 2.0 (7.8), datasheets of 82574 and 82576, chapter 9.
 
 use lockgate_drivers::device::DeviceId;
-
-use super::card::Layout;
+use lockgate_nicmodel::{BarWidth, PciLayout};
 
 /// Bytes of configuration space, extended capabilities included, of which there are none.
 pub(crate) const BYTES: usize = 4096;
@@ -44,14 +43,14 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) struct Config {
     id: DeviceId,
-    layout: Layout,
+    layout: PciLayout,
     bytes: [u8; BYTES],
     writable: [u8; BYTES],
 }
 
 impl Config {
     /// The space after reset.
-    pub(crate) fn new(id: DeviceId, layout: Layout) -> Self {
+    pub(crate) fn new(id: DeviceId, layout: PciLayout) -> Self {
         let mut config = Self {
             id,
             layout,
@@ -77,17 +76,20 @@ impl Config {
         self.word(0x34, POWER as u32, 0);
         // The interrupt line is the firmware's to remember; there is no pin.
         self.word(0x3C, 0, 0xFF);
-        self.bar(0, self.layout.registers);
+        self.bar(0, self.layout.register_bytes);
         self.bar(usize::from(self.layout.msix_bar), MSIX_BYTES);
         self.capabilities();
     }
 
     fn bar(&mut self, number: usize, bytes: u32) {
         let at = 0x10 + 4 * number;
-        // Bit 2: 64 bits wide, the next register having the upper half.
-        self.word(at, if self.layout.wide { 0x4 } else { 0 }, !(bytes - 1));
-        if self.layout.wide {
-            self.word(at + 4, 0, u32::MAX);
+        match self.layout.bars {
+            BarWidth::Bits32 => self.word(at, 0, !(bytes - 1)),
+            BarWidth::Bits64 => {
+                // Bit 2 says so.
+                self.word(at, 0x4, !(bytes - 1));
+                self.word(at + 4, 0, u32::MAX);
+            }
         }
     }
 
@@ -160,15 +162,19 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::card::Card;
     use super::*;
+    use lockgate_nicmodel::ModelKind;
+
+    fn layout() -> PciLayout {
+        ModelKind::by_name("82576").unwrap().pci
+    }
 
     fn config() -> Config {
         let id = DeviceId {
             vendor: 0x8086,
             device: 0x10C9,
         };
-        Config::new(id, Card::I82576.layout())
+        Config::new(id, layout())
     }
 
     #[test]
@@ -194,10 +200,10 @@ mod tests {
         config.write(0x10, &[0xFF; 24]).unwrap();
         let bars: Vec<u32> = (0..6).map(|n| config.get(0x10 + 4 * n)).collect();
         assert_eq!(bars, [0xFFFE_0000, 0, 0, 0xFFFF_C000, 0, 0]);
-        let wide = Layout {
-            wide: true,
+        let wide = PciLayout {
+            bars: BarWidth::Bits64,
             msix_bar: 4,
-            ..Card::I82576.layout()
+            ..layout()
         };
         let mut config = Config::new(
             DeviceId {

@@ -12,10 +12,9 @@
 use std::sync::Arc;
 
 use lockgate_drivers::device::{Bar, Function};
-use lockgate_nicmodel::Model;
+use lockgate_nicmodel::{Model, ModelKind, PciLayout};
 use rustix::io::Errno;
 
-use super::card::{Card, Layout};
 use super::config::{self, Config, Effect};
 use super::interrupts::Interrupts;
 use super::memory;
@@ -65,7 +64,7 @@ type Answer = Result<Vec<u8>, Errno>;
 /// The card as its client sees it.
 pub(crate) struct Device {
     model: Model,
-    layout: Layout,
+    layout: PciLayout,
     config: Config,
     interrupts: Arc<Interrupts>,
     wire: Arc<Wire>,
@@ -73,14 +72,14 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// The device that `model`, a `card`, is.
+    /// The device that `model`, a card of `kind`, is.
     pub(crate) fn new(
-        card: Card,
+        kind: &ModelKind,
         model: Model,
         interrupts: Arc<Interrupts>,
         wire: Arc<Wire>,
     ) -> Self {
-        let layout = card.layout();
+        let layout = kind.pci;
         let config = Config::new(model.card().id, layout);
         Self {
             model,
@@ -143,7 +142,7 @@ impl Device {
     fn region_info(&self, request: &Request) -> Answer {
         let index = request.word(8)?;
         let bytes = match index {
-            0 => self.layout.registers,
+            0 => self.layout.register_bytes,
             CONFIG => config::BYTES as u32,
             n if n == u32::from(self.layout.msix_bar) => config::MSIX_BYTES,
             n if n < REGIONS => 0,
@@ -256,7 +255,7 @@ impl Device {
 
     /// The card has whole registers of four bytes; anything less reads as all ones.
     fn read_registers(&mut self, offset: u64, count: usize) -> Result<Vec<u8>, Errno> {
-        let at = inside(offset, count, self.layout.registers)?;
+        let at = inside(offset, count, self.layout.register_bytes)?;
         let data = match (count, at % 4) {
             (4, 0) => self.model.read(at).to_le_bytes().to_vec(),
             (8, 0) => [at, at + 4]
@@ -270,7 +269,7 @@ impl Device {
 
     /// Anything less than whole registers is ignored.
     fn write_registers(&self, offset: u64, data: &[u8]) -> Result<(), Errno> {
-        let at = inside(offset, data.len(), self.layout.registers)?;
+        let at = inside(offset, data.len(), self.layout.register_bytes)?;
         let (words, rest) = data.as_chunks::<4>();
         if rest.is_empty() && words.len() <= 2 && at % 4 == 0 {
             for (word, at) in words.iter().zip((at..).step_by(4)) {

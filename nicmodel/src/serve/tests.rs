@@ -4,12 +4,11 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use lockgate_drivers::device::Iova;
-use lockgate_nicmodel::Model;
+use lockgate_nicmodel::{Model, ModelKind};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
-use super::card::Card;
 use super::device::Device;
 use super::interrupts::Interrupts;
 use super::message::Request;
@@ -31,10 +30,11 @@ impl Client {
 
     /// One that has not said which version it speaks.
     fn strange() -> Self {
-        let model = Card::I82576.model();
-        let interrupts = Arc::new(Interrupts::new(Card::I82576.layout().vectors));
+        let kind = ModelKind::by_name("82576").unwrap();
+        let model = kind.model();
+        let interrupts = Arc::new(Interrupts::new(kind.pci.vectors));
         let wire = Arc::new(Wire::open(None).unwrap());
-        let device = Device::new(Card::I82576, model.clone(), interrupts, wire);
+        let device = Device::new(kind, model.clone(), interrupts, wire);
         Self { device, model }
     }
 

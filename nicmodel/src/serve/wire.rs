@@ -21,6 +21,7 @@ use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 use super::capture::{Capture, Recording};
 use super::interrupts::Interrupts;
+use super::socket::remove_stale;
 
 /// How long the wire's thread waits for a frame before it looks at the card again.
 const TICK: Timespec = Timespec {
@@ -302,6 +303,7 @@ fn open_tap(name: &str) -> io::Result<SyncDevice> {
 }
 
 fn open_dgram(local: &PathBuf) -> io::Result<UnixDatagram> {
+    remove_stale(local)?;
     let socket = UnixDatagram::bind(local)?;
     socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
