@@ -11,6 +11,7 @@
 //! (`cargo xtask setup`).
 #![forbid(unsafe_code)]
 
+pub mod bare;
 pub mod capture;
 pub mod captures;
 pub mod cards;

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use lockgate_tests::machine;
 use lockgate_tests::validation as records;
+use lockgate_tests::{bare, machine};
 
 use crate::command::run;
 use crate::error::Error;
@@ -22,6 +22,7 @@ pub(crate) fn lint() -> Result<(), Error> {
     run(cargo()
         .args(["clippy", "--package", "lockgate", "--no-default-features"])
         .args(["--quiet", "--", "-D", "warnings"]))?;
+    lint_bare_image()?;
     if !setup::has_dpdk() {
         return Ok(());
     }
@@ -35,6 +36,20 @@ pub(crate) fn lint() -> Result<(), Error> {
             "dpdk",
         ])
         .args(["--all-targets", "--quiet", "--", "-D", "warnings"]))
+}
+
+/// The same for the image without an operating system, which is a workspace of its own.
+fn lint_bare_image() -> Result<(), Error> {
+    let cargo = || {
+        let mut cargo = cargo();
+        cargo.current_dir(bare::folder());
+        cargo
+    };
+    run(cargo().args(["fmt", "--check"]))?;
+    run(cargo()
+        .args(["clippy", "--quiet", "--release", "--locked", "--target-dir"])
+        .arg(machine::target().join("bare"))
+        .args(["--", "-D", "warnings"]))
 }
 
 /// The test binaries that record what works where.

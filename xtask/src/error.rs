@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use lockgate_tests::guest;
+use lockgate_tests::{emulator, guest};
 
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,10 @@ pub(crate) enum Error {
     },
     #[error("{} is not what the tests recorded: run `cargo xtask validation`", path.display())]
     Stale { path: PathBuf },
+    #[error(transparent)]
+    Emulator(#[from] emulator::Error),
+    #[error("{problem}")]
+    Bare { problem: String },
     #[error(transparent)]
     Guest(#[from] guest::Error),
     #[error("deliveries differ between guest and model: {captures}")]

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup | lint | test | bench | guest-bench | validation |
+//! Developer commands: `cargo xtask setup | lint | test | bare | bench | guest-bench | validation |
 //! tcb | vm`.
 //!
 //! The one rule: a command that succeeds has done all it says; what the machine
@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bare;
 mod bench;
 mod checks;
 mod command;
@@ -38,6 +39,8 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Boots the image without an operating system in QEMU.
+    Bare,
     /// Runs the benches beside their peers, and writes docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Runs the tests that record what works where, and writes docs/validation.md.
@@ -72,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Setup => setup::setup().map(drop),
         Cli::Lint => checks::lint(),
         Cli::Test { arguments } => checks::test(&arguments),
+        Cli::Bare => bare::bare(),
         Cli::Bench(arguments) => bench::bench(&arguments),
         Cli::Validation => checks::validation(),
         Cli::Tcb { family, files } => tcb::tcb(family.as_deref(), files),

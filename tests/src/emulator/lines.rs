@@ -13,11 +13,14 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn connect(path: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(path)?;
-        Ok(Self {
+        UnixStream::connect(path).map(Self::over)
+    }
+
+    pub(crate) fn over(stream: UnixStream) -> Self {
+        Self {
             stream,
             received: Vec::new(),
-        })
+        }
     }
 
     /// Sends `text` as it is, within `timeout`.

@@ -15,6 +15,7 @@ mod wire;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -220,11 +221,11 @@ impl Emulator {
         lock(&self.process).check()
     }
 
-    /// Waits for QEMU to end by itself.
+    /// Waits for QEMU to end by itself, and says how it did.
     ///
     /// # Errors
     /// [`Error::Silent`] when it has not by `deadline`.
-    pub fn wait(&self, deadline: Instant) -> Result<(), Error> {
+    pub fn wait(&self, deadline: Instant) -> Result<ExitStatus, Error> {
         lock(&self.process).wait(deadline)
     }
 

@@ -83,14 +83,17 @@ impl Process {
         }
     }
 
-    pub(super) fn wait(&mut self, deadline: Instant) -> Result<(), Error> {
-        while self.check().is_ok() {
+    pub(super) fn wait(&mut self, deadline: Instant) -> Result<ExitStatus, Error> {
+        loop {
+            let running = self.check().is_ok();
+            if let Some(status) = self.ended.filter(|_| !running) {
+                return Ok(status);
+            }
             if Instant::now() > deadline {
                 return Err(self.explain("its end", io::ErrorKind::TimedOut.into()));
             }
             thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
     }
 
     pub(super) fn freeze(&mut self) {

@@ -242,7 +242,7 @@ impl Guest {
         let sent = lock(&self.control).send("exec poweroff -f\n", timeout);
         sent.map_err(|error| self.explain("poweroff", error))?;
         let ended = self.emulator.wait(Instant::now() + timeout);
-        ended.map_err(|error| self.with_console(error))
+        ended.map(drop).map_err(|error| self.with_console(error))
     }
 
     fn explain(&self, wanted: &str, error: std::io::Error) -> Error {
