@@ -48,7 +48,8 @@ pub fn read(path: &Path) -> io::Result<Vec<Frame>> {
 fn read_pcap(bytes: &[u8]) -> Result<Vec<Frame>, pcap_file::PcapError> {
     let mut reader = PcapReader::new(bytes)?;
     let mut frames = Vec::new();
-    while let Some(packet) = reader.next_packet() {
+    // Raw: the reader takes no frame for sound that was cut to the snapshot length.
+    while let Some(packet) = reader.next_raw_packet() {
         frames.push(Frame {
             bytes: packet?.data.into_owned(),
             queue: None,
@@ -74,11 +75,16 @@ fn read_pcapng(bytes: &[u8]) -> Result<Vec<Frame>, pcap_file::PcapError> {
                 }
                 frames.push(frame);
             }
-            Block::SimplePacket(packet) => frames.push(Frame {
-                bytes: packet.data.into_owned(),
-                queue: None,
-                hash: None,
-            }),
+            Block::SimplePacket(packet) => {
+                // The block pads to four bytes, and this reader leaves that to its caller.
+                let mut bytes = packet.data.into_owned();
+                bytes.truncate(packet.original_len as usize);
+                frames.push(Frame {
+                    bytes,
+                    queue: None,
+                    hash: None,
+                });
+            }
             _ => {}
         }
     }

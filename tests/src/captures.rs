@@ -1,6 +1,9 @@
-//! The collection of captures beside the project, and frames as the oracle has them.
+//! The captures that tests replay, and frames as the oracle has them.
+//!
+//! The project's own are enough for every test; more only find more.
 
-use std::fs::File;
+use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,23 +12,31 @@ use pcap_file::pcap::{PcapPacket, PcapWriter};
 use crate::capture::{self, Frame};
 use crate::oracle::Delivery;
 
-/// The captures beside the project, in order of their names.
+/// Names a folder of further captures.
+pub const EXTRA: &str = "LOCKGATE_CAPTURES";
+
+/// The project's own captures, `tests/captures`, then those of the folder that [`EXTRA`]
+/// names, each in order of their names.
 ///
 /// # Panics
-/// When the folder `shared/pcaps` beside the repository is missing or empty.
+/// When one of the folders cannot be read or has no captures.
 pub fn collection() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/pcaps");
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap_or_else(|error| {
-            panic!(
-                "the captures for tests belong in {}: {error}",
-                folder.display()
-            )
-        })
+    let mut files = captures_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("captures"));
+    if let Some(folder) = env::var_os(EXTRA) {
+        files.extend(captures_in(Path::new(&folder)));
+    }
+    files
+}
+
+/// The captures of one folder.
+fn captures_in(folder: &Path) -> Vec<PathBuf> {
+    let listing = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("no folder of captures at {}: {error}", folder.display()));
+    let mut files: Vec<_> = listing
         .map(|entry| entry.expect("a folder that can be listed").path())
         .filter(|path| {
-            path.extension()
-                .is_some_and(|e| e == "pcap" || e == "pcapng")
+            let ending = path.extension();
+            ending.is_some_and(|ending| ending == "pcap" || ending == "pcapng")
         })
         .collect();
     files.sort();

@@ -116,6 +116,22 @@ pub fn compare_counts(scene: &Scene, expected: &Expected, outcome: &Outcome, wha
     }
 }
 
+/// The first delivery that one of two sorted lists has alone, in words.
+fn difference(got: &[Delivery], wanted: &[Delivery]) -> String {
+    let first = |these: &[Delivery], those: &[Delivery]| {
+        these.iter().find(|one| !those.contains(one)).map_or_else(
+            || "nothing".to_owned(),
+            |one| {
+                let head = &one.bytes[..one.bytes.len().min(200)];
+                let (queue, hash) = (one.queue, one.hash);
+                let length = one.bytes.len();
+                format!("queue {queue}, hash {hash:x?}, {length} bytes {head:02x?}")
+            },
+        )
+    };
+    format!("{}, and not {}", first(got, wanted), first(wanted, got))
+}
+
 /// Compares the figures, and what everybody got and what left, whatever the order: tenants
 /// and wire run beside each other.
 ///
@@ -129,7 +145,12 @@ pub fn compare_all(scene: &Scene, mut expected: Expected, outcome: &Outcome, wha
         let mut got = outcome.delivered(&tenant.name);
         got.sort();
         wanted.sort();
-        assert!(&got == wanted, "{what}: {} got other frames", tenant.name);
+        assert!(
+            &got == wanted,
+            "{what}: {} got other frames: {}",
+            tenant.name,
+            difference(&got, wanted)
+        );
     }
     let mut left: Vec<_> = outcome
         .delivered("wire")
