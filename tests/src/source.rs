@@ -1,92 +1,149 @@
 //! Reads Rust sources as a reader does: what is code, what is comment, what is
-//! text, and which items are tests.
+//! text, which items are tests, and how long and deep a function is.
 //!
-//! A lexer and no parser: enough to count lines and to find words, and right
-//! about nested comments, raw strings and lifetimes.
+//! The tokens and items are `proc_macro2`'s and `syn`'s; what lies between two tokens is
+//! blank or comment.
 
-/// What one byte of a source belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Code,
-    Comment,
-    /// Inside a string or character literal, its quotes included.
-    Text,
+mod functions;
+mod signatures;
+
+use std::ops::Range;
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+pub use functions::Function;
+
+/// A source that has been taken apart.
+pub struct Source<'s> {
+    text: &'s str,
+    /// The bytes of each token, in order; doc comments are none.
+    tokens: Vec<Token>,
+    /// The bytes of the items under `#[cfg(test)]`, attributes included.
+    tests: Vec<Range<usize>>,
+    file: syn::File,
 }
 
-/// A source, byte by byte.
-pub struct Source<'s> {
-    bytes: &'s [u8],
-    kinds: Vec<Kind>,
+/// One token's place.
+struct Token {
+    bytes: Range<usize>,
+    is_literal: bool,
 }
 
 impl<'s> Source<'s> {
-    /// Reads `text`. What is not Rust is read as well as it goes.
+    /// Reads `text`.
+    ///
+    /// # Panics
+    /// When it is not Rust.
     pub fn new(text: &'s str) -> Self {
-        let bytes = text.as_bytes();
-        let mut kinds = vec![Kind::Code; bytes.len()];
-        let mut at = 0;
-        while at < bytes.len() {
-            let (length, kind) = token(bytes, at);
-            let end = (at + length).min(bytes.len());
-            kinds[at..end].fill(kind);
-            at = end;
+        let file = syn::parse_file(text).unwrap_or_else(|error| {
+            let at = error.span().start();
+            panic!("not Rust, line {} column {}: {error}", at.line, at.column)
+        });
+        let stream: TokenStream = text.parse().expect("what was parsed has tokens");
+        let mut tokens = Vec::new();
+        collect(text, stream, &mut tokens);
+        let mut items = TestItems::default();
+        items.visit_file(&file);
+        Self {
+            text,
+            tokens,
+            tests: items.spans,
+            file,
         }
-        Self { bytes, kinds }
     }
 
     /// The code alone, line by line: comments and literals are blanks.
     pub fn code(&self) -> String {
-        self.keep(|kind| kind == Kind::Code)
+        let code = self.tokens.iter().filter(|token| !token.is_literal);
+        self.keep(code.map(|token| token.bytes.clone()))
     }
 
     /// The comments alone, line by line.
     pub fn comments(&self) -> String {
-        self.keep(|kind| kind == Kind::Comment)
+        let mut between = Vec::new();
+        let mut end = 0;
+        for token in &self.tokens {
+            between.push(end..token.bytes.start);
+            end = token.bytes.end;
+        }
+        between.push(end..self.text.len());
+        self.keep(between.into_iter())
     }
 
-    fn keep(&self, wanted: impl Fn(Kind) -> bool) -> String {
-        let bytes = self.bytes.iter().zip(&self.kinds);
-        let kept = bytes.map(|(byte, kind)| match byte {
-            b'\n' => b'\n',
-            _ if wanted(*kind) => *byte,
-            _ => b' ',
-        });
+    /// The text with all but some bytes blanked.
+    fn keep(&self, kept: impl Iterator<Item = Range<usize>>) -> String {
+        let bytes = self.text.bytes();
+        let mut shown: Vec<u8> = bytes
+            .map(|byte| if byte == b'\n' { b'\n' } else { b' ' })
+            .collect();
+        for range in kept {
+            shown[range.clone()].copy_from_slice(&self.text.as_bytes()[range]);
+        }
         // Whole tokens are kept or blanked, so that characters stay whole.
-        String::from_utf8_lossy(&kept.collect::<Vec<u8>>()).into_owned()
+        String::from_utf8(shown).expect("whole characters")
     }
 
     /// How many lines have code on them, items under `#[cfg(test)]` apart.
     pub fn lines_of_code(&self) -> usize {
-        let code = self.code();
-        let tests = test_items(code.as_bytes());
+        self.lines_within(0..self.text.len())
+    }
+
+    /// How many of the lines of some bytes have code on them, tests apart.
+    fn lines_within(&self, bytes: Range<usize>) -> usize {
+        let is_counted = |token: &&Token| {
+            let at = token.bytes.start;
+            bytes.contains(&at) && !self.tests.iter().any(|test| test.contains(&at))
+        };
+        let mut lines: Vec<usize> = Vec::new();
         let mut line = 0;
-        let mut counted = None;
-        for (at, byte) in self.bytes.iter().enumerate() {
-            let counts = self.kinds[at] != Kind::Comment && !byte.is_ascii_whitespace();
-            if counts && !tests.iter().any(|span| span.contains(&at)) {
-                counted = match counted {
-                    Some((last, total)) if last == line => Some((last, total)),
-                    Some((_, total)) => Some((line, total + 1)),
-                    None => Some((line, 1)),
-                };
+        let mut seen = 0;
+        for token in self.tokens.iter().filter(is_counted) {
+            line += newlines(&self.text[seen..token.bytes.start]);
+            seen = token.bytes.start;
+            for (below, text) in self.text[token.bytes.clone()].split('\n').enumerate() {
+                if !text.trim().is_empty() {
+                    lines.push(line + below);
+                }
             }
-            line += usize::from(*byte == b'\n');
         }
-        counted.map_or(0, |(_, total)| total)
+        lines.dedup();
+        lines.len()
     }
 
     /// The modules that are tests and in files of their own: `#[cfg(test)] mod name;`.
     pub fn test_modules(&self) -> Vec<String> {
-        let code = self.code();
-        let spans = test_items(code.as_bytes());
-        let items = spans.into_iter().filter_map(|span| code.get(span));
-        items
-            .filter_map(|item| {
-                let (_, name) = item.trim_end().strip_suffix(';')?.rsplit_once("mod ")?;
-                Some(name.trim().to_owned())
-            })
-            .collect()
+        let modules = self.file.items.iter().filter_map(|item| match item {
+            syn::Item::Mod(module) if module.content.is_none() && is_test(&module.attrs) => {
+                Some(module.ident.to_string())
+            }
+            _ => None,
+        });
+        modules.collect()
     }
+
+    /// Every function that is no test, nested ones included.
+    pub fn functions(&self) -> Vec<Function> {
+        functions::find(self)
+    }
+
+    /// Unnamed tuples that other crates can see, by line: in the signatures of public
+    /// functions, in public fields, aliases and constants.
+    pub fn public_tuples(&self) -> Vec<usize> {
+        signatures::public_tuples(self)
+    }
+
+    /// The other modules that this one names by `crate::` or `super::`, as written.
+    pub fn imports(&self) -> Vec<String> {
+        let mut imports = Imports::default();
+        imports.visit_file(&self.file);
+        imports.paths
+    }
+}
+
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 /// Where `word` stands by itself in `code`, by line, counted from 1.
@@ -106,137 +163,146 @@ pub fn find_word(code: &str, word: &str) -> Vec<usize> {
         .collect()
 }
 
-/// Length and kind of the token at `at`; code comes in pieces.
-fn token(bytes: &[u8], at: usize) -> (usize, Kind) {
-    let rest = &bytes[at..];
-    match rest {
-        [b'/', b'/', ..] => (until(rest, b'\n'), Kind::Comment),
-        [b'/', b'*', ..] => (block_comment(rest), Kind::Comment),
-        [b'"', ..] => (quoted(rest, b'"'), Kind::Text),
-        [b'\'', ..] => match character(rest) {
-            Some(length) => (length, Kind::Text),
-            None => (1, Kind::Code),
-        },
-        [first, ..] if is_name(*first) => name(rest),
-        _ => (1, Kind::Code),
-    }
-}
-
-/// A name or number; `r`, `br` and `cr` before a quote begin a raw string.
-fn name(rest: &[u8]) -> (usize, Kind) {
-    let length = rest.iter().take_while(|byte| is_name(**byte)).count();
-    if matches!(&rest[..length], b"r" | b"br" | b"cr")
-        && let Some(text) = raw_string(&rest[length..])
-    {
-        return (length + text, Kind::Text);
-    }
-    (length, Kind::Code)
-}
-
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
-}
-
-fn until(rest: &[u8], end: u8) -> usize {
-    let found = rest.iter().position(|byte| *byte == end);
-    found.unwrap_or(rest.len())
-}
-
-/// Block comments nest.
-fn block_comment(rest: &[u8]) -> usize {
-    let mut depth = 0usize;
-    let mut at = 0;
-    while at < rest.len() {
-        match &rest[at..] {
-            [b'/', b'*', ..] => depth += 1,
-            [b'*', b'/', ..] => depth -= 1,
-            _ => {
-                at += 1;
-                continue;
+/// Puts the tokens of `stream` into `tokens`, without those that a doc comment becomes.
+fn collect(text: &str, stream: TokenStream, tokens: &mut Vec<Token>) {
+    for tree in stream {
+        let bytes = tree.span().byte_range();
+        // A doc comment is an attribute whose every token has the comment's own place.
+        let begins = text.get(bytes.clone()).unwrap_or_default();
+        if begins.starts_with("//") || begins.starts_with("/*") {
+            continue;
+        }
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = (group.span_open(), group.span_close());
+                push(tokens, open, false);
+                collect(text, group.stream(), tokens);
+                push(tokens, close, false);
             }
-        }
-        at += 2;
-        if depth == 0 {
-            return at;
-        }
-    }
-    rest.len()
-}
-
-/// A literal in quotes, in which a backslash takes the next byte with it.
-fn quoted(rest: &[u8], quote: u8) -> usize {
-    let mut at = 1;
-    while let Some(byte) = rest.get(at) {
-        at += match *byte {
-            b'\\' => 2,
-            byte if byte == quote => return at + 1,
-            _ => 1,
-        };
-    }
-    rest.len()
-}
-
-/// A character literal, or `None` where the quote begins a lifetime.
-fn character(rest: &[u8]) -> Option<usize> {
-    match rest.get(1)? {
-        b'\\' => Some(quoted(rest, b'\'')),
-        first => {
-            let width = match first {
-                0xf0.. => 4,
-                0xe0.. => 3,
-                0xc0.. => 2,
-                _ => 1,
-            };
-            (rest.get(1 + width) == Some(&b'\'')).then_some(width + 2)
-        }
-    }
-}
-
-/// The rest of a raw string after its letters, or `None` for a raw name.
-fn raw_string(rest: &[u8]) -> Option<usize> {
-    let hashes = rest.iter().take_while(|byte| **byte == b'#').count();
-    if rest.get(hashes) != Some(&b'"') {
-        return None;
-    }
-    let end = [&b"\""[..], &vec![b'#'; hashes]].concat();
-    let body = &rest[hashes + 1..];
-    let found = body.windows(end.len()).position(|window| window == end);
-    Some(found.map_or(rest.len(), |at| hashes + 1 + at + end.len()))
-}
-
-/// The spans of the items under `#[cfg(test)]`, attribute included.
-fn test_items(code: &[u8]) -> Vec<std::ops::Range<usize>> {
-    const ATTRIBUTE: &[u8] = b"#[cfg(test)]";
-    let mut items = Vec::new();
-    let mut at = 0;
-    while let Some(found) = code[at..]
-        .windows(ATTRIBUTE.len())
-        .position(|window| window == ATTRIBUTE)
-    {
-        let start = at + found;
-        at = item_end(code, start + ATTRIBUTE.len());
-        items.push(start..at);
-    }
-    items
-}
-
-/// The end of an item: its closing brace, or a semicolon outside brackets.
-fn item_end(code: &[u8], from: usize) -> usize {
-    let mut depth = 0usize;
-    for (at, byte) in code.iter().enumerate().skip(from) {
-        match byte {
-            b'{' | b'(' | b'[' => depth += 1,
-            b'}' | b')' | b']' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 && *byte == b'}' {
-                    return at + 1;
-                }
+            TokenTree::Literal(literal) => {
+                let shown = literal.to_string();
+                push(tokens, literal.span(), shown.contains(['"', '\'']));
             }
-            b';' if depth == 0 => return at + 1,
-            _ => {}
+            other => push(tokens, other.span(), false),
         }
     }
-    code.len()
+}
+
+fn push(tokens: &mut Vec<Token>, span: Span, is_literal: bool) {
+    tokens.push(Token {
+        bytes: span.byte_range(),
+        is_literal,
+    });
+}
+
+/// Whether an item has `#[cfg(test)]`.
+fn is_test(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute
+                .parse_args::<syn::Path>()
+                .is_ok_and(|path| path.is_ident("test"))
+    })
+}
+
+/// Finds what is under `#[cfg(test)]`.
+#[derive(Default)]
+struct TestItems {
+    spans: Vec<Range<usize>>,
+}
+
+impl TestItems {
+    fn note(&mut self, attributes: &[syn::Attribute], span: Span) {
+        if is_test(attributes) {
+            self.spans.push(span.byte_range());
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for TestItems {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        self.note(attributes_of(item), item.span());
+        visit::visit_item(self, item);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        self.note(&function.attrs, function.span());
+        visit::visit_impl_item_fn(self, function);
+    }
+}
+
+/// The attributes of an item of any kind that can be a test.
+fn attributes_of(item: &syn::Item) -> &[syn::Attribute] {
+    use syn::Item;
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+/// Collects what a file takes from other modules of its crate.
+#[derive(Default)]
+struct Imports {
+    paths: Vec<String>,
+}
+
+impl Imports {
+    fn add(&mut self, prefix: &str, tree: &syn::UseTree) {
+        match tree {
+            syn::UseTree::Path(path) => {
+                let longer = joined(prefix, &path.ident);
+                self.add(&longer, &path.tree);
+            }
+            syn::UseTree::Group(group) => {
+                group.items.iter().for_each(|tree| self.add(prefix, tree));
+            }
+            syn::UseTree::Name(name) => self.paths.push(joined(prefix, &name.ident)),
+            syn::UseTree::Rename(name) => self.paths.push(joined(prefix, &name.ident)),
+            syn::UseTree::Glob(_) => self.paths.push(prefix.to_owned()),
+        }
+    }
+}
+
+fn joined(prefix: &str, name: &syn::Ident) -> String {
+    if prefix.is_empty() {
+        name.to_string()
+    } else {
+        format!("{prefix}::{name}")
+    }
+}
+
+impl<'ast> Visit<'ast> for Imports {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test(attributes_of(item)) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.add("", &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<String> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        if names.len() > 1 && ["crate", "super", "self"].contains(&names[0].as_str()) {
+            self.paths.push(names.join("::"));
+        }
+        visit::visit_path(self, path);
+    }
 }
 
 #[cfg(test)]
@@ -250,7 +316,10 @@ mod tests {
     #[test]
     fn comments_and_blank_lines_are_no_code() {
         assert_eq!(lines("//! a\n\n// b\nfn f() {} // c\n/* d\n\n e */\n"), 1);
-        assert_eq!(lines("let a = /* one */ 1;\n/* two\n*/ let b = 2;\n"), 2);
+        assert_eq!(
+            lines("/// Doc.\nconst A: u8 = /* one */ 1;\n/* two\n*/ const B: u8 = 2;\n"),
+            2
+        );
     }
 
     #[test]
@@ -260,15 +329,24 @@ mod tests {
 
     #[test]
     fn a_comment_sign_within_a_string_is_text() {
-        let source = Source::new("let a = \"// no \\\" /* no\"; // yes\nlet b = 1;\n");
+        let source =
+            Source::new("const A: &str = \"// no \\\" /* no\"; // yes\nconst B: u8 = 1;\n");
         assert_eq!(source.lines_of_code(), 2);
         assert!(source.comments().contains("yes"));
         assert!(!source.comments().contains("no"));
     }
 
     #[test]
+    fn doc_comments_are_comments_and_doc_attributes_are_code() {
+        let source = Source::new("/// unsafe\n#[doc = \"x\"]\nfn f() {}\n");
+        assert!(source.comments().contains("unsafe"));
+        assert!(!source.code().contains("unsafe"));
+        assert_eq!(source.lines_of_code(), 2);
+    }
+
+    #[test]
     fn a_raw_string_ends_at_its_own_hashes() {
-        let text = "let a = r##\"unsafe \"# // \"##; unsafe {}\nlet r#type = br\"\\\";\n";
+        let text = "fn f() { let a = r##\"unsafe \"# // \"##; unsafe {} }\nconst r#type: &[u8] = br\"\\\";\n";
         let code = Source::new(text).code();
         assert_eq!(find_word(&code, "unsafe"), [1]);
         assert_eq!(code.matches("unsafe").count(), 1);
@@ -287,7 +365,7 @@ mod tests {
 
     #[test]
     fn every_line_of_a_long_string_counts_but_the_blank_ones() {
-        assert_eq!(lines("let a = \"one\n\n two\";\n"), 2);
+        assert_eq!(lines("const A: &str = \"one\n\n two\";\n"), 2);
     }
 
     #[test]
@@ -297,6 +375,10 @@ mod tests {
         assert_eq!(lines(text), 2);
         assert_eq!(lines("#[cfg(test)]\nuse a::b;\nuse c::d;\n"), 1);
         assert_eq!(lines("#[cfg(not(test))]\nfn f() {}\n"), 2);
+        assert_eq!(
+            lines("impl A {\n #[cfg(test)]\n fn f() {}\n fn g() {}\n}\n"),
+            3
+        );
     }
 
     #[test]
@@ -313,17 +395,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_source_is_read_to_its_end() {
-        for text in [
-            "\"",
-            "'",
-            "r#\"",
-            "/*",
-            "'\\",
-            "#[cfg(test)] mod a {",
-            "\"\\",
-        ] {
-            Source::new(text).lines_of_code();
-        }
+    #[should_panic(expected = "not Rust, line 2")]
+    fn an_unfinished_source_is_no_source() {
+        Source::new("fn f() {}\nfn g( {\n");
+    }
+
+    #[test]
+    fn imports_are_seen_in_uses_and_in_paths() {
+        let text = "use crate::a::{b, c as d};\nuse super::e::*;\nfn f() { crate::g::h(); std::x() }\n#[cfg(test)]\nmod tests { use crate::z; }\n";
+        assert_eq!(
+            Source::new(text).imports(),
+            ["crate::a::b", "crate::a::c", "super::e", "crate::g::h"]
+        );
     }
 }

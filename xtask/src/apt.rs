@@ -2,7 +2,8 @@
 //!
 //! The one rule: no host is named here. Where Debian's own release is too old, the
 //! backports come from the mirror that the machine already uses: its first
-//! Debian stanza, copied with another suite.
+//! Debian stanza, copied with another suite, of lower rank than everything else and
+//! gone again once it has been used: no other installation gets anything from it.
 //!
 //! Not here: which packages anybody needs ([`crate::setup`]).
 
@@ -15,6 +16,9 @@ use crate::error::Error;
 
 /// What the extra source is called under `sources.list.d`, without its ending.
 const EXTRA: &str = "lockgate-backports";
+
+/// What gives it its rank.
+const PIN: &str = "/etc/apt/preferences.d/lockgate-backports";
 
 /// A source to add to the machine's own.
 pub(crate) struct Source {
@@ -43,15 +47,63 @@ impl Source {
             .ok_or(Error::NoSource { codename })
     }
 
-    /// The option that makes apt prefer this source, as `apt-get` takes it.
-    pub(crate) fn suite(&self) -> &str {
-        &self.suite
+    /// What keeps apt from taking anything else from it: only what is asked for by `-t`.
+    fn pin(&self) -> String {
+        format!(
+            "Package: *\nPin: release n={}\nPin-Priority: 1\n",
+            self.suite
+        )
+    }
+}
+
+/// A source of the machine's while it is needed; dropped, it is gone.
+pub(crate) struct Enabled {
+    suite: Option<String>,
+}
+
+impl Enabled {
+    /// Puts the backports in place, if the release needs them, and reads all lists anew.
+    pub(crate) fn backports() -> Result<Self, Error> {
+        remove_extra();
+        let source = Source::backports()?;
+        let enabled = Self {
+            suite: source.as_ref().map(|source| source.suite.clone()),
+        };
+        if let Some(source) = source {
+            write(&source.path, &source.text)?;
+            write(Path::new(PIN), &source.pin())?;
+        }
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        Ok(enabled)
     }
 
-    /// Whether the source is in place, as it is now derived.
-    fn present(&self) -> bool {
-        fs::read_to_string(&self.path).is_ok_and(|text| text == self.text)
+    /// Installs `packages`, as root.
+    pub(crate) fn install(&self, packages: &[&str]) -> Result<(), Error> {
+        run(Command::new("apt-get")
+            .args(arguments(self.suite.as_deref(), packages))
+            .env("DEBIAN_FRONTEND", "noninteractive"))
     }
+}
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
+        remove_extra();
+    }
+}
+
+/// Removes what [`Enabled`] adds, and what one left that was interrupted.
+pub(crate) fn remove_extra() {
+    for ending in ["list", "sources"] {
+        let _ = fs::remove_file(format!("/etc/apt/sources.list.d/{EXTRA}.{ending}"));
+    }
+    let _ = fs::remove_file(PIN);
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(|source| Error::File {
+        path: path.into(),
+        source,
+    })
 }
 
 /// Where the machine's first Debian source is.
@@ -76,53 +128,39 @@ fn uri(source: &str) -> Option<&str> {
         .find(|word| word.contains(":/"))
 }
 
-/// What to install, and from where.
-pub(crate) struct Install {
-    pub(crate) packages: Vec<&'static str>,
-    pub(crate) source: Option<Source>,
+/// Installs `packages` of the machine's own release, as root.
+pub(crate) fn install(packages: &[&str]) -> Result<(), Error> {
+    run(Command::new("apt-get").args(["-q", "update"]))?;
+    run(Command::new("apt-get")
+        .args(arguments(None, packages))
+        .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-impl Install {
-    /// Installs the packages, as root.
-    pub(crate) fn run(&self) -> Result<(), Error> {
-        if let Some(source) = self.source.as_ref().filter(|source| !source.present()) {
-            fs::write(&source.path, &source.text).map_err(|error| Error::File {
-                path: source.path.clone(),
-                source: error,
-            })?;
-        }
-        run(Command::new("apt-get").args(["-q", "update"]))?;
-        run(Command::new("apt-get")
-            .args(self.arguments())
-            .env("DEBIAN_FRONTEND", "noninteractive"))
+/// What installs `packages`, as shell commands, for whoever has to ask somebody else.
+pub(crate) fn commands(packages: &[&str]) -> Result<String, Error> {
+    let source = Source::backports()?;
+    let suite = source.as_ref().map(|source| source.suite.as_str());
+    let (mut before, mut after) = (String::new(), String::new());
+    if let Some(source) = &source {
+        let path = source.path.display();
+        before += &format!("  tee {path} <<'END'\n{}END\n", source.text);
+        before += &format!("  tee {PIN} <<'END'\n{}END\n", source.pin());
+        after = format!("  rm {path} {PIN}\n");
     }
+    let install = arguments(suite, packages).join(" ");
+    Ok(before
+        + "  apt-get update\n"
+        + &format!("  DEBIAN_FRONTEND=noninteractive apt-get {install}\n")
+        + &after)
+}
 
-    /// The same as shell commands, for whoever has to ask somebody else.
-    pub(crate) fn commands(&self) -> String {
-        let mut lines = String::new();
-        if let Some(source) = self.source.as_ref().filter(|source| !source.present()) {
-            lines += &format!(
-                "  tee {} <<'END'\n{}END\n",
-                source.path.display(),
-                source.text
-            );
-        }
-        lines
-            + "  apt-get update\n"
-            + &format!(
-                "  DEBIAN_FRONTEND=noninteractive apt-get {}\n",
-                self.arguments().join(" ")
-            )
+fn arguments<'a>(suite: Option<&'a str>, packages: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["-q", "install", "-y", "--no-install-recommends"];
+    if let Some(suite) = suite {
+        arguments.extend(["-t", suite]);
     }
-
-    fn arguments(&self) -> Vec<&str> {
-        let mut arguments = vec!["-q", "install", "-y", "--no-install-recommends"];
-        if let Some(source) = &self.source {
-            arguments.extend(["-t", source.suite()]);
-        }
-        arguments.extend(&self.packages);
-        arguments
-    }
+    arguments.extend(packages);
+    arguments
 }
 
 /// The newest kernel package that the meta package `meta` stands for.

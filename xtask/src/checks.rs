@@ -1,15 +1,19 @@
 //! `lint` and `test`: what every change passes.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use lockgate_tests::captures::EXTRA;
 use lockgate_tests::validation as records;
 use lockgate_tests::{bare, machine};
 
 use crate::command::run;
 use crate::error::Error;
 use crate::setup::{self, setup};
+use crate::tiers;
 use crate::validation;
 
 /// Formatting and clippy; a warning is an error.
@@ -55,16 +59,48 @@ fn lint_bare_image() -> Result<(), Error> {
 /// The test binaries that record what works where.
 const RECORDING: [&str; 4] = ["conformance", "differential", "guest_suite", "judges"];
 
-/// Sets up the machine, builds everything and runs all tests; `arguments` go to
-/// `cargo test`. Without any, all tests ran, and what they recorded must be what
-/// `docs/validation.md` says.
-pub(crate) fn test(arguments: &[String]) -> Result<(), Error> {
-    run_tests(arguments)?;
-    if arguments.is_empty() {
+/// Which tests to run.
+#[derive(clap::Args)]
+pub(crate) struct TestArgs {
+    /// Unit tests and tests on the models alone: no QEMU, no guests, nothing to install.
+    #[arg(long)]
+    quick: bool,
+    /// A folder of captures to try beside the project's own.
+    #[arg(long, value_name = "FOLDER")]
+    captures: Option<PathBuf>,
+    /// Arguments for `cargo test`, in place of all tests.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        conflicts_with = "quick"
+    )]
+    arguments: Vec<String>,
+}
+
+/// Sets up the machine, builds everything and runs the tests. Where all ran, what they
+/// recorded must be what `docs/validation.md` says.
+pub(crate) fn test(args: &TestArgs) -> Result<(), Error> {
+    let begun = Instant::now();
+    let captures = args.captures.as_deref().map(absolute).transpose()?;
+    if args.quick {
+        eprintln!("xtask: unit tests and tests on the models; nothing to install");
+        return run_tests(&tiers::quick()?, captures.as_deref(), begun);
+    }
+    prepare()?;
+    run_tests(&args.arguments, captures.as_deref(), begun)?;
+    if args.arguments.is_empty() {
         validation::compare()
     } else {
         Ok(())
     }
+}
+
+/// A folder that the tests find from wherever they are started.
+fn absolute(folder: &Path) -> Result<PathBuf, Error> {
+    fs::canonicalize(folder).map_err(|source| Error::File {
+        path: folder.into(),
+        source,
+    })
 }
 
 /// Runs the tests that record, and writes `docs/validation.md`.
@@ -73,14 +109,17 @@ pub(crate) fn validation() -> Result<(), Error> {
     let tests = RECORDING
         .iter()
         .flat_map(|name| ["--test".to_owned(), (*name).to_owned()]);
-    run_tests(&package.into_iter().chain(tests).collect::<Vec<_>>())?;
+    let arguments: Vec<String> = package.into_iter().chain(tests).collect();
+    let begun = Instant::now();
+    prepare()?;
+    run_tests(&arguments, None, begun)?;
     validation::write()
 }
 
-fn run_tests(arguments: &[String]) -> Result<(), Error> {
-    let begun = Instant::now();
+/// Sets up the machine and builds what guests run, so that no test waits for a compiler.
+fn prepare() -> Result<(), Error> {
     setup()?;
-    // The guest runs this one. Built first, so that no test waits for a compiler.
+    eprintln!("xtask: building what guests run");
     machine::build_lockgate().map_err(|source| Error::Start {
         command: "cargo build --release".into(),
         source,
@@ -88,12 +127,19 @@ fn run_tests(arguments: &[String]) -> Result<(), Error> {
     records::clear().map_err(|source| Error::File {
         path: records::folder(),
         source,
-    })?;
+    })
+}
+
+/// Runs `cargo test` with `arguments`, on further `captures`, and says what it came to.
+fn run_tests(arguments: &[String], captures: Option<&Path>, begun: Instant) -> Result<(), Error> {
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]);
+    if let Some(folder) = captures {
+        command.env(EXTRA, folder);
+    }
     if !arguments
         .iter()
-        .any(|argument| argument == "--package" || argument == "-p")
+        .any(|argument| ["--package", "-p", "--workspace"].contains(&argument.as_str()))
     {
         command.arg("--workspace");
     }

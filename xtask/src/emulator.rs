@@ -11,7 +11,7 @@ use std::process::Command;
 
 use lockgate_tests::machine;
 
-use crate::apt::{self, Install};
+use crate::apt;
 use crate::command::run;
 use crate::error::Error;
 
@@ -29,10 +29,15 @@ exec "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" \
     -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
 "#;
 
+/// Whether it is there.
+pub(crate) fn is_ready() -> bool {
+    machine::served_emulator().is_file()
+}
+
 /// Makes sure that it is there.
 pub(crate) fn ensure() -> Result<(), Error> {
     let start = machine::served_emulator();
-    if start.is_file() {
+    if is_ready() {
         return Ok(());
     }
     if !rustix::process::geteuid().is_root() {
@@ -42,11 +47,7 @@ pub(crate) fn ensure() -> Result<(), Error> {
     }
     let mirror = apt::mirror()?;
     if machine::find_program("debootstrap").is_none() {
-        Install {
-            packages: vec!["debootstrap"],
-            source: None,
-        }
-        .run()?;
+        apt::install(&["debootstrap"])?;
     }
     let ready = start.parent().unwrap_or(&start);
     let scratch = ready.with_extension("unpack");

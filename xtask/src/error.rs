@@ -33,6 +33,8 @@ pub(crate) enum Error {
     },
     #[error("{} is not what the tests recorded: run `cargo xtask validation`", path.display())]
     Stale { path: PathBuf },
+    #[error("{crates}: split the functions and name the fields that are listed above")]
+    Unreadable { crates: String },
     #[error(transparent)]
     Emulator(#[from] emulator::Error),
     #[error("{problem}")]

@@ -13,10 +13,12 @@ mod checks;
 mod command;
 mod emulator;
 mod error;
+mod gate;
 mod guest_bench;
 mod modules;
 mod setup;
 mod tcb;
+mod tiers;
 mod validation;
 mod vm;
 
@@ -34,17 +36,16 @@ enum Cli {
     Setup,
     /// Formatting and clippy, warnings refused.
     Lint,
-    /// Sets up, builds and runs all tests; arguments go to `cargo test`.
-    Test {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    /// Sets up, builds and runs all tests.
+    Test(checks::TestArgs),
     /// Boots the image without an operating system in QEMU.
     Bare,
     /// Runs the benches beside their peers, and writes docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Runs the tests that record what works where, and writes docs/validation.md.
     Validation,
+    /// Measures how readable the crates are that ship, and fails over the limits.
+    Gate,
     /// Counts the lines of the trusted core.
     Tcb {
         /// Of one family; without it, of each that has a driver.
@@ -74,10 +75,11 @@ fn run(cli: Cli) -> Result<(), Error> {
     match cli {
         Cli::Setup => setup::setup().map(drop),
         Cli::Lint => checks::lint(),
-        Cli::Test { arguments } => checks::test(&arguments),
+        Cli::Test(arguments) => checks::test(&arguments),
         Cli::Bare => bare::bare(),
         Cli::Bench(arguments) => bench::bench(&arguments),
         Cli::Validation => checks::validation(),
+        Cli::Gate => gate::gate(),
         Cli::Tcb { family, files } => tcb::tcb(family.as_deref(), files),
         Cli::GuestBench(args) => guest_bench::guest_bench(&args),
         Cli::Vm(args) => vm::vm(args),

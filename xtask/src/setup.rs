@@ -11,7 +11,7 @@ use std::process::Command;
 use lockgate_tests::guest::Kernel;
 use lockgate_tests::machine;
 
-use crate::apt::{self, Install, Source};
+use crate::apt::{self, Enabled};
 use crate::command::run;
 use crate::emulator;
 use crate::error::Error;
@@ -50,13 +50,42 @@ const fn tool(name: &'static str, package: &'static str, present: fn(&str) -> bo
     }
 }
 
-/// Makes sure that programs and guest kernel are there.
+/// Makes sure that programs and guest kernel are there, and says first what is not.
 pub(crate) fn setup() -> Result<Kernel, Error> {
+    apt::remove_extra();
+    announce();
     tools()?;
     emulator::ensure()?;
     match Kernel::find() {
         Some(kernel) => Ok(kernel),
         None => fetch_kernel(),
+    }
+}
+
+/// Says what will be installed and fetched, before anything is.
+fn announce() {
+    let missing = missing();
+    let mut lines = Vec::new();
+    if !missing.is_empty() {
+        lines.push(format!(
+            "by apt, as root: {} (for {})",
+            packages(&missing).join(", "),
+            names(&missing)
+        ));
+    }
+    if !emulator::is_ready() {
+        lines.push("under the target folder: a newer Debian's QEMU, about 500 MB".to_owned());
+    }
+    if Kernel::find().is_none() {
+        lines.push("under the target folder: a kernel for guests, about 70 MB".to_owned());
+    }
+    if lines.is_empty() {
+        eprintln!("xtask: everything that the tests need is installed");
+        return;
+    }
+    eprintln!("xtask: the tests need what is not here; this will be installed:");
+    for line in lines {
+        eprintln!("  {line}");
     }
 }
 
@@ -66,18 +95,14 @@ pub(crate) fn tools() -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
-    let install = Install {
-        packages: missing.iter().map(|tool| tool.package).collect(),
-        source: Source::backports()?,
-    };
+    let packages = packages(&missing);
     if !rustix::process::geteuid().is_root() {
         return Err(Error::Install {
             missing: names(&missing),
-            commands: install.commands(),
+            commands: apt::commands(&packages)?,
         });
     }
-    eprintln!("xtask: installing {}", install.packages.join(", "));
-    install.run()?;
+    Enabled::backports()?.install(&packages)?;
     let missing = self::missing();
     if missing.is_empty() {
         return Ok(());
@@ -86,6 +111,10 @@ pub(crate) fn tools() -> Result<(), Error> {
         missing: names(&missing),
         remedy: "QEMU must be 8.0 or newer, busybox the static one",
     })
+}
+
+fn packages(tools: &[&Tool]) -> Vec<&'static str> {
+    tools.iter().map(|tool| tool.package).collect()
 }
 
 fn missing() -> Vec<&'static Tool> {
@@ -124,6 +153,8 @@ fn is_library(name: &str) -> bool {
 
 /// Downloads the kernel with all its modules, unpacks it and keeps what guests load.
 fn fetch_kernel() -> Result<Kernel, Error> {
+    // Guests run the newest kernel that the machine can have.
+    let _backports = Enabled::backports()?;
     let package = apt::newest_dependency("linux-image-amd64")?;
     let cache = Kernel::cache();
     eprintln!("xtask: fetching {package}");
