@@ -7,8 +7,9 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
+use crate::access::{Access, ReadWrite};
 use crate::copy;
-use crate::memory::{Access, Memory, ReadWrite};
+use crate::memory::Memory;
 
 /// What a block begins at a multiple of, in bytes: a cache line.
 const LINE: usize = 64;

@@ -30,18 +30,31 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, loom))]
 extern crate std;
 
+mod access;
+#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "bytes that others may write")]
 mod blocks;
+#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "copies that may race")]
 mod copy;
+#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "owns and reaches raw memory")]
 mod memory;
+#[cfg(loom)]
+mod model;
+#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "words that others may write")]
 mod words;
 
+pub use access::{Access, ReadOnly, ReadWrite};
+#[cfg(not(loom))]
 pub use blocks::{Block, Blocks, HEAD_WORDS};
-pub use memory::{Access, Memory, Owner, ReadOnly, ReadWrite};
+#[cfg(not(loom))]
+pub use memory::{Memory, Owner};
+#[cfg(loom)]
+pub use model::{Block, Blocks, HEAD_WORDS, Memory, Words};
+#[cfg(not(loom))]
 pub use words::Words;

@@ -12,6 +12,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicU64, fence};
 
+use crate::access::{Access, ReadOnly, ReadWrite};
 use crate::copy;
 
 /// What a region's length is a multiple of where this crate allocates it, in bytes.
@@ -21,20 +22,6 @@ const PAGE: usize = 4096;
 pub trait Owner: Send + Sync {}
 
 impl<T: Send + Sync> Owner for T {}
-
-/// Whether a region may be written: [`ReadWrite`] or [`ReadOnly`].
-pub trait Access: Copy + Send + Sync + 'static {}
-
-/// Access to memory that this process may read and write.
-#[derive(Debug, Clone, Copy)]
-pub enum ReadWrite {}
-
-/// Access to memory that this process may read, and a store to which would end it.
-#[derive(Debug, Clone, Copy)]
-pub enum ReadOnly {}
-
-impl Access for ReadWrite {}
-impl Access for ReadOnly {}
 
 /// A region of memory that others may write at any time.
 pub struct Memory<A: Access = ReadWrite> {

@@ -6,7 +6,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU64, fence};
 
-use crate::memory::{Access, Memory, ReadWrite};
+use crate::access::{Access, ReadWrite};
+use crate::memory::Memory;
 
 /// Words in a row, a power of two of them; an index is taken modulo their count.
 #[derive(Debug)]

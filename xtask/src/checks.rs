@@ -56,6 +56,16 @@ fn lint_bare_image() -> Result<(), Error> {
         .args(["--", "-D", "warnings"]))
 }
 
+/// Runs the lane's rings in every order that the memory model allows, up to a bound. Builds
+/// into a folder of its own, for everything is compiled with other flags.
+pub(crate) fn loom() -> Result<(), Error> {
+    run(cargo()
+        .env("RUSTFLAGS", "--cfg loom")
+        .args(["test", "--package", "lockgate-lane", "--test", "loom"])
+        .args(["--quiet", "--target-dir"])
+        .arg(machine::target().join("loom")))
+}
+
 /// The test binaries that record what works where.
 const RECORDING: [&str; 4] = ["conformance", "differential", "guest_suite", "judges"];
 

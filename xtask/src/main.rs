@@ -1,5 +1,5 @@
-//! Developer commands: `cargo xtask setup | lint | test | bare | bench | guest-bench | validation |
-//! tcb | vm`.
+//! Developer commands: `cargo xtask setup | lint | test | loom | bare | bench | guest-bench |
+//! validation | tcb | vm`.
 //!
 //! The one rule: a command that succeeds has done all it says; what the machine
 //! lacks is installed or named. The work itself is in `lockgate-tests`, which
@@ -40,6 +40,8 @@ enum Cli {
     Test(checks::TestArgs),
     /// Boots the image without an operating system in QEMU.
     Bare,
+    /// Model-checks the rings of lanes.
+    Loom,
     /// Runs the benches beside their peers, and writes docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Runs the tests that record what works where, and writes docs/validation.md.
@@ -77,6 +79,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Lint => checks::lint(),
         Cli::Test(arguments) => checks::test(&arguments),
         Cli::Bare => bare::bare(),
+        Cli::Loom => checks::loom(),
         Cli::Bench(arguments) => bench::bench(&arguments),
         Cli::Validation => checks::validation(),
         Cli::Gate => gate::gate(),
