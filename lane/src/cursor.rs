@@ -83,6 +83,13 @@ impl Cursor {
         self.next = self.next.wrapping_add(count as u64);
     }
 
+    /// Steps past the next slot; the caller knows that there is one.
+    #[inline(always)]
+    pub(crate) fn step(&mut self) {
+        debug_assert!(self.left() > 0);
+        self.next = self.next.wrapping_add(1);
+    }
+
     /// What the other side has to be told, if this end moved since it was told last; the caller
     /// tells it.
     #[inline(always)]

@@ -195,7 +195,7 @@ impl<D: Direction> Producer<D> {
         let words = slot.wrapping_mul(META_WORDS);
         self.meta.store(words, meta.first_word(len));
         self.meta.store(words.wrapping_add(1), meta.stamp_ns);
-        self.end.cursor.advance(1);
+        self.end.cursor.step();
         Ok(())
     }
 }

@@ -30,9 +30,15 @@ pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
 /// As for [`bytewise`].
 #[inline(never)]
 unsafe fn copy_other(from: *const u8, to: *mut u8, len: usize) {
-    if len < 32 {
+    if len < 8 {
         // SAFETY: the caller vouches for the same.
         unsafe { bytewise(from, to, len) }
+    } else if len < 16 {
+        // SAFETY: 8 to 16 bytes are the first 8 and the last 8.
+        unsafe { two_words(from, to, len - 8) }
+    } else if len < 32 {
+        // SAFETY: 16 to 32 bytes are the first 16 and the last 16.
+        unsafe { two_registers(from, to, len - 16) }
     } else if avx::get() {
         // SAFETY: the steps are those of a copy of `len` bytes, and the processor has AVX.
         steps(len, 32, |at, second| unsafe {
@@ -43,6 +49,46 @@ unsafe fn copy_other(from: *const u8, to: *mut u8, len: usize) {
         steps(len, 16, |at, second| unsafe {
             narrow(from.wrapping_add(at), to.wrapping_add(at), second);
         });
+    }
+}
+
+/// Copies 8 bytes from 0 on and 8 from `second` on.
+///
+/// # Safety
+/// As for [`bytewise`], for those bytes.
+#[inline(always)]
+unsafe fn two_words(from: *const u8, to: *mut u8, second: usize) {
+    // SAFETY: as for the functions of `four!`.
+    unsafe {
+        core::arch::asm!(
+            "mov {first}, [{from}]",
+            "mov {last}, [{from} + {second}]",
+            "mov [{to}], {first}",
+            "mov [{to} + {second}], {last}",
+            from = in(reg) from, to = in(reg) to, second = in(reg) second,
+            first = out(reg) _, last = out(reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Copies 16 bytes from 0 on and 16 from `second` on.
+///
+/// # Safety
+/// As for [`bytewise`], for those bytes.
+#[inline(always)]
+unsafe fn two_registers(from: *const u8, to: *mut u8, second: usize) {
+    // SAFETY: as for the functions of `four!`.
+    unsafe {
+        core::arch::asm!(
+            "movdqu {first}, [{from}]",
+            "movdqu {last}, [{from} + {second}]",
+            "movdqu [{to}], {first}",
+            "movdqu [{to} + {second}], {last}",
+            from = in(reg) from, to = in(reg) to, second = in(reg) second,
+            first = out(xmm_reg) _, last = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
     }
 }
 
