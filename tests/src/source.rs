@@ -5,6 +5,7 @@
 //! blank or comment.
 
 mod functions;
+mod modules;
 mod signatures;
 
 use std::ops::Range;
@@ -14,6 +15,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 pub use functions::Function;
+pub use modules::circles;
 
 /// A source that has been taken apart.
 pub struct Source<'s> {
@@ -134,7 +136,8 @@ impl<'s> Source<'s> {
         signatures::public_tuples(self)
     }
 
-    /// The other modules that this one names by `crate::` or `super::`, as written.
+    /// What this file takes from other modules, tests and re-exports apart, as written: all
+    /// of its `use`, and the paths in place that begin with `crate`, `super` or `self`.
     pub fn imports(&self) -> Vec<String> {
         let mut imports = Imports::default();
         imports.visit_file(&self.file);
@@ -289,7 +292,9 @@ impl<'ast> Visit<'ast> for Imports {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.add("", &item.tree);
+        if matches!(item.vis, syn::Visibility::Inherited) {
+            self.add("", &item.tree);
+        }
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -402,7 +407,7 @@ mod tests {
 
     #[test]
     fn imports_are_seen_in_uses_and_in_paths() {
-        let text = "use crate::a::{b, c as d};\nuse super::e::*;\nfn f() { crate::g::h(); std::x() }\n#[cfg(test)]\nmod tests { use crate::z; }\n";
+        let text = "use crate::a::{b, c as d};\npub use i::j;\nuse super::e::*;\nfn f() { crate::g::h(); std::x() }\n#[cfg(test)]\nmod tests { use crate::z; }\n";
         assert_eq!(
             Source::new(text).imports(),
             ["crate::a::b", "crate::a::c", "super::e", "crate::g::h"]

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use lockgate_tests::machine::workspace;
-use lockgate_tests::source::{Source, find_word};
+use lockgate_tests::source::{Source, circles, find_word};
 
 /// Every package that ships, and the packages of this project it may use. Packages
 /// for development are not listed and may use any.
@@ -315,7 +316,8 @@ fn is_explained(code: &[&str], comments: &[&str], at: usize) -> bool {
 #[test]
 fn an_unexplained_block_is_noticed() {
     let lines = |text: &str| {
-        let source = Source::new(text);
+        let text = format!("fn g() {{\n{text}}}\n");
+        let source = Source::new(&text);
         let (code, comments) = (source.code(), source.comments());
         let code: Vec<&str> = code.lines().collect();
         let comments: Vec<&str> = comments.lines().collect();
@@ -331,4 +333,39 @@ fn an_unexplained_block_is_noticed() {
         "// SAFETY: of another.\nlet b = f();\nlet a = unsafe { f() };\n"
     ));
     assert!(!lines("// SAFETY: far away.\n\nlet a = unsafe { f() };\n"));
+}
+
+#[test]
+fn no_files_of_the_core_import_each_other_in_a_circle() {
+    for folder in ["shm"] {
+        let sources = workspace().join(folder).join("src");
+        if sources.is_dir() {
+            let found = circles(&sources);
+            assert!(found.is_empty(), "{folder}: {found:?}");
+        }
+    }
+}
+
+/// The crates that run without an operating system, and what none of them may link.
+const BARE: [&str; 3] = ["regs", "rss", "shm"];
+const NOT_BARE: [&str; 6] = ["serde", "serde_core", "toml", "rustix", "libc", "winnow"];
+
+#[test]
+fn what_runs_without_an_operating_system_links_nothing_that_needs_one() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    for folder in BARE {
+        let package = format!("lockgate-{folder}");
+        let output = Command::new(&cargo)
+            .args(["tree", "--offline", "--prefix", "none", "--format", "{p}"])
+            .args(["--edges", "normal,no-proc-macro", "--package", &package])
+            .current_dir(workspace())
+            .output()
+            .expect("cargo");
+        assert!(output.status.success(), "{package}: {output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        for line in text.lines() {
+            let name = line.split_whitespace().next().unwrap_or_default();
+            assert!(!NOT_BARE.contains(&name), "{package} links {name}");
+        }
+    }
 }

@@ -27,6 +27,7 @@ pub(crate) fn lint() -> Result<(), Error> {
         .args(["clippy", "--package", "lockgate", "--no-default-features"])
         .args(["--quiet", "--", "-D", "warnings"]))?;
     lint_bare_image()?;
+    lint_fuzz()?;
     if !setup::has_dpdk() {
         return Ok(());
     }
@@ -56,14 +57,19 @@ fn lint_bare_image() -> Result<(), Error> {
         .args(["--", "-D", "warnings"]))
 }
 
-/// Runs the lane's rings in every order that the memory model allows, up to a bound. Builds
-/// into a folder of its own, for everything is compiled with other flags.
-pub(crate) fn loom() -> Result<(), Error> {
+/// The same for the fuzz targets, a workspace of their own. Nothing is linked, so the fuzzer
+/// itself is not built: its build script is told of a library that is never opened.
+fn lint_fuzz() -> Result<(), Error> {
+    let manifest = machine::workspace().join("fuzz/Cargo.toml");
     run(cargo()
-        .env("RUSTFLAGS", "--cfg loom")
-        .args(["test", "--package", "lockgate-lane", "--test", "loom"])
-        .args(["--quiet", "--target-dir"])
-        .arg(machine::target().join("loom")))
+        .args(["fmt", "--check", "--manifest-path"])
+        .arg(&manifest))?;
+    run(cargo()
+        .args(["clippy", "--all-targets", "--quiet", "--manifest-path"])
+        .arg(&manifest)
+        .args(["--", "-D", "warnings"])
+        .env("CARGO_TARGET_DIR", machine::target())
+        .env("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a"))
 }
 
 /// The test binaries that record what works where.

@@ -35,6 +35,8 @@ pub(crate) enum Error {
     Stale { path: PathBuf },
     #[error("{crates}: split the functions and name the fields that are listed above")]
     Unreadable { crates: String },
+    #[error("fuzz targets failed; `cargo xtask fuzz TARGET` runs one again\n{commands}")]
+    Crashed { commands: String },
     #[error(transparent)]
     Emulator(#[from] emulator::Error),
     #[error("{problem}")]

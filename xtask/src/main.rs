@@ -1,5 +1,5 @@
-//! Developer commands: `cargo xtask setup | lint | test | loom | bare | bench | guest-bench |
-//! validation | tcb | vm`.
+//! Developer commands: `cargo xtask setup | lint | gate | test | fuzz | sanitize | loom |
+//! bare | bench | guest-bench | validation | tcb | vm`.
 //!
 //! The one rule: a command that succeeds has done all it says; what the machine
 //! lacks is installed or named. The work itself is in `lockgate-tests`, which
@@ -13,9 +13,12 @@ mod checks;
 mod command;
 mod emulator;
 mod error;
+mod fuzz;
 mod gate;
 mod guest_bench;
+mod instrumented;
 mod modules;
+mod sanitize;
 mod setup;
 mod tcb;
 mod tiers;
@@ -40,7 +43,11 @@ enum Cli {
     Test(checks::TestArgs),
     /// Boots the image without an operating system in QEMU.
     Bare,
-    /// Model-checks the rings of lanes.
+    /// Runs the fuzz targets, from the seeds in fuzz/corpus.
+    Fuzz(fuzz::FuzzArgs),
+    /// Runs tests under AddressSanitizer and ThreadSanitizer.
+    Sanitize,
+    /// Model-checks the lane's rings with loom.
     Loom,
     /// Runs the benches beside their peers, and writes docs/benchmarks.md.
     Bench(bench::BenchArgs),
@@ -79,7 +86,9 @@ fn run(cli: Cli) -> Result<(), Error> {
         Cli::Lint => checks::lint(),
         Cli::Test(arguments) => checks::test(&arguments),
         Cli::Bare => bare::bare(),
-        Cli::Loom => checks::loom(),
+        Cli::Fuzz(arguments) => fuzz::fuzz(&arguments),
+        Cli::Sanitize => sanitize::sanitize(),
+        Cli::Loom => sanitize::loom(),
         Cli::Bench(arguments) => bench::bench(&arguments),
         Cli::Validation => checks::validation(),
         Cli::Gate => gate::gate(),

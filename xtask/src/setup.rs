@@ -113,6 +113,22 @@ pub(crate) fn tools() -> Result<(), Error> {
     })
 }
 
+/// Makes sure that the fuzzer can be built, which is C++.
+pub(crate) fn compiler_of_fuzzer() -> Result<(), Error> {
+    const PACKAGES: [&str; 1] = ["g++"];
+    if installed("c++") {
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::Install {
+            missing: "c++".into(),
+            commands: apt::commands(&PACKAGES)?,
+        });
+    }
+    eprintln!("xtask: the fuzzer needs a C++ compiler; installing g++ by apt");
+    apt::install(&PACKAGES)
+}
+
 fn packages(tools: &[&Tool]) -> Vec<&'static str> {
     tools.iter().map(|tool| tool.package).collect()
 }

@@ -1,0 +1,18 @@
+//! What each fuzz target does with its bytes.
+//!
+//! The one rule: a target takes any bytes and may only return. What it calls may refuse
+//! them; a panic, a loop without end and memory without bound are findings, and so is an
+//! answer that contradicts itself.
+//!
+//! Not here: the fuzzer (`targets/`, one file for each), and starting it (`cargo xtask fuzz`).
+//!
+//! ```
+//! lockgate_fuzz::policy(b"[nic]\ndevice = \"model:82576\"\n");
+//! ```
+#![forbid(unsafe_code)]
+
+mod capture;
+mod policy;
+
+pub use capture::capture;
+pub use policy::policy;
