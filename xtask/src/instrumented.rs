@@ -52,7 +52,12 @@ impl Build {
                 "-Cllvm-args=-sanitizer-coverage-trace-compares",
                 "--cfg=fuzzing",
             ],
-            Self::Thread => &["-Zsanitizer=thread"],
+            // The standard library is not built with it, and need not be: what both sides call
+            // is the same.
+            Self::Thread => &[
+                "-Zsanitizer=thread",
+                "-Cunsafe-allow-abi-mismatch=sanitizer",
+            ],
             Self::Loom => &["--cfg=loom"],
         };
         flags.join(" ")
