@@ -51,6 +51,6 @@ fn unit_tests(build: Build, packages: &[&str]) -> Command {
 /// Model-checks the lane.
 pub(crate) fn loom() -> Result<(), Error> {
     let mut command = Build::Loom.cargo("test");
-    command.args(["--release", "--package", "lockgate-lane", "--test", "loom"]);
+    command.args(["--quiet", "--package", "lockgate-lane", "--test", "loom"]);
     run(&mut command)
 }
