@@ -292,8 +292,8 @@ impl Subject<'_> {
     pub fn pass(&mut self) -> usize {
         match self {
             Self::Worker(worker, clock, reflectors) => {
-                let beside = || reflectors.iter_mut().map(Reflector::turn).sum();
-                let moved = worker.pass(clock.now_ns(), beside);
+                let mut moved = worker.pass(clock.now_ns());
+                moved += reflectors.iter_mut().map(Reflector::reflect).sum::<usize>();
                 // There, in the partition, and back.
                 if reflectors.is_empty() {
                     moved

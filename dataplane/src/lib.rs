@@ -75,6 +75,16 @@ impl Control {
         self.abort_ns.store(deadline_ns, Ordering::Release);
     }
 
+    /// Whether workers are to end once they find nothing to do.
+    pub fn is_finishing(&self) -> bool {
+        self.finishing.load(Ordering::Acquire)
+    }
+
+    /// Whether workers are to end at `now_ns` of their clock, whatever is left.
+    pub fn is_over(&self, now_ns: u64) -> bool {
+        now_ns >= self.abort_ns.load(Ordering::Relaxed)
+    }
+
     /// Why the lane of partition `p` was shut, if it was: its partition broke the rules.
     pub fn shut(&self, p: usize) -> Option<&Closed> {
         self.shut.get(p).and_then(OnceLock::get)
@@ -189,34 +199,17 @@ impl<'r> Worker<'r> {
         }
     }
 
-    /// Works until `control` says to finish and nothing is left to do; gives back the
-    /// queues, for the supervisor to stop the card before their memory goes. Calls `beside`
-    /// in each round, for what else this core serves; that says how much it did.
-    pub fn run(mut self, clock: Clock, mut beside: impl FnMut() -> usize) -> Queues {
-        let control = self.exit.cx.control;
-        let mut idle = 0_u32;
-        loop {
-            // Read before the pass: what was there when finishing began is seen by it.
-            let finishing = control.finishing.load(Ordering::Acquire);
-            let now = clock.now_ns();
-            if now >= control.abort_ns.load(Ordering::Relaxed) {
-                break;
-            }
-            if self.pass(now, &mut beside) > 0 {
-                idle = 0;
-                continue;
-            }
-            let empty = finishing && !self.waiting && self.schedule.is_empty(control);
-            if empty && self.exit.tx.iter_mut().all(|queue| queue.pending() == 0) {
-                break;
-            }
-            idle = idle.saturating_add(1);
-            // Polls hard at first; later lets others have the core now and then. A system call
-            // each time would be what a frame that comes has to wait for.
-            if idle >= 256 && idle.is_multiple_of(64) {
-                std::thread::yield_now();
-            }
-        }
+    /// Whether nothing is left to do: no frame waits in a receive queue for room, in a lane
+    /// that is open, or for the card to send it. To be asked after a pass that moved nothing.
+    pub fn is_drained(&mut self) -> bool {
+        !self.waiting
+            && self.schedule.is_empty(self.exit.cx.control)
+            && self.exit.tx.iter_mut().all(|queue| queue.pending() == 0)
+    }
+
+    /// Gives back the queues, whose doorbells have all rung, for the supervisor to stop the
+    /// card before their memory goes.
+    pub fn into_queues(mut self) -> Queues {
         self.exit.tx.iter_mut().for_each(TxQueue::flush);
         Queues {
             rx: self.rx,
@@ -225,18 +218,17 @@ impl<'r> Worker<'r> {
     }
 
     /// One round over everything this worker serves, which begins at `now_ns` of its
-    /// clock; returns how much was done. `beside` has its turn in the middle, so that what
-    /// it sends back leaves in the same round.
-    pub fn pass(&mut self, now_ns: u64, mut beside: impl FnMut() -> usize) -> usize {
+    /// clock; returns how many frames it moved. Every frame that it counted is published,
+    /// in the lanes and towards the card, but for doorbells that wait for company.
+    pub fn pass(&mut self, now_ns: u64) -> usize {
         self.exit.cx.now_ns = now_ns;
         self.waiting = false;
-        let mut moved = (0..self.rx.len())
+        let moved = (0..self.rx.len())
             .map(|port| self.receive(port))
             .sum::<usize>();
         if moved > 0 {
             self.exit.publish();
         }
-        moved += beside();
         // The more queues a pass has to look at, the more frames pay for it.
         let sent = self.transmit(BURST.max(8 * self.rx.len()));
         if sent > 0 {

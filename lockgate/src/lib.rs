@@ -16,6 +16,7 @@ pub mod error;
 pub mod model;
 pub mod pci;
 pub mod report;
+pub mod snapshot;
 pub mod source;
 pub mod supervisor;
 pub mod terminal;

@@ -5,7 +5,7 @@
 //! to know which build it is.
 //!
 //! Not here: the models (`lockgate-nicmodel`), and what is plugged into one
-//! ([`crate::edge`]).
+//! ([`crate::endpoints`]).
 
 use lockgate_vmdq::Device;
 

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
+use lockgate::supervisor::worker_loop::{self, Passes};
 use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::device::Bar;
@@ -159,7 +160,11 @@ impl Rig {
             let work = || {
                 let mut queues = None;
                 set_name(BEGIN).expect("a name");
-                let run = || queues = Some(worker.run(Clock::start(), || 0));
+                let passes = Passes::default();
+                let run = || {
+                    let clock = Clock::start();
+                    queues = Some(worker_loop::run(worker, &control, &passes, clock, |_| 0));
+                };
                 let info = allocation_counter::measure(run);
                 set_name(END).expect("a name");
                 (info, queues)

@@ -2,14 +2,14 @@
 //! partition gets, and what leaves, is byte for byte what the model makes of it.
 
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lockgate::capture::replay::Replay;
 use lockgate::commands::{LoadedPolicy, load};
 use lockgate::endpoints::Sources;
-use lockgate::supervisor::{Observer, Run, StopRequest};
+use lockgate::supervisor::{Event, Options, Session, StopRequest};
 use lockgate_tests::capture;
 use lockgate_tests::guest::compare::{Verdict, compare};
 use lockgate_tests::guest::run::{CardKind, Outcome, Request, on_model};
@@ -24,16 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const RING: u32 = 0xC000;
 const RING_STRIDE: u32 = 0x40;
 const QUEUES: u32 = 16;
-
-/// Tells the feeder that frames may come.
-struct Ready(Sender<()>);
-
-impl Observer for Ready {
-    fn ready(&mut self, _device: &str, link: bool) {
-        assert!(link, "QEMU's card has a link");
-        self.0.send(()).expect("the feeder waits");
-    }
-}
 
 /// What the driver may keep back of a ring before it rings a doorbell.
 const KEPT: u32 = 32;
@@ -95,7 +85,7 @@ fn own_replays(loaded: &LoadedPolicy) -> Vec<Option<Replay>> {
 /// Runs `policy` on QEMU's card and stops once all has been seen.
 fn outside(policy: &Path, wire: &Path) -> Outcome {
     let loaded = load(policy, None).expect("a policy");
-    let plan = loaded.check().expect("a sound policy");
+    let plan = Arc::new(loaded.check().expect("a sound policy"));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let arriving: Vec<_> = capture::read(wire)
         .expect("a capture")
@@ -103,36 +93,31 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
         .map(|frame| frame.bytes)
         .collect();
     let qemu = Qemu::igb();
-    let stop = StopRequest::new().expect("a pair of sockets");
-    let (ready, begun) = channel();
-    let (card, arriving, told) = (&qemu, &arriving, &stop);
-    let (report, left) = thread::scope(|scope| {
-        let feeder = scope.spawn(move || {
-            begun.recv_timeout(PATIENCE).expect("the run begins");
-            feed(card, arriving);
-            let left = collect(card);
-            told.request().expect("it hears");
-            left
-        });
-        let run = Run {
-            plan: &plan,
-            device: "qemu:igb".into(),
-            model: None,
-            alarm: None,
-            sources: Sources {
-                partitions: own_replays(&loaded),
-                ..Sources::default()
-            },
-            captures: Some(folder.path().to_owned()),
-            duration: Some(PATIENCE),
-            stop: &stop,
-            observer: &mut Ready(ready),
-        };
-        (
-            run.go(qemu.card()).expect("it runs"),
-            feeder.join().expect("it is fed"),
-        )
-    });
+    let options = Options {
+        device: "qemu:igb".into(),
+        model: None,
+        alarm: None,
+        sources: Sources {
+            partitions: own_replays(&loaded),
+            ..Sources::default()
+        },
+        captures: Some(folder.path().to_owned()),
+        duration: Some(PATIENCE),
+        stop: StopRequest::new().expect("a pair of sockets"),
+    };
+    let session = Session::start(plan, qemu.card(), options).expect("it starts");
+    loop {
+        let event = session.events().recv_timeout(PATIENCE);
+        if let Event::Ready { link_up } = event.expect("the session begins") {
+            assert!(link_up, "QEMU's card has a link");
+            break;
+        }
+    }
+    feed(&qemu, &arriving);
+    let left = collect(&qemu);
+    session.request_stop();
+    let outcome = session.wait().expect("it runs");
+    let report = outcome.report().expect("every frame is accounted for");
     assert!(report.accounts.balance());
     Outcome {
         status: 0,

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lockgate::endpoints::Reflector;
+use lockgate::supervisor::worker_loop::{self, Passes};
 use lockgate_dataplane::stats::WorkerStats;
 use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
 use lockgate_drivers::Nic;
@@ -107,9 +108,12 @@ impl Rig {
         let mut beside: Vec<_> = reflecting.map(|(end, _)| Reflector::new(end)).collect();
         let queues = thread::scope(|scope| {
             let worker = Worker::new(&self.plan, &stats, &control, self.share, Overflow::Drop);
-            let beside = || beside.iter_mut().map(Reflector::turn).sum();
+            let co_located = |_| beside.iter_mut().map(Reflector::reflect).sum();
+            let (control, passes) = (&control, Passes::default());
             scope
-                .spawn(|| worker.run(Clock::start(), beside))
+                .spawn(move || {
+                    worker_loop::run(worker, control, &passes, Clock::start(), co_located)
+                })
                 .join()
                 .expect("it ends")
         });
@@ -262,7 +266,7 @@ fn what_is_reflected_keeps_to_the_rate_of_its_partition() {
 }
 
 #[test]
-fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
+fn what_is_reflected_leaves_in_the_round_after_that_in_which_it_came() {
     // Nobody else whose turn it might be.
     let alone = "[nic]\ndevice = \"model:82576\"\nworkers = [0]\n\
         [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:0a\"]\nvlans = [10]\n\
@@ -273,7 +277,7 @@ fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
     let worker = Worker::new(&rig.plan, &stats, &control, rig.share, Overflow::Drop);
     let (model, mut came, mut round) = (&rig.model, Vec::new(), 0);
     // One frame each hundred rounds, too rarely for any to wait for others for long.
-    let queues = worker.run(Clock::start(), || {
+    let co_located = |_| {
         let left = model.transmitted().len();
         came.extend((0..left).map(|_| round));
         round += 1;
@@ -283,10 +287,13 @@ fn what_is_reflected_leaves_in_the_round_in_which_it_came() {
         if round == 10_100 {
             control.finish();
         }
-        reflector.turn()
-    });
+        reflector.reflect()
+    };
+    let passes = Passes::default();
+    let queues = worker_loop::run(worker, &control, &passes, Clock::start(), co_located);
     drop(queues);
-    // It comes after this closure, is sent in the next round, and seen in the one after that.
+    // It comes in this closure, is taken and reflected in the next round, and sent and seen in
+    // the one after that.
     let late = (1..)
         .zip(&came)
         .filter(|(n, round)| **round != 100 * n + 1)

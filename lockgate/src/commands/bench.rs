@@ -8,8 +8,10 @@
 //! Not here: sending and counting ([`crate::endpoints::Probe`]), drawing ([`crate::report::chart`]).
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
+use lockgate_drivers::device::Card;
 use lockgate_vmdq::{FrameLimits, Mac, PartitionPlan, Plan, Segment, SendVerdict};
 use serde_json::json;
 
@@ -23,7 +25,7 @@ use crate::error::Failure;
 use crate::report::chart::Chart;
 use crate::report::summary::{count, duration};
 use crate::report::table::{Align, Table};
-use crate::supervisor::{Run, StopRequest};
+use crate::supervisor::{Options, Session, StopRequest};
 
 /// Frames before any is counted.
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -69,8 +71,7 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
         model: behind,
         alarm,
     } = Opened::open(&loaded.policy.nic.device)?;
-    let report = Run {
-        plan: &plan,
+    let options = Options {
         device: loaded.policy.nic.device.to_string(),
         model: behind,
         alarm,
@@ -81,27 +82,17 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
         },
         captures: None,
         duration: Some(WARM_UP + args.duration),
-        stop: &stop,
-        observer: &mut (),
-    }
-    .go(card)?;
-    let measured = report
-        .measured
-        .as_ref()
-        .filter(|measured| measured.received > 0);
-    let Some(measured) = measured else {
-        return Err(Failure::running(
-            format!("of the frames {} none arrived", way.words),
-            "check the cable, and that the peer reflects on the same VLAN",
-        ));
+        stop,
     };
+    let device = options.device.clone();
+    let measured = measure(plan, card, options, &way)?;
     let outcome = Outcome {
-        device: &report.device,
+        device: &device,
         model,
         way,
         args,
         window,
-        measured,
+        measured: &measured,
     };
     if let Some(file) = &args.plot {
         write(file, &outcome.chart(command).svg())?;
@@ -110,6 +101,22 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
         write(file, &format!("{:#}\n", outcome.json(command)))?;
     }
     Ok(outcome.text())
+}
+
+/// Runs the session to its end; what it measured.
+fn measure(plan: Plan, card: Card, options: Options, way: &Way) -> Result<Measured, Failure> {
+    let outcome = Session::start(Arc::new(plan), card, options)?.wait()?;
+    // What does not add up is not measured.
+    outcome.report()?;
+    let measured = outcome.snapshot.measured;
+    measured
+        .filter(|measured| measured.received > 0)
+        .ok_or_else(|| {
+            Failure::running(
+                format!("of the frames {} none arrived", way.words),
+                "check the cable, and that the peer reflects on the same VLAN",
+            )
+        })
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
-//! `lockgate run`: from options to a [`Run`], and from its report to the reader.
+//! `lockgate run`: from options to a [`Session`], and from its report to the reader.
 
 use std::io;
+use std::sync::Arc;
 
 use lockgate_drivers::device::Card;
 use lockgate_host::{Alarm, open_pci};
@@ -16,7 +17,7 @@ use crate::model::{self, Model};
 use crate::pci::Bus;
 use crate::report::Report;
 use crate::report::summary;
-use crate::supervisor::{Run, StopRequest};
+use crate::supervisor::{Options, Session, StopRequest};
 use crate::terminal;
 
 /// Runs a policy to its end.
@@ -39,20 +40,22 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let stop = StopRequest::on_signals()?;
     let device = &loaded.policy.nic.device.value;
     let Opened { card, model, alarm } = Opened::open(device)?;
-    let mut console = Console::new(loaded.policy.wire.replay.is_some() && model.is_none());
-    let report = Run {
-        plan: &plan,
-        device: device.to_string(),
+    let unused_wire = loaded.policy.wire.replay.is_some() && model.is_none();
+    let device = device.to_string();
+    let plan = Arc::new(plan);
+    let options = Options {
+        device: device.clone(),
         model,
         alarm,
         sources,
         captures: args.capture_dir.clone(),
         duration: args.duration,
-        stop: &stop,
-        observer: &mut console,
-    }
-    .go(card)?;
-    console.clear();
+        stop,
+    };
+    let session = Session::start(Arc::clone(&plan), card, options)?;
+    let names = plan.partitions().iter().map(|p| p.name.as_str()).collect();
+    Console::new(&device, names, unused_wire).follow(&session);
+    let report = session.wait()?.report()?;
     if let Some(path) = &args.report {
         report.write(path)?;
     }

@@ -1,56 +1,58 @@
 //! Captures what a card sends to the wire, from the copies that a worker makes.
+//!
+//! Not here: the wire of a model, which captures for itself ([`super::ModelWire`]).
 
-use lockgate_lane::{PartitionEnds, RxConsumer};
+use std::sync::Arc;
 
-use super::{BURST, Port, Time, capture_failure};
-use crate::capture::writer::CaptureWriter;
+use super::deliveries::Deliveries;
+use super::mirror::CaptureMirror;
+use super::stats::PortStats;
+use super::{Port, Round, Time};
 use crate::error::Failure;
 
 /// The far end of the workers' mirror rings.
 pub struct MirrorCapture {
-    rings: Vec<RxConsumer>,
-    /// Where a frame is copied to.
-    buffer: Vec<u8>,
-    capture: CaptureWriter,
+    deliveries: Deliveries,
+    mirror: CaptureMirror,
     time: Time,
+    stats: Arc<PortStats>,
 }
 
 impl MirrorCapture {
-    /// Writes the mirrored frames of `lane` into `capture`.
-    pub fn new(lane: PartitionEnds, capture: CaptureWriter, time: Time) -> Self {
+    /// Shows `mirror` what comes through `deliveries`.
+    pub(super) fn new(deliveries: Deliveries, mirror: CaptureMirror, time: Time) -> Self {
         Self {
-            buffer: vec![0; lane.tx.frame_bytes()],
-            rings: lane.rx,
-            capture,
+            deliveries,
+            mirror,
             time,
+            stats: Arc::default(),
         }
-    }
-
-    /// The capture, to be finished.
-    pub fn into_capture(self) -> CaptureWriter {
-        self.capture
     }
 }
 
 impl Port for MirrorCapture {
-    fn poll(&mut self, _now_ns: u64) -> Result<usize, Failure> {
-        let mut taken = 0;
-        for ring in &mut self.rings {
-            for _ in 0..BURST {
-                let Some(waiting) = ring.peek() else {
-                    break;
-                };
-                let arrived = self.time.of_day(waiting.meta().stamp_ns);
-                if let Some(frame) = waiting.read(&mut self.buffer) {
-                    self.capture
-                        .write(arrived, frame, None, None)
-                        .map_err(capture_failure)?;
-                }
-                ring.advance(1);
-                taken += 1;
-            }
-            ring.release();
-        }
+    fn poll(&mut self, _round: &mut Round<'_>) -> Result<usize, Failure> {
+        let mirror = &mut self.mirror;
+        let taken = self.deliveries.drain(self.time, |delivery| {
+            mirror.see(delivery.frame, delivery.stamp_ns)
+        })?;
+        self.stats.taken.add(taken as u64);
         Ok(taken)
+    }
+
+    fn room(&mut self) -> Option<u64> {
+        Some(self.deliveries.room())
+    }
+
+    fn stats(&self) -> &Arc<PortStats> {
+        &self.stats
+    }
+
+    fn write_out(&mut self) -> Result<(), Failure> {
+        self.mirror.write_out()
+    }
+
+    fn persist(self: Box<Self>) -> Result<(), Failure> {
+        self.mirror.persist()
     }
 }

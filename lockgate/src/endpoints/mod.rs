@@ -1,48 +1,123 @@
 //! Everything around the core that is not the core: the ports that feed
 //! frames in and take deliveries away.
 //!
-//! A [`Port`] is polled from the supervisor's thread, never from a worker's. It
-//! gets what an outsider gets, the far end of a lane or the wire of the model,
-//! and can hold a worker up by no more than a full ring.
+//! A [`Port`] gets what an outsider gets, the far end of a lane or the wire of the model, and
+//! can hold a worker up by no more than a full ring. Ports are made of smaller things: a
+//! replay sends, a mirror captures, a gate keeps a replay from losing frames.
+//!
+//! Not here: who polls them ([`crate::supervisor`]), and what goes over a lane's rules
+//! (`lockgate_dataplane`).
 
+mod deliveries;
+mod gate;
+mod mirror;
 mod mirror_capture;
 mod model_wire;
 mod pcap;
-
 mod probe;
 mod reflect;
+mod registry;
+mod replay_source;
 mod set;
+pub mod stats;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::error::Failure;
 use lockgate_dataplane::Clock;
 
+use crate::error::Failure;
+use stats::PortStats;
+
+pub(crate) use deliveries::Deliveries;
+pub use gate::{Count, Gate, Progress, Source};
 pub use mirror_capture::MirrorCapture;
-pub use model_wire::{Cable, CableCounts, ModelWire};
+pub use model_wire::ModelWire;
 pub use pcap::PcapEndpoint;
 pub use probe::{Measured, Probe, ProbePlan};
 pub use reflect::Reflector;
-pub use set::{Captures, EndpointSet, Sources};
+pub(crate) use registry::placement_of;
+pub use registry::{Placement, placement};
+pub use set::{Captures, EndpointSet, Figures, Sources};
 
 /// Frames that one poll moves each way at most, so that every port gets a turn.
 const BURST: usize = 64;
 
-/// Someone who sends or receives frames outside the core.
-pub trait Port {
-    /// Moves what can be moved at `now_ns`; returns how many frames.
+/// What sits at the far end of a lane, or of the model's wire.
+///
+/// A port is polled by one thread, and never while that thread may not be held up: a poll
+/// takes as long as a burst each way. Its [`Port::stats`] may be read by any thread at any
+/// time.
+pub trait Port: Send {
+    /// Moves what can be moved in this round; returns how many frames those were.
     ///
     /// # Errors
-    /// What makes going on pointless: a capture that cannot be written.
-    fn poll(&mut self, now_ns: u64) -> Result<usize, Failure>;
+    /// What makes going on pointless: a capture that cannot be written, a replay that cannot
+    /// be read.
+    fn poll(&mut self, round: &mut Round<'_>) -> Result<usize, Failure>;
 
-    /// Whether it has sent all that it will ever send.
+    /// Whether it has sent all that it will ever send by itself.
     fn is_drained(&self) -> bool {
         true
     }
 
-    /// Sends nothing more from now on.
+    /// Sends nothing more from now on; it still takes what comes.
     fn request_stop(&mut self) {}
+
+    /// Free slots in the fullest ring that it empties; `None` if it empties none that a
+    /// replay could overflow.
+    fn room(&mut self) -> Option<u64> {
+        None
+    }
+
+    /// What it has counted so far.
+    fn stats(&self) -> &Arc<PortStats>;
+
+    /// Brings what it has written to the disk, so that only names are missing.
+    ///
+    /// # Errors
+    /// A running failure when the disk does not take it.
+    fn write_out(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Gives its files their names. Dropped instead, it leaves none behind.
+    ///
+    /// # Errors
+    /// A running failure when the disk does not take them.
+    fn persist(self: Box<Self>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// One round of polls over all ports.
+#[derive(Debug)]
+pub struct Round<'g> {
+    /// When it began, on the session's clock.
+    pub now_ns: u64,
+    gate: Option<&'g mut Gate>,
+}
+
+impl<'g> Round<'g> {
+    /// A round that begins at `now_ns`; what replays send passes `gate`, if there is one.
+    pub fn new(now_ns: u64, gate: Option<&'g mut Gate>) -> Self {
+        Self { now_ns, gate }
+    }
+
+    /// Whether replays wait for room, and lose nothing.
+    fn is_gated(&self) -> bool {
+        self.gate.is_some()
+    }
+
+    fn admits(&self, source: Source) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.admits(source))
+    }
+
+    fn inject(&mut self, source: Source, copies: u64) {
+        if let Some(gate) = &mut self.gate {
+            gate.inject(source, copies);
+        }
+    }
 }
 
 /// Spaces a replay evenly: `--rate`, or as fast as everything drains.
@@ -103,14 +178,6 @@ impl Time {
     fn of_day(&self, stamp_ns: u64) -> u64 {
         self.origin_ns.saturating_add(stamp_ns)
     }
-}
-
-/// A capture that could not be written.
-fn capture_failure(error: std::io::Error) -> Failure {
-    Failure::running(
-        format!("cannot write a capture: {error}"),
-        "free some disk space, or choose another --capture-dir",
-    )
 }
 
 #[cfg(test)]

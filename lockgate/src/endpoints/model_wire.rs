@@ -4,97 +4,76 @@
 //! the same, and accounts for it under the reason that the policy gives.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use lockgate_vmdq::{FrameLimits, Mac, Plan, Reason, WireVerdict};
+use lockgate_vmdq::{FrameLimits, Mac, Plan, WireVerdict};
 
-use super::{BURST, Pace, Port, Time, capture_failure};
-use crate::capture::replay::Replay;
-use crate::capture::writer::CaptureWriter;
+use super::mirror::CaptureMirror;
+use super::replay_source::ReplaySource;
+use super::stats::{CableStats, PortStats};
+use super::{BURST, Port, Round};
 use crate::error::Failure;
 use crate::model::{Model, Receive};
-use lockgate_dataplane::Overflow;
-
-/// What went over the cable.
-#[derive(Debug, Default, Clone)]
-pub struct CableCounts {
-    /// Frames that arrived at the card.
-    pub rx_frames: u64,
-    /// Their bytes, padded as a MAC does.
-    pub rx_bytes: u64,
-    /// Frames that left the card.
-    pub tx_frames: u64,
-    /// Their bytes.
-    pub tx_bytes: u64,
-    /// Frames that no queue of the card took, by the policy's reason.
-    pub filtered: [u64; Reason::COUNT],
-    /// Frames that the card filtered although the policy gives them to somebody.
-    pub lost: u64,
-    /// Frames that arrived while every queue they were for was full.
-    pub missed: u64,
-}
 
 /// What is plugged into what.
-pub struct Cable<'r> {
+pub(super) struct Cable {
     /// The card.
-    pub model: Model,
+    pub(super) model: Model,
     /// What explains the frames that the card filters.
-    pub plan: &'r Plan,
+    pub(super) plan: Arc<Plan>,
     /// What arrives.
-    pub replay: Option<Replay>,
-    /// Takes what leaves.
-    pub capture: Option<CaptureWriter>,
+    pub(super) source: ReplaySource,
+    /// Sees what leaves.
+    pub(super) mirror: Option<CaptureMirror>,
     /// Who is at the far end and sends back what is for this address.
-    pub peer: Option<Mac>,
+    pub(super) peer: Option<Mac>,
 }
 
 /// The wire side of the model.
-pub struct ModelWire<'r> {
-    cable: Cable<'r>,
-    pace: Pace,
-    overflow: Overflow,
-    time: Time,
-    counts: CableCounts,
+pub struct ModelWire {
+    cable: Cable,
     /// The frame whose turn it is, if `holding`.
     held: Vec<u8>,
     holding: bool,
     /// What the peer sends back.
     answers: VecDeque<Vec<u8>>,
+    stats: Arc<PortStats>,
+    counts: Arc<CableStats>,
 }
 
-impl<'r> ModelWire<'r> {
-    /// The far end of `cable`, replaying at `pace`.
-    pub fn new(cable: Cable<'r>, pace: Pace, overflow: Overflow, time: Time) -> Self {
+impl ModelWire {
+    /// The far end of `cable`.
+    pub(super) fn new(cable: Cable) -> Self {
         Self {
             cable,
-            pace,
-            overflow,
-            time,
-            counts: CableCounts::default(),
             held: Vec::new(),
             holding: false,
             answers: VecDeque::new(),
+            stats: Arc::default(),
+            counts: Arc::default(),
         }
     }
 
-    /// What went over it, and the capture to be finished.
-    pub fn into_parts(self) -> (CableCounts, Option<CaptureWriter>) {
-        (self.counts, self.cable.capture)
+    /// What went over it, for whoever wants to see that while it goes on.
+    pub fn counts(&self) -> &Arc<CableStats> {
+        &self.counts
     }
 
-    fn arrive(&mut self, now_ns: u64) -> Result<usize, Failure> {
+    fn arrive(&mut self, round: &mut Round<'_>) -> Result<usize, Failure> {
         let mut arrived = 0;
-        while arrived < BURST && self.pace.due(now_ns) {
+        while arrived < BURST && self.cable.source.is_due(round) {
             // A frame that had to wait is kept, since the replay moves on.
             if !self.holding && !self.take_up()? {
                 break;
             }
-            if self.overflow == Overflow::Wait && !self.cable.model.room(&self.held) {
+            if round.is_gated() && !self.cable.model.room(&self.held) {
                 break;
             }
-            self.present();
-            self.pace.sent(now_ns);
+            let copies = self.present();
+            self.cable.source.sent(round, copies);
             arrived += 1;
         }
+        self.stats.sent.add(arrived as u64);
         Ok(arrived)
     }
 
@@ -103,42 +82,43 @@ impl<'r> ModelWire<'r> {
         if let Some(answer) = self.answers.pop_front() {
             self.held = answer;
             self.holding = true;
-            return Ok(true);
-        }
-        let Some(replay) = &mut self.cable.replay else {
-            return Ok(false);
-        };
-        match replay.next()? {
-            Some(frame) => {
-                self.held.clear();
-                self.held.extend_from_slice(frame.bytes);
-                self.holding = true;
-            }
-            None => self.cable.replay = None,
+        } else if let Some(frame) = self.cable.source.next()? {
+            self.held.clear();
+            self.held.extend_from_slice(frame);
+            self.holding = true;
         }
         Ok(self.holding)
     }
 
-    /// Puts the held frame on the card's wire and accounts for it.
-    fn present(&mut self) {
-        let outcome = self.cable.model.receive(&self.held);
+    /// Puts the held frame on the card's wire and accounts for it; says how many copies the
+    /// card keeps of it.
+    fn present(&mut self) -> u64 {
         let len = match self.held.len() {
             runt @ 0..14 => runt,
             len => len.max(FrameLimits::SHORTEST),
         };
-        self.counts.rx_frames += 1;
-        self.counts.rx_bytes += len as u64;
-        match outcome {
-            Receive::Stored { copies: 0, .. } => self.counts.missed += 1,
-            Receive::Stored { .. } | Receive::Held => {}
+        self.holding = false;
+        self.counts.rx.add(len);
+        match self.cable.model.receive(&self.held) {
+            Receive::Stored { copies: 0, .. } => {
+                self.counts.missed.add(1);
+                0
+            }
+            Receive::Stored { copies, .. } => copies.into(),
+            Receive::Held => 1,
             Receive::Filtered | Receive::NotReady => {
-                match self.cable.plan.from_wire(&self.held, self.held.len()) {
-                    WireVerdict::Drop(reason) => self.counts.filtered[reason as usize] += 1,
-                    WireVerdict::Deliver(_) => self.counts.lost += 1,
-                }
+                self.count_filtered();
+                0
             }
         }
-        self.holding = false;
+    }
+
+    /// Accounts for the held frame, which no queue of the card took.
+    fn count_filtered(&self) {
+        match self.cable.plan.from_wire(&self.held, self.held.len()) {
+            WireVerdict::Drop(reason) => self.counts.filtered[reason as usize].add(1),
+            WireVerdict::Deliver(_) => self.counts.filtered_in_error.add(1),
+        }
     }
 
     fn leave(&mut self, now_ns: u64) -> Result<usize, Failure> {
@@ -148,14 +128,12 @@ impl<'r> ModelWire<'r> {
                 .extend(frames.iter().filter_map(|frame| answer(peer, frame)));
         }
         for frame in &frames {
-            self.counts.tx_frames += 1;
-            self.counts.tx_bytes += frame.len() as u64;
-            if let Some(capture) = &mut self.cable.capture {
-                capture
-                    .write(self.time.of_day(now_ns), frame, None, None)
-                    .map_err(capture_failure)?;
+            self.counts.tx.add(frame.len());
+            if let Some(mirror) = &mut self.cable.mirror {
+                mirror.see(frame, now_ns)?;
             }
         }
+        self.stats.taken.add(frames.len() as u64);
         Ok(frames.len())
     }
 }
@@ -167,17 +145,30 @@ fn answer(peer: Mac, frame: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-impl Port for ModelWire<'_> {
-    fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
-        Ok(self.arrive(now_ns)? + self.leave(now_ns)?)
+impl Port for ModelWire {
+    fn poll(&mut self, round: &mut Round<'_>) -> Result<usize, Failure> {
+        Ok(self.arrive(round)? + self.leave(round.now_ns)?)
     }
 
     fn is_drained(&self) -> bool {
-        self.cable.replay.is_none() && !self.holding
+        self.cable.source.is_drained() && !self.holding
     }
 
     fn request_stop(&mut self) {
-        self.cable.replay = None;
+        self.cable.source.stop();
         self.holding = false;
+    }
+
+    fn stats(&self) -> &Arc<PortStats> {
+        &self.stats
+    }
+
+    fn write_out(&mut self) -> Result<(), Failure> {
+        let mirror = self.cable.mirror.as_mut();
+        mirror.map_or(Ok(()), CaptureMirror::write_out)
+    }
+
+    fn persist(self: Box<Self>) -> Result<(), Failure> {
+        self.cable.mirror.map_or(Ok(()), CaptureMirror::persist)
     }
 }

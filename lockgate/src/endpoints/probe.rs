@@ -8,11 +8,14 @@
 //! Not here: which frame the policy lets pass ([`crate::commands::bench`]), what is made of
 //! the figures ([`crate::report::chart`]).
 
-use hdrhistogram::Histogram;
-use lockgate_lane::{Meta, PartitionEnds, RxConsumer, TxProducer};
+use std::sync::{Arc, Mutex};
 
-use super::pcap::latency_histogram;
-use super::{BURST, Port, Time};
+use hdrhistogram::Histogram;
+use lockgate_lane::{Meta, TxProducer};
+
+use super::deliveries::{Deliveries, Delivery};
+use super::stats::{PortStats, latency_histogram, lock};
+use super::{BURST, Port, Round, Time};
 use crate::error::Failure;
 
 /// How long nothing may arrive until all that is on its way counts as lost.
@@ -78,33 +81,37 @@ impl Measured {
 pub struct Probe {
     plan: ProbePlan,
     tx: TxProducer,
-    rings: Vec<RxConsumer>,
+    /// Where the frames arrive.
+    arrivals: Deliveries,
     /// What else arrives at the sender is taken and dropped.
-    other: Vec<RxConsumer>,
-    /// Where a frame is copied to.
-    buffer: Vec<u8>,
+    other: Option<Deliveries>,
     time: Time,
+    progress: Progress,
+    stopped: bool,
+    measured: Arc<Mutex<Measured>>,
+    stats: Arc<PortStats>,
+}
+
+/// Which frames are on their way.
+#[derive(Debug, Default)]
+struct Progress {
     begun_ns: Option<u64>,
     /// Number of the next frame to send, and of the next to arrive.
     next: u64,
     awaited: u64,
     heard_ns: u64,
-    quiet: bool,
-    measured: Measured,
 }
 
 impl Probe {
-    /// A probe over the lanes of the sender and, if that is another, of the receiver.
-    pub fn new(
+    /// A probe that sends through `tx` and counts what arrives by `arrivals`; `other` is what
+    /// the sender is given, where that is another.
+    pub(super) fn new(
         plan: ProbePlan,
-        sender: PartitionEnds,
-        receiver: Option<PartitionEnds>,
+        tx: TxProducer,
+        arrivals: Deliveries,
+        other: Option<Deliveries>,
         time: Time,
     ) -> Self {
-        let (rings, other) = match receiver {
-            Some(receiver) => (receiver.rx, sender.rx),
-            None => (sender.rx, Vec::new()),
-        };
         let measured = Measured {
             received: 0,
             lost: 0,
@@ -114,109 +121,52 @@ impl Probe {
         };
         Self {
             plan,
-            buffer: vec![0; sender.tx.frame_bytes()],
-            tx: sender.tx,
-            rings,
+            tx,
+            arrivals,
             other,
             time,
-            begun_ns: None,
-            next: 0,
-            awaited: 0,
-            heard_ns: 0,
-            quiet: false,
-            measured,
+            progress: Progress::default(),
+            stopped: false,
+            measured: Arc::new(Mutex::new(measured)),
+            stats: Arc::default(),
         }
     }
 
-    /// The figures.
-    pub fn into_measured(self) -> Measured {
-        self.measured
+    /// The figures so far, for whoever wants to see them while the probe runs.
+    pub fn measured(&self) -> &Arc<Mutex<Measured>> {
+        &self.measured
     }
 
-    /// How far into the counted time `now_ns` is; `None` outside.
-    fn counted(&self, now_ns: u64) -> Option<u64> {
-        let begun = self.begun_ns?.saturating_add(self.plan.warm_up_ns);
-        now_ns
-            .checked_sub(begun)
-            .filter(|into| *into < self.plan.duration_ns)
-    }
-
-    fn take(&mut self) -> usize {
-        let mut taken = 0;
-        let mut rings = std::mem::take(&mut self.rings);
-        for ring in &mut rings {
-            if ring.waiting() == 0 {
-                continue;
+    fn receive(&mut self) -> Result<usize, Failure> {
+        let (plan, progress) = (&self.plan, &mut self.progress);
+        let mut measured = lock(&self.measured);
+        self.arrivals.drain(self.time, |delivery| {
+            if let Some(marks) = Marks::read(plan, delivery) {
+                progress.arrived(plan, marks, delivery.found_ns, &mut measured);
             }
-            // Read after the frames were seen, or some would arrive before they left.
-            let now_ns = self.time.now_ns();
-            for _ in 0..BURST {
-                let Some(waiting) = ring.peek() else {
-                    break;
-                };
-                let frame = waiting.read(&mut self.buffer);
-                let marks = frame.and_then(|frame| read_marks(&self.plan, frame));
-                if let Some((number, stamp)) = marks {
-                    self.arrived(number, stamp, now_ns);
-                }
-                ring.advance(1);
-                taken += 1;
-            }
-            ring.release();
-        }
-        self.rings = rings;
-        taken
-    }
-
-    fn arrived(&mut self, number: u64, stamp_ns: u64, now_ns: u64) {
-        // One that was given up already, or that nobody has sent.
-        if number < self.awaited || number >= self.next {
-            return;
-        }
-        self.lose(number - self.awaited, now_ns);
-        self.awaited = number + 1;
-        self.heard_ns = now_ns;
-        if let Some(into) = self.counted(now_ns) {
-            self.measured.received += 1;
-            self.measured
-                .latency
-                .saturating_record(now_ns.saturating_sub(stamp_ns));
-            let step = into as u128 * STEPS as u128 / u128::from(self.plan.duration_ns.max(1));
-            if let Some(count) = self.measured.steps.get_mut(step as usize) {
-                *count += 1;
-            }
-        }
-    }
-
-    fn lose(&mut self, frames: u64, now_ns: u64) {
-        if self.counted(now_ns).is_some() {
-            self.measured.lost += frames;
-        }
+            Ok(())
+        })
     }
 
     fn send(&mut self, now_ns: u64) -> usize {
-        let begun = *self.begun_ns.get_or_insert(now_ns);
-        if self.next > self.awaited && now_ns.saturating_sub(self.heard_ns.max(begun)) > PATIENCE_NS
-        {
-            self.lose(self.next - self.awaited, now_ns);
-            (self.awaited, self.heard_ns) = (self.next, now_ns);
+        let begun = *self.progress.begun_ns.get_or_insert(now_ns);
+        let late = now_ns.saturating_sub(self.progress.heard_ns.max(begun)) > PATIENCE_NS;
+        if self.progress.under_way() > 0 && late {
+            self.progress
+                .give_up(&self.plan, now_ns, &mut lock(&self.measured));
         }
         let mut sent = 0;
         let stamp_ns = self.time.now_ns();
-        while sent < BURST && self.next - self.awaited < self.plan.window {
-            let marks = [self.next.to_be_bytes(), stamp_ns.to_be_bytes()];
-            if let Some(room) = self.plan.frame.get_mut(self.plan.marks_at..) {
-                room.iter_mut()
-                    .zip(marks.as_flattened())
-                    .for_each(|(to, from)| *to = *from);
-            }
+        while sent < BURST && self.progress.under_way() < self.plan.window {
+            let number = self.progress.next;
+            Marks { number, stamp_ns }.write(&mut self.plan);
             if self.tx.push(&self.plan.frame, Meta::default()).is_err() {
                 break;
             }
-            if self.next == self.awaited {
-                self.heard_ns = now_ns;
+            if self.progress.under_way() == 0 {
+                self.progress.heard_ns = now_ns;
             }
-            self.next += 1;
+            self.progress.next += 1;
             sent += 1;
         }
         self.tx.publish();
@@ -224,35 +174,108 @@ impl Probe {
     }
 }
 
-/// Number and stamp of a frame of `plan`.
-fn read_marks(plan: &ProbePlan, frame: &[u8]) -> Option<(u64, u64)> {
-    let marks = frame.get(plan.marks_at..)?.first_chunk::<MARKS>()?;
-    let (number, stamp) = marks.split_at(8);
-    let word = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
-    frame
-        .starts_with(&plan.answer)
-        .then_some((word(number)?, word(stamp)?))
+impl Progress {
+    fn under_way(&self) -> u64 {
+        self.next - self.awaited
+    }
+
+    /// How far into the counted time `now_ns` is; `None` outside.
+    fn counted(&self, plan: &ProbePlan, now_ns: u64) -> Option<u64> {
+        let begun = self.begun_ns?.saturating_add(plan.warm_up_ns);
+        now_ns
+            .checked_sub(begun)
+            .filter(|into| *into < plan.duration_ns)
+    }
+
+    fn arrived(&mut self, plan: &ProbePlan, marks: Marks, now_ns: u64, measured: &mut Measured) {
+        // One that was given up already, or that nobody has sent.
+        if marks.number < self.awaited || marks.number >= self.next {
+            return;
+        }
+        let into = self.counted(plan, now_ns);
+        let lost = marks.number - self.awaited;
+        self.awaited = marks.number + 1;
+        self.heard_ns = now_ns;
+        if let Some(into) = into {
+            measured.lost += lost;
+            measured.count(into, now_ns.saturating_sub(marks.stamp_ns));
+        }
+    }
+
+    /// Counts all that is under way as lost.
+    fn give_up(&mut self, plan: &ProbePlan, now_ns: u64, measured: &mut Measured) {
+        if self.counted(plan, now_ns).is_some() {
+            measured.lost += self.under_way();
+        }
+        (self.awaited, self.heard_ns) = (self.next, now_ns);
+    }
+}
+
+impl Measured {
+    /// Counts a frame that arrived `into_ns` nanoseconds into the counted time.
+    fn count(&mut self, into_ns: u64, latency_ns: u64) {
+        self.received += 1;
+        self.latency.saturating_record(latency_ns);
+        let step = u128::from(into_ns) * STEPS as u128 / u128::from(self.duration_ns.max(1));
+        if let Some(count) = self.steps.get_mut(step as usize) {
+            *count += 1;
+        }
+    }
+}
+
+/// Number and time of sending of a frame.
+#[derive(Debug, Clone, Copy)]
+struct Marks {
+    number: u64,
+    stamp_ns: u64,
+}
+
+impl Marks {
+    /// Those of a frame of ours.
+    fn read(plan: &ProbePlan, delivery: &Delivery<'_>) -> Option<Self> {
+        let marks = delivery.frame.get(plan.marks_at..)?;
+        let (number, rest) = marks.split_first_chunk()?;
+        let ours = delivery.frame.starts_with(&plan.answer);
+        ours.then_some(Self {
+            number: u64::from_be_bytes(*number),
+            stamp_ns: u64::from_be_bytes(*rest.first_chunk()?),
+        })
+    }
+
+    fn write(self, plan: &mut ProbePlan) {
+        let marks = [self.number.to_be_bytes(), self.stamp_ns.to_be_bytes()];
+        let marks = marks.as_flattened();
+        if let Some(room) = plan.frame.get_mut(plan.marks_at..plan.marks_at + MARKS) {
+            room.copy_from_slice(marks);
+        }
+    }
 }
 
 impl Port for Probe {
-    fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
-        let mut moved = self.take();
-        for ring in &mut self.other {
-            let waiting = ring.waiting();
-            ring.advance(waiting);
-            ring.release();
+    fn poll(&mut self, round: &mut Round<'_>) -> Result<usize, Failure> {
+        let taken = self.receive()?;
+        if let Some(other) = &mut self.other {
+            other.drain(self.time, |_| Ok(()))?;
         }
-        if !self.quiet {
-            moved += self.send(now_ns);
-        }
-        Ok(moved)
+        let sent = if self.stopped {
+            0
+        } else {
+            self.send(round.now_ns)
+        };
+        self.stats.taken.add(taken as u64);
+        self.stats.sent.add(sent as u64);
+        Ok(taken + sent)
     }
 
     fn is_drained(&self) -> bool {
-        self.quiet
+        self.stopped
     }
 
     fn request_stop(&mut self) {
-        self.quiet = true;
+        self.stopped = true;
+    }
+
+    fn stats(&self) -> &Arc<PortStats> {
+        &self.stats
     }
 }

@@ -1,18 +1,24 @@
-//! All ports of one run, and the captures that they write.
+//! All ports of one session, and the captures that they write.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use lockgate_vmdq::{Mac, Plan};
+use lockgate_vmdq::{Mac, PartitionPlan, Plan};
 
-use super::pcap::latency_histogram;
-use super::{Cable, MirrorCapture, ModelWire, Pace, PcapEndpoint, Port, Probe, ProbePlan, Time};
+use super::mirror::CaptureMirror;
+use super::model_wire::Cable;
+use super::registry::{Placement, placement_of};
+use super::replay_source::ReplaySource;
+use super::stats::{CableStats, PortStats};
+use super::{
+    Count, Gate, Measured, MirrorCapture, ModelWire, Pace, PcapEndpoint, Port, Probe, ProbePlan,
+    Round, Source, Time,
+};
 use crate::capture::replay::Replay;
 use crate::capture::writer::CaptureWriter;
 use crate::error::Failure;
 use crate::model::Model;
-use crate::report::accounting::FarSide;
-use crate::wiring::PeerEnds;
-use lockgate_dataplane::Overflow;
+use crate::wiring::{PeerEnd, PeerEnds};
 
 /// What is replayed, and how.
 #[derive(Default)]
@@ -30,19 +36,18 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Replays at full speed lose nothing to a full ring; everything else loses
-    /// frames rather than wait.
-    pub fn overflow(&self) -> Overflow {
-        let replays = self.wire.is_some() || self.partitions.iter().any(Option::is_some);
-        if replays && self.rate.is_none() {
-            Overflow::Wait
-        } else {
-            Overflow::Drop
-        }
+    /// Whether nothing is to be lost to a full ring: replays at full speed wait for room,
+    /// everything else loses frames rather than wait.
+    pub fn are_lossless(&self) -> bool {
+        self.rate.is_none() && self.count() > 0
+    }
+
+    fn count(&self) -> usize {
+        self.wire.iter().count() + self.partitions.iter().flatten().count()
     }
 }
 
-/// The captures of one run, begun but not finished.
+/// The captures of one session, begun but not finished.
 pub struct Captures {
     wire: Option<CaptureWriter>,
     /// By partition, in the policy's order.
@@ -56,121 +61,174 @@ impl Captures {
     /// # Errors
     /// A usage failure when the folder takes no file.
     pub fn create(folder: Option<&Path>, plan: &Plan) -> Result<Self, Failure> {
-        let create = |name: &str| {
-            folder
-                .map(|folder| CaptureWriter::create(folder, name))
-                .transpose()
+        let Some(folder) = folder else {
+            return Ok(Self {
+                wire: None,
+                partitions: plan.partitions().iter().map(|_| None).collect(),
+            });
+        };
+        let of_partition = |partition: &PartitionPlan| match placement_of(partition) {
+            Placement::Worker => Ok(None),
+            Placement::Supervisor => CaptureWriter::create(folder, &partition.name).map(Some),
         };
         Ok(Self {
-            wire: create("wire")?,
+            wire: Some(CaptureWriter::create(folder, "wire")?),
             partitions: plan
                 .partitions()
                 .iter()
-                .map(|p| {
-                    if p.reflects {
-                        Ok(None)
-                    } else {
-                        create(&p.name)
-                    }
-                })
+                .map(of_partition)
                 .collect::<Result<_, _>>()?,
         })
     }
 }
 
-/// Everyone at the edge of one run.
-pub struct EndpointSet<'r> {
-    /// By partition, in the policy's order; none for one that reflects.
-    partitions: Vec<Option<PcapEndpoint>>,
-    probe: Option<Probe>,
-    tap: Option<MirrorCapture>,
-    cable: Option<ModelWire<'r>>,
-    /// Nobody replays anything, or somebody wants it so: the run ends when it is told to.
+/// Where the figures of all ports are, for every thread to read.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// By partition, in the policy's order; none for one that measures.
+    pub partitions: Vec<Option<Arc<PortStats>>>,
+    /// Indices of the partitions that reflect.
+    pub reflecting: Vec<usize>,
+    /// The model's cable, if the card is a model.
+    pub cable: Option<Arc<CableStats>>,
+    /// What frames that measure say.
+    pub measured: Option<Arc<Mutex<Measured>>>,
+}
+
+/// Every port that the supervisor polls.
+pub struct EndpointSet {
+    ports: Vec<Box<dyn Port>>,
+    /// By partition: which of `ports` is its own.
+    by_partition: Vec<Option<usize>>,
+    gate: Option<Gate>,
+    figures: Figures,
+    /// Nobody replays anything, or somebody wants it so: the session ends when it is asked
+    /// to.
     endless: bool,
 }
 
-impl<'r> EndpointSet<'r> {
+impl EndpointSet {
     /// The ports at the far ends of lanes and, on the model, of the wire.
     pub fn new(
-        plan: &'r Plan,
+        plan: &Arc<Plan>,
         ends: PeerEnds,
         captures: Captures,
         sources: Sources,
         model: Option<Model>,
         time: Time,
     ) -> Self {
+        let gate = sources.are_lossless().then(|| {
+            let slots = ends.fewest_slots();
+            Gate::new(plan.partitions().len(), sources.count(), slots.into())
+        });
+        let mut set = Self {
+            ports: Vec::new(),
+            by_partition: plan.partitions().iter().map(|_| None).collect(),
+            gate,
+            figures: ends.figures(),
+            endless: sources.count() == 0 && sources.probe.is_none(),
+        };
         let pace = Pace::new(sources.rate);
-        let overflow = sources.overflow();
-        let mut replays = sources.partitions.into_iter();
         let mut lanes = ends.lanes;
-        let probe = sources.probe.and_then(|plan| {
-            let mut take = |p: usize| lanes.get_mut(p).and_then(Option::take);
-            let (sender, receiver) = (take(plan.from)?, take(plan.to));
-            Some(Probe::new(plan, sender, receiver, time))
-        });
-        let partitions: Vec<_> = plan
-            .partitions()
-            .iter()
-            .zip(lanes)
-            .zip(captures.partitions)
-            .map(|((partition, lane), capture)| {
-                let replay = replays.next().flatten();
-                Some(PcapEndpoint::new(
-                    lane?, partition, capture, replay, pace, time,
-                ))
-            })
-            .collect();
-        let mut capture = captures.wire;
-        let tap = ends
-            .mirror
-            .zip(capture.take_if(|_| model.is_none()))
-            .map(|(lane, capture)| MirrorCapture::new(lane, capture, time));
-        let cable = model.map(|model| {
-            let cable = Cable {
-                model,
-                plan,
-                replay: sources.wire,
-                capture,
-                peer: sources.peer,
-            };
-            ModelWire::new(cable, pace, overflow, time)
-        });
-        let endless = cable.as_ref().is_none_or(Port::is_drained)
-            && partitions.iter().flatten().all(Port::is_drained)
-            && probe.is_none();
-        Self {
-            partitions,
-            probe,
-            tap,
-            cable,
-            endless,
+        if let Some(probe) = sources.probe {
+            set.add_probe(probe, &mut lanes, time);
         }
+        let partitions = captures.partitions.into_iter().zip(lanes);
+        let mut replays = sources.partitions.into_iter();
+        for (p, ((capture, lane), partition)) in partitions.zip(plan.partitions()).enumerate() {
+            let source = ReplaySource::new(replays.next().flatten(), pace, Source::Partition(p));
+            let mirror =
+                capture.map(|capture| CaptureMirror::of_partition(capture, partition, time));
+            if let Some(lane) = lane {
+                set.add_partition(p, lane, mirror, source, time);
+            }
+        }
+        let mirror = captures
+            .wire
+            .map(|capture| CaptureMirror::of_wire(capture, time));
+        match (model, ends.mirror) {
+            (Some(model), _) => set.add_cable(Cable {
+                model,
+                plan: Arc::clone(plan),
+                source: ReplaySource::new(sources.wire, pace, Source::Wire),
+                mirror,
+                peer: sources.peer,
+            }),
+            (None, Some(lane)) => {
+                let port = mirror.map(|mirror| MirrorCapture::new(lane.deliveries(), mirror, time));
+                set.ports.extend(port.map(|port| Box::new(port) as _));
+            }
+            (None, None) => {}
+        }
+        set
     }
-}
 
-impl EndpointSet<'_> {
-    fn ports(&mut self) -> impl Iterator<Item = &mut dyn Port> {
-        let partitions = self.partitions.iter_mut().flatten();
-        let partitions = partitions.map(|port| port as &mut dyn Port);
-        let tap = self.tap.iter_mut().map(|port| port as &mut dyn Port);
-        let cable = self.cable.iter_mut().map(|port| port as &mut dyn Port);
-        let probe = self.probe.iter_mut().map(|port| port as &mut dyn Port);
-        partitions.chain(probe).chain(tap).chain(cable)
+    fn add_probe(&mut self, plan: ProbePlan, lanes: &mut [Option<PeerEnd>], time: Time) {
+        let mut take = |p: usize| lanes.get_mut(p).and_then(Option::take);
+        let (to, Some(sender)) = (plan.to, take(plan.from)) else {
+            return;
+        };
+        let (tx, own) = sender.split();
+        let probe = match take(to) {
+            Some(receiver) => Probe::new(plan, tx, receiver.deliveries(), Some(own), time),
+            None => Probe::new(plan, tx, own, None, time),
+        };
+        self.figures.measured = Some(Arc::clone(probe.measured()));
+        self.ports.push(Box::new(probe));
+    }
+
+    fn add_partition(
+        &mut self,
+        p: usize,
+        lane: PeerEnd,
+        mirror: Option<CaptureMirror>,
+        source: ReplaySource,
+        time: Time,
+    ) {
+        let (tx, deliveries) = lane.split();
+        let port = PcapEndpoint::new(deliveries, tx, mirror, source, time);
+        if let Some(figures) = self.figures.partitions.get_mut(p) {
+            *figures = Some(Arc::clone(port.stats()));
+        }
+        if let Some(at) = self.by_partition.get_mut(p) {
+            *at = Some(self.ports.len());
+        }
+        self.ports.push(Box::new(port));
+    }
+
+    fn add_cable(&mut self, cable: Cable) {
+        let port = ModelWire::new(cable);
+        self.figures.cable = Some(Arc::clone(port.counts()));
+        self.ports.push(Box::new(port));
+    }
+
+    /// Where the figures of the ports are.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// Nobody is there to be served: every partition reflects.
-    pub fn is_empty(&mut self) -> bool {
-        self.ports().next().is_none()
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty()
     }
 
-    /// Gives every port a turn; returns how many frames moved.
+    /// Gives every port a turn; returns how many frames moved. `count` tells the gate how far
+    /// the workers are.
     ///
     /// # Errors
     /// The first port's that cannot go on.
-    pub fn poll(&mut self, now_ns: u64) -> Result<usize, Failure> {
+    pub fn poll(&mut self, now_ns: u64, count: &impl Count) -> Result<usize, Failure> {
+        let Self { ports, gate, .. } = self;
+        if let Some(gate) = gate {
+            gate.refresh(count, || {
+                let rooms = ports.iter_mut().filter_map(|port| port.room());
+                rooms.min().unwrap_or(u64::MAX)
+            });
+        }
+        let mut round = Round::new(now_ns, gate.as_mut());
         let mut moved = 0;
-        for port in self.ports() {
-            moved += port.poll(now_ns)?;
+        for port in ports {
+            moved += port.poll(&mut round)?;
         }
         Ok(moved)
     }
@@ -182,50 +240,35 @@ impl EndpointSet<'_> {
 
     /// Sends nothing more.
     pub fn request_stop(&mut self) {
-        self.ports().for_each(|port| port.request_stop());
+        self.ports.iter_mut().for_each(|port| port.request_stop());
+    }
+
+    /// Sends nothing more for partition `p`, whose lane was shut; what it had under way is
+    /// waited for no longer.
+    pub fn give_up(&mut self, p: usize) {
+        if let Some(gate) = &mut self.gate {
+            gate.give_up(Source::Partition(p));
+        }
+        let at = self.by_partition.get(p).copied().flatten();
+        if let Some(port) = at.and_then(|at| self.ports.get_mut(at)) {
+            port.request_stop();
+        }
     }
 
     /// Every replay is out.
-    pub fn ended(&mut self) -> bool {
-        !self.endless && self.ports().all(|port| port.is_drained())
+    pub fn is_drained(&self) -> bool {
+        !self.endless && self.ports.iter().all(|port| port.is_drained())
     }
 
-    /// Finishes the captures and gives the figures.
+    /// Finishes the captures.
     ///
     /// # Errors
-    /// A running failure when the disk does not take a capture.
-    pub fn finish(self, whole: bool, lossless: bool) -> Result<FarSide, Failure> {
-        let mut captures = Vec::new();
-        let mut latencies = Vec::new();
-        let mut counts = Vec::new();
-        for endpoint in self.partitions {
-            let Some(endpoint) = endpoint else {
-                latencies.push(latency_histogram());
-                counts.push(None);
-                continue;
-            };
-            let (latency, sent, capture) = endpoint.into_parts();
-            latencies.push(latency);
-            counts.push(Some(sent));
-            captures.extend(capture);
-        }
-        captures.extend(self.tap.map(MirrorCapture::into_capture));
-        let cable = self.cable.map(|cable| {
-            let (counts, capture) = cable.into_parts();
-            captures.extend(capture);
-            counts
-        });
+    /// A running failure when the disk does not take one.
+    pub fn finish(mut self) -> Result<(), Failure> {
         // Names come last, so that a full disk leaves the captures of an earlier run whole.
-        captures.iter_mut().try_for_each(CaptureWriter::write_out)?;
-        captures.into_iter().try_for_each(CaptureWriter::finish)?;
-        let measured = self.probe.map(Probe::into_measured);
-        Ok(FarSide {
-            latencies,
-            sent: counts,
-            cable,
-            measured,
-            whole,
-            lossless,
-        })
+        self.ports
+            .iter_mut()
+            .try_for_each(|port| port.write_out())?;
+        self.ports.into_iter().try_for_each(|port| port.persist())
     }
 }

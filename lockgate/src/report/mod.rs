@@ -18,8 +18,10 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use crate::atomic_file::{AtomicFile, cannot_write};
-use crate::endpoints::Measured;
+use lockgate_vmdq::{PartitionPlan, Plan, Reason};
+
 use crate::error::Failure;
+use crate::snapshot::{self, Latency, Snapshot};
 
 /// Frames dropped, by the reason's name.
 pub type Drops = BTreeMap<&'static str, u64>;
@@ -41,14 +43,47 @@ pub struct Report {
     /// What became of everything that came in; for people, not in the JSON.
     #[serde(skip)]
     pub accounts: Accounts,
-    /// What `lockgate bench` measured; not in the JSON.
-    #[serde(skip)]
-    pub measured: Option<Measured>,
 }
+
+/// Reasons for which a frame from the wire is dropped.
+const FROM_WIRE: [Reason; 6] = [
+    Reason::Runt,
+    Reason::Oversize,
+    Reason::ControlFrame,
+    Reason::UnknownVlan,
+    Reason::UnknownMac,
+    Reason::NotPermitted,
+];
+
+/// Reasons for which a partition loses a frame, sent or due to it.
+const AT_PARTITION: [Reason; 7] = [
+    Reason::Runt,
+    Reason::Oversize,
+    Reason::ControlFrame,
+    Reason::SpoofedMac,
+    Reason::ForeignVlan,
+    Reason::FlowDenied,
+    Reason::RingFull,
+];
 
 impl Report {
     /// The version of the JSON's shape.
     pub const SCHEMA: u32 = 1;
+
+    /// The figures of `snapshot`, of a session on `device` under `plan`.
+    pub fn new(plan: &Plan, device: &str, snapshot: &Snapshot) -> Self {
+        let partitions = plan.partitions().iter().zip(&snapshot.partitions);
+        Self {
+            schema: Self::SCHEMA,
+            device: device.to_owned(),
+            elapsed_s: snapshot.elapsed_ns as f64 / 1e9,
+            wire: WireReport::new(&snapshot.wire),
+            partitions: partitions
+                .map(|(partition, figures)| PartitionReport::new(partition, figures))
+                .collect(),
+            accounts: accounting::accounts(snapshot),
+        }
+    }
 
     /// Whether the figures are the built-in model's and not a card's.
     pub fn is_model(&self) -> bool {
@@ -93,6 +128,29 @@ pub struct WireReport {
     pub drops: Drops,
 }
 
+impl WireReport {
+    fn new(wire: &snapshot::Wire) -> Self {
+        let mut drops = named(&wire.drops, &FROM_WIRE);
+        // Only a card that lost some has this.
+        if wire.drops.get(Reason::RingFull) > 0 {
+            drops.extend(named(&wire.drops, &[Reason::RingFull]));
+        }
+        Self {
+            rx_frames: wire.rx.frames,
+            rx_bytes: wire.rx.bytes,
+            tx_frames: wire.tx.frames,
+            tx_bytes: wire.tx.bytes,
+            drops,
+        }
+    }
+}
+
+/// The counts of `reasons`, zero or not, by name.
+fn named(drops: &snapshot::Drops, reasons: &[Reason]) -> Drops {
+    let count = |&reason: &Reason| (reason.name(), drops.get(reason));
+    reasons.iter().map(count).collect()
+}
+
 /// What one partition received and sent.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PartitionReport {
@@ -125,15 +183,24 @@ pub struct QueueReport {
     pub rx_frames: u64,
 }
 
-/// Latency percentiles in nanoseconds; all zero without a frame.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-#[expect(missing_docs, reason = "a percentile's name is its description")]
-pub struct Latency {
-    pub p50: u64,
-    pub p90: u64,
-    pub p99: u64,
-    pub p999: u64,
-    pub max: u64,
+impl PartitionReport {
+    fn new(partition: &PartitionPlan, figures: &snapshot::Partition) -> Self {
+        Self {
+            name: partition.name.clone(),
+            level: partition.level.clone(),
+            rx_frames: figures.rx.frames,
+            rx_bytes: figures.rx.bytes,
+            tx_frames: figures.tx.frames,
+            tx_bytes: figures.tx.bytes,
+            drops: named(&figures.drops, &AT_PARTITION),
+            queues: figures
+                .queues
+                .iter()
+                .map(|&rx_frames| QueueReport { rx_frames })
+                .collect(),
+            latency_ns: figures.port.map(|port| port.latency).unwrap_or_default(),
+        }
+    }
 }
 
 /// What became of every frame that came in, from the wire and from partitions.
@@ -183,7 +250,6 @@ mod tests {
             wire: WireReport::default(),
             partitions: vec![partition("b"), partition("a")],
             accounts: Accounts::default(),
-            measured: None,
         }
     }
 

@@ -290,7 +290,6 @@ mod tests {
                 dropped: 69,
                 copies: 0,
             },
-            measured: None,
         }
     }
 

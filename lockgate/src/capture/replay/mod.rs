@@ -70,6 +70,11 @@ impl Replay {
         self.frames
     }
 
+    /// Whether every frame has been shown.
+    pub fn is_at_end(&self) -> bool {
+        self.shown == self.frames
+    }
+
     /// The next frame, or `None` after the last.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl Replay {
         reason = "an iterator could not lend its buffer"
     )]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, Failure> {
-        if self.shown == self.frames {
+        if self.is_at_end() {
             return Ok(None);
         }
         self.shown += 1;

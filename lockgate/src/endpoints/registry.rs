@@ -1,0 +1,34 @@
+//! Which kinds of attachment this version serves, and by whom.
+//!
+//! One row a kind. A kind that has no row is refused before anything starts.
+//!
+//! Not here: what an attachment says (`lockgate_vmdq::Attach`).
+
+use lockgate_vmdq::{Attach, PartitionPlan};
+
+/// Where the endpoint of an attachment runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// In the supervisor's thread.
+    Supervisor,
+    /// In the thread of the worker that serves the partition's sending side.
+    Worker,
+}
+
+/// Where the endpoint for `attachment` runs; `None` for a kind that this version does not
+/// serve.
+pub fn placement(attachment: &Attach) -> Option<Placement> {
+    match attachment {
+        Attach::Pcap { .. } => Some(Placement::Supervisor),
+        Attach::Reflect {} => Some(Placement::Worker),
+        _ => None,
+    }
+}
+
+/// Where the endpoint of `partition` runs, whose kind is one that is served.
+pub(crate) fn placement_of(partition: &PartitionPlan) -> Placement {
+    match partition.reflects {
+        true => Placement::Worker,
+        false => Placement::Supervisor,
+    }
+}
