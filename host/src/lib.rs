@@ -42,7 +42,7 @@ mod clock;
 #[expect(unsafe_code, reason = "maps memory")]
 pub mod dma;
 mod error;
-#[expect(unsafe_code, reason = "maps files into memory")]
+#[expect(unsafe_code, reason = "maps memory")]
 mod mapped_file;
 #[expect(unsafe_code, reason = "maps memory")]
 mod mapping;

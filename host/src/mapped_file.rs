@@ -1,58 +1,36 @@
-//! Files in memory: mapped whole, and unmapped when the last user lets go.
+//! Whole files as memory of lanes.
 //!
-//! The rule: a mapping is only reached as [`Memory`], by atomics and by copies that may race,
-//! for another process maps the same file. Whoever maps a file vouches that it keeps its size,
-//! by a seal; an access to a page that is cut off would end the process.
+//! The rule: such a mapping is only reached as [`Memory`], by atomics and by copies that may
+//! race, for another process maps the same file. Whoever maps a file here has seen a seal that
+//! it keeps its size; an access to a page that is cut off would end the process.
 //!
-//! Not here: which files, and who may have them.
+//! Not here: which files, and who may have them ([`crate::memfd`]).
 
+use std::io;
 use std::os::fd::AsFd;
-use std::ptr::{self, NonNull};
 
 use lockgate_shm::{Access, Memory, ReadOnly, ReadWrite};
-use rustix::io::{Errno, Result};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::ProtFlags;
 
-/// A mapping, until drop.
-struct Mapping {
-    base: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: a mapping is an address, the same in every thread.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: address and length are those of `mmap`, and whoever reaches the memory keeps
-        // the mapping. An error could only mean that nothing was mapped.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.bytes) };
-    }
-}
+use crate::mapping::Mapping;
 
 /// Maps the first `bytes` bytes of `file` for reading and writing.
-pub(crate) fn read_write(file: impl AsFd, bytes: usize) -> Result<Memory> {
-    map::<ReadWrite>(file, bytes, ProtFlags::READ | ProtFlags::WRITE)
+pub(crate) fn read_write(file: impl AsFd, bytes: usize) -> io::Result<Memory> {
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    Mapping::populated(file, bytes, protection).map(memory::<ReadWrite>)
 }
 
 /// Maps the first `bytes` bytes of `file` for reading.
-pub(crate) fn read_only(file: impl AsFd, bytes: usize) -> Result<Memory<ReadOnly>> {
-    map(file, bytes, ProtFlags::READ)
+pub(crate) fn read_only(file: impl AsFd, bytes: usize) -> io::Result<Memory<ReadOnly>> {
+    Mapping::populated(file, bytes, ProtFlags::READ).map(memory)
 }
 
-/// Maps a file; the caller chooses the access that `protection` allows.
-fn map<A: Access>(file: impl AsFd, bytes: usize, protection: ProtFlags) -> Result<Memory<A>> {
-    // Populated, so that no frame waits for a page fault.
-    let flags = MapFlags::SHARED | MapFlags::POPULATE;
-    // SAFETY: without a wish for an address the kernel picks one that is unused.
-    let base = unsafe { mmap(ptr::null_mut(), bytes, protection, flags, file, 0) }?;
-    let base = NonNull::new(base.cast()).ok_or(Errno::FAULT)?;
-    let owner = Box::new(Mapping { base, bytes });
-    // SAFETY: pages, aligned to more than a line, mapped as `A` needs them until `owner` is
-    // dropped, and this function gives their address to nobody else.
-    Ok(unsafe { Memory::from_raw_parts(base, bytes, owner) })
+/// A mapping as memory that others may write; the caller chooses the access that it allows.
+fn memory<A: Access>(mapping: Mapping) -> Memory<A> {
+    let (base, bytes) = (mapping.base(), mapping.len());
+    // SAFETY: mapped as `A` needs it until its owner, the mapping, is dropped, and on a page, so
+    // on a line; `Mapping` gives out no reference to it, and this its only address.
+    unsafe { Memory::from_raw_parts(base, bytes, Box::new(mapping)) }
 }
 
 #[cfg(test)]

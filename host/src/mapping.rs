@@ -13,7 +13,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 const READ_WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 
-/// Whole pages, readable and writable.
+/// Whole pages, readable; writable too unless made otherwise.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     base: NonNull<u8>,
@@ -50,6 +50,23 @@ impl Mapping {
         let flags = MapFlags::SHARED;
         // SAFETY: as in `anonymous`.
         let base = unsafe { rustix::mm::mmap(null_mut(), bytes, READ_WRITE, flags, file, offset) }?;
+        Self::adopt(base.cast(), bytes)
+    }
+
+    /// The first `bytes` bytes of `file`, populated so that no access waits for a page, shared
+    /// with everyone who maps them, and with no more rights than `protection` gives.
+    ///
+    /// # Errors
+    /// The operating system's: `PermissionDenied` for a right that the file's seals exclude;
+    /// `InvalidInput` for 0 bytes.
+    pub(crate) fn populated(
+        file: impl AsFd,
+        bytes: usize,
+        protection: ProtFlags,
+    ) -> io::Result<Self> {
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        // SAFETY: as in `anonymous`.
+        let base = unsafe { rustix::mm::mmap(null_mut(), bytes, protection, flags, file, 0) }?;
         Self::adopt(base.cast(), bytes)
     }
 

@@ -15,13 +15,13 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use lockgate_lane::{
-    CoreEnds, CoreMemory, HEADER_BYTES, Header, LaneError, PartitionEnds, PartitionMemory,
+    CoreEnds, CoreMemory, Geometry, HEADER_BYTES, Header, LaneError, PartitionEnds, PartitionMemory,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{
     MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
 };
-use rustix::io::{Errno, pread};
+use rustix::io::pread;
 
 use crate::mapped_file;
 
@@ -78,8 +78,8 @@ pub struct AttachedLane {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum CreateError {
-    #[error("no memory file of {bytes} bytes for a lane: free memory, or raise `ulimit -n`")]
-    File { bytes: usize, source: io::Error },
+    #[error("no memory files of {bytes} bytes for a lane: free memory, or raise `ulimit -n`")]
+    Files { bytes: usize, source: io::Error },
     #[error("no eventfd for a lane: raise `ulimit -n`")]
     Bell { source: io::Error },
     #[error(transparent)]
@@ -93,7 +93,7 @@ pub enum AttachError {
     #[error("cannot use the lane's files: pass both as the core made them")]
     Files {
         #[from]
-        source: Errno,
+        source: io::Error,
     },
     #[error("the lane's `{file}` is not sealed: take lanes from Lockgate's core only")]
     Unsealed { file: &'static str },
@@ -114,38 +114,46 @@ pub enum AttachError {
 pub fn create(name: &str, header: Header) -> Result<NewLane, CreateError> {
     let geometry = header.geometry;
     geometry.check().map_err(LaneError::from)?;
-    let (down_bytes, up_bytes) = (geometry.down_bytes(), geometry.up_bytes());
-    let failed = |bytes| {
-        move |source: Errno| CreateError::File {
-            bytes,
-            source: source.into(),
-        }
+    let no_bell = |source| CreateError::Bell { source };
+    let bells = Bells::new().map_err(no_bell)?;
+    let theirs = bells.try_clone().map_err(no_bell)?;
+    let no_file = |source| CreateError::Files {
+        bytes: geometry.down_bytes() + geometry.up_bytes(),
+        source,
     };
-    let down = file(&format!("lockgate-{name}-down"), down_bytes).map_err(failed(down_bytes))?;
-    let up = file(&format!("lockgate-{name}-up"), up_bytes).map_err(failed(up_bytes))?;
-    // Mapped before it is sealed: nobody can map it writable afterwards.
-    let ours = mapped_file::read_write(&down, down_bytes).map_err(failed(down_bytes))?;
-    fcntl_add_seals(&down, DOWN_SEALS).map_err(failed(down_bytes))?;
-    fcntl_add_seals(&up, UP_SEALS).map_err(failed(up_bytes))?;
-    let theirs = mapped_file::read_only(&up, up_bytes).map_err(failed(up_bytes))?;
-    let ends = CoreEnds::create(
-        header,
-        CoreMemory {
-            down: Arc::new(ours),
-            up: Arc::new(theirs),
-        },
-    )?;
-    let bells = Bells::new().map_err(|source| CreateError::Bell { source })?;
-    let copies = bells
-        .try_clone()
-        .map_err(|source| CreateError::Bell { source })?;
+    let SealedFiles { down, up, memory } = sealed_files(name, geometry).map_err(no_file)?;
     Ok(NewLane {
-        ends,
+        ends: CoreEnds::create(header, memory)?,
         bells,
         files: LaneFiles {
             down,
             up,
-            bells: copies,
+            bells: theirs,
+        },
+    })
+}
+
+/// Both files of a lane, sealed, and as the core maps them.
+struct SealedFiles {
+    down: OwnedFd,
+    up: OwnedFd,
+    memory: CoreMemory,
+}
+
+fn sealed_files(name: &str, geometry: Geometry) -> io::Result<SealedFiles> {
+    let down = file(&format!("lockgate-{name}-down"), geometry.down_bytes())?;
+    let up = file(&format!("lockgate-{name}-up"), geometry.up_bytes())?;
+    // Mapped before it is sealed: nobody can map it writable afterwards.
+    let ours = mapped_file::read_write(&down, geometry.down_bytes())?;
+    fcntl_add_seals(&down, DOWN_SEALS)?;
+    fcntl_add_seals(&up, UP_SEALS)?;
+    let theirs = mapped_file::read_only(&up, geometry.up_bytes())?;
+    Ok(SealedFiles {
+        down,
+        up,
+        memory: CoreMemory {
+            down: Arc::new(ours),
+            up: Arc::new(theirs),
         },
     })
 }
@@ -205,7 +213,7 @@ impl Bells {
 }
 
 /// A memory file of zeros that can be sealed.
-fn file(name: &str, bytes: usize) -> rustix::io::Result<OwnedFd> {
+fn file(name: &str, bytes: usize) -> io::Result<OwnedFd> {
     let file = memfd_create(name, MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC)?;
     ftruncate(&file, bytes as u64)?;
     Ok(file)
@@ -217,7 +225,7 @@ fn validate(files: &LaneFiles) -> Result<Header, AttachError> {
     let up = sealed_size("up", &files.up, UP_SEALS)?;
     // What a short file lacks stays zero, which no header is.
     let mut header = [0; HEADER_BYTES];
-    pread(&files.down, &mut header, 0)?;
+    pread(&files.down, &mut header, 0).map_err(io::Error::from)?;
     let header = Header::decode(&header).ok_or(LaneError::Header)?;
     expect_size("down", down, header.geometry.down_bytes())?;
     expect_size("up", up, header.geometry.up_bytes())?;
@@ -229,7 +237,7 @@ fn sealed_size(file: &'static str, fd: &OwnedFd, seals: SealFlags) -> Result<usi
     if !fcntl_get_seals(fd).is_ok_and(|found| found.contains(seals)) {
         return Err(AttachError::Unsealed { file });
     }
-    Ok(fstat(fd)?.st_size as usize)
+    Ok(fstat(fd).map_err(io::Error::from)?.st_size as usize)
 }
 
 fn expect_size(file: &'static str, found: usize, expected: usize) -> Result<(), AttachError> {
@@ -247,8 +255,7 @@ fn expect_size(file: &'static str, found: usize, expected: usize) -> Result<(), 
 mod tests {
     use std::fs;
 
-    use lockgate_lane::Geometry;
-    use rustix::io::pwrite;
+    use rustix::io::{Errno, pwrite};
 
     use super::*;
 
@@ -283,7 +290,8 @@ mod tests {
         let lane = create("sealed", SMALL).unwrap();
         let bytes = SMALL.geometry.down_bytes();
         let writable = mapped_file::read_write(&lane.files.down, bytes);
-        assert_eq!(writable.unwrap_err(), Errno::PERM);
+        let error = writable.expect_err("the seal forbids it");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         assert!(mapped_file::read_only(&lane.files.down, bytes).is_ok());
     }
 
@@ -367,7 +375,7 @@ mod tests {
         let error = create("test", odd).unwrap_err();
         assert!(matches!(error, CreateError::Lane(LaneError::Geometry(_))));
         let error = create("nul\0", SMALL).unwrap_err();
-        assert!(matches!(error, CreateError::File { .. }), "{error}");
+        assert!(matches!(error, CreateError::Files { .. }), "{error}");
     }
 
     #[test]
