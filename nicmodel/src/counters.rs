@@ -114,6 +114,13 @@ pub(crate) fn mapped(map: Map) -> Map {
         .clears::<Bptc>()
 }
 
+/// Clears the low half of a counter of octets whose high half, at `offset`, was read.
+pub(crate) fn clear_low_half(registers: &mut Registers, offset: u32) {
+    if matches!(offset, Gorch::BASE | Gotch::BASE | Torh::BASE | Toth::BASE) {
+        registers.put(offset - 4, 0);
+    }
+}
+
 /// Counts a frame off the wire, whatever becomes of it.
 pub(crate) fn count_total(registers: &mut Registers, bytes: usize) {
     registers.count::<Tpr>((), 1);

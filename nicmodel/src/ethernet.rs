@@ -4,7 +4,7 @@
 //!
 //! Not here: anything behind the header, and any decision.
 
-use crate::wire::HEADER;
+use crate::wire::{FCS, HEADER};
 
 /// What the filters look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub(crate) struct Header {
     /// Where the payload begins; it may be the end of the frame.
     pub(crate) payload: usize,
 }
+
+/// Bytes of the longest ordinary frame, check sequence included, tag not (IEEE 802.3, 3.2.7).
+const ORDINARY: usize = 1518;
+
+/// Bytes of a tag.
+const TAG: usize = 4;
 
 /// The broadcast address.
 pub(crate) const BROADCAST: u64 = 0xFFFF_FFFF_FFFF;
@@ -53,6 +59,17 @@ impl Header {
     /// The VLAN of a tagged frame, 0 for a priority tag.
     pub(crate) fn vid(&self) -> Option<u16> {
         self.tag.map(|tag| tag & 0xFFF)
+    }
+
+    /// Bytes of the tag, if there is one.
+    pub(crate) fn tag_bytes(&self) -> usize {
+        if self.tag.is_some() { TAG } else { 0 }
+    }
+
+    /// Whether a frame of `bytes` bytes, without check sequence, is longer in all than
+    /// `limit`; without a limit, than an ordinary frame.
+    pub(crate) fn is_longer(&self, bytes: usize, limit: Option<usize>) -> bool {
+        bytes + FCS > limit.unwrap_or(ORDINARY + self.tag_bytes())
     }
 
     pub(crate) fn is_broadcast(&self) -> bool {

@@ -14,15 +14,16 @@
 //! (`lockgate-nicmodel serve`, the program of this package).
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
-mod abuse;
-mod buffer;
 mod chip;
 mod clock;
 mod counters;
 mod e1000e;
 mod ethernet;
 mod fault;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod fuzz;
 mod igb;
 mod iommu;
 mod ixgbe;
@@ -30,11 +31,12 @@ mod nvm;
 mod offload;
 mod packet;
 mod phy;
-mod queue;
 mod registers;
 mod registry;
 mod ring;
+mod rss;
 mod switch;
+mod vmdq;
 mod wire;
 
 use std::io;

@@ -45,6 +45,11 @@ impl Ring {
         }
     }
 
+    /// The tail.
+    pub(crate) fn tail(&self) -> u32 {
+        self.tail
+    }
+
     /// Whether the tail is in the ring.
     pub(crate) fn tail_fits(&self) -> bool {
         self.tail < self.descriptors || (self.tail == 0 && self.descriptors == 0)

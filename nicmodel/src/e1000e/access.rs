@@ -6,7 +6,7 @@ use lockgate_regs::{Index, Register};
 use super::map::{Ics, Ims};
 use super::{Layout, Nic};
 use crate::chip::Bus;
-use crate::counters::{Torh, Toth};
+use crate::counters::clear_low_half;
 use crate::fault::Misuse;
 use crate::nvm::Eerd;
 use crate::registers::Access;
@@ -35,9 +35,7 @@ impl Nic {
             if offset == Icr::BASE {
                 self.icr_was_read();
             }
-            if matches!(offset, Gorch::BASE | Gotch::BASE | Torh::BASE | Toth::BASE) {
-                self.registers.put(offset - 4, 0);
-            }
+            clear_low_half(&mut self.registers, offset);
         }
         value
     }

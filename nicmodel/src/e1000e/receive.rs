@@ -5,10 +5,9 @@
 //!
 //! Source: 82574 datasheet, chapter 7.
 
-use lockgate_regs::descriptor::{BYTES, RssType, RxInfo, RxStatus};
+use lockgate_regs::descriptor::{BYTES, RxInfo, RxStatus};
 use lockgate_regs::e1000e::*;
 use lockgate_regs::{Index, Register, TableWord};
-use lockgate_rss::toeplitz;
 
 use super::Nic;
 use super::map::Pba;
@@ -16,8 +15,9 @@ use crate::chip::{Bus, Receive};
 use crate::counters::{count_received, count_total};
 use crate::ethernet::Header;
 use crate::fault::DmaFault;
-use crate::packet::{TCP, indirection, key, parse};
+use crate::packet::indirection;
 use crate::ring::Ring;
+use crate::rss::{self, Hash, HashFields};
 use crate::wire::{FCS, HEADER, SHORTEST, check_sequence};
 
 /// The longest frame without RCTL.LPE and with it, check sequence not counted.
@@ -29,9 +29,6 @@ const MAC_CONTROL: u16 = 0x8808;
 
 /// ICR.RXT0: a frame was stored.
 const STORED: u32 = 1 << 7;
-
-/// What was hashed, and the hash.
-type Hash = (RssType, u32);
 
 impl Nic {
     pub(super) fn receive_frame(&mut self, bus: &mut Bus, frame: &[u8]) -> Receive {
@@ -147,24 +144,18 @@ impl Nic {
     /// The hash of a frame, if RSS is on and MRQC enables what the frame has.
     fn hash(&self, header: &Header, frame: &[u8]) -> Option<Hash> {
         let mrqc = self.registers.get::<Mrqc>(());
-        let reported = self.registers.get::<Rxcsum>(()).hash_in_descriptor();
-        if mrqc.mode() != MultipleQueues::Rss || !reported || !self.layout.extended {
+        let told = self.registers.get::<Rxcsum>(()).hash_in_descriptor();
+        if mrqc.mode() != MultipleQueues::Rss || !told || !self.layout.extended {
             return None;
         }
-        let packet = parse(header, frame)?;
-        let tcp = packet
-            .ports
-            .filter(|&(protocol, _)| protocol == TCP)
-            .map(|(_, ports)| ports);
-        let (kind, ports) = match (packet.v6, tcp) {
-            (false, Some(ports)) if mrqc.tcp_ipv4() => (RssType::TcpV4, ports),
-            (true, Some(ports)) if mrqc.tcp_ipv6() => (RssType::TcpV6, ports),
-            (false, _) if mrqc.ipv4() => (RssType::Ipv4, &[][..]),
-            (true, _) if mrqc.ipv6() => (RssType::Ipv6, &[][..]),
-            _ => return None,
+        let fields = HashFields {
+            tcp_ipv4: mrqc.tcp_ipv4(),
+            ipv4: mrqc.ipv4(),
+            tcp_ipv6: mrqc.tcp_ipv6(),
+            ipv6: mrqc.ipv6(),
+            ..HashFields::default()
         };
-        let input = [packet.addresses, ports].concat();
-        Some((kind, toeplitz(&key(&self.registers), &input)))
+        rss::hash(&self.registers, &fields, header, frame)
     }
 
     /// The queue of a frame, its ring and hash, if the ring has room and the card may
@@ -176,7 +167,7 @@ impl Nic {
         frame: &[u8],
     ) -> Option<(RxQueue, Ring, Option<Hash>)> {
         let hash = self.hash(header, frame);
-        let entry = indirection(&self.registers, hash.map(|(_, value)| value));
+        let entry = indirection(&self.registers, hash.map(|hash| hash.value));
         let queue = RxQueue::new(u32::from(entry >> 7))?;
         let ring = Ring::announced(&self.registers, Rdbal::offset(queue));
         let strips = self.registers.get::<Rctl>(()).strip_crc();
@@ -193,8 +184,8 @@ impl Nic {
             return false;
         };
         let (bytes, whole) = self.offload(header, frame);
-        let info = hash.map_or(RxInfo::new(), |(kind, value)| {
-            RxInfo::new().with_rss_type(kind).with_hash(value)
+        let info = hash.map_or(RxInfo::new(), |hash| {
+            RxInfo::new().with_rss_type(hash.kind).with_hash(hash.value)
         });
         // Bits 12:8 of the first word are the queue.
         let info = info.with_packet_type((queue.number() as u16) << 4);

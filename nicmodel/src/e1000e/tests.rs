@@ -10,37 +10,37 @@ const RCTL: u32 = 0x0100;
 
 /// A card with memory: receive ring n at n KiB, transmit ring n at 2 + n KiB, each of eight
 /// descriptors, their buffers of 2 KiB behind.
-struct Rig {
+struct Fixture {
     model: Model,
     dma: DmaMemory,
     base: u64,
 }
 
-impl Rig {
+impl Fixture {
     fn new() -> Self {
         let model = Model::i82574();
         model.set_bus_master(true).unwrap();
         let dma = model.map(128 << 10).unwrap();
         let base = dma.iova.get();
-        let rig = Self { model, dma, base };
-        rig.set(CTRL, 0x40);
-        rig.set(0x0F00, 0x20);
-        rig.set(0x0020, 0x0420_1200);
-        while rig.get(STATUS) & 2 == 0 {}
-        rig.set(0x5008, 0x8000);
+        let fixture = Self { model, dma, base };
+        fixture.set(CTRL, 0x40);
+        fixture.set(0x0F00, 0x20);
+        fixture.set(0x0020, 0x0420_1200);
+        while fixture.get(STATUS) & 2 == 0 {}
+        fixture.set(0x5008, 0x8000);
         for queue in 0..2 {
-            (0..8).for_each(|slot| rig.arm(queue, slot));
+            (0..8).for_each(|slot| fixture.arm(queue, slot));
             for (ring, at) in [
                 (queue, 0x2800 + 0x100 * queue),
                 (2 + queue, 0x3800 + 0x100 * queue),
             ] {
-                rig.set(at, (base as u32) + 1024 * ring);
-                rig.set(at + 4, (base >> 32) as u32);
-                rig.set(at + 8, 128);
+                fixture.set(at, (base as u32) + 1024 * ring);
+                fixture.set(at + 4, (base >> 32) as u32);
+                fixture.set(at + 8, 128);
             }
         }
-        rig.set(0x0400, 2);
-        rig
+        fixture.set(0x0400, 2);
+        fixture
     }
 
     fn set(&self, offset: u32, value: u32) {
@@ -128,22 +128,26 @@ fn values_after_reset_are_the_datasheets() {
 
 #[test]
 fn a_frame_is_stored_by_an_extended_descriptor() {
-    let rig = Rig::new();
-    rig.set(RCTL, RECEIVING);
-    rig.set(0x2818, 7);
-    assert_eq!(rig.model.receive(&frame(MINE, 100)), ONE);
-    assert_eq!(rig.seen(0, 0), (0, 100 << 32 | 3), "DD, EOP, length");
-    assert_eq!(rig.bytes(0, 0, 100), frame(MINE, 100));
+    let fixture = Fixture::new();
+    fixture.set(RCTL, RECEIVING);
+    fixture.set(0x2818, 7);
+    assert_eq!(fixture.model.receive(&frame(MINE, 100)), ONE);
+    assert_eq!(fixture.seen(0, 0), (0, 100 << 32 | 3), "DD, EOP, length");
+    assert_eq!(fixture.bytes(0, 0, 100), frame(MINE, 100));
     assert_eq!(
-        (rig.get(0x2810), rig.get(0x4074), rig.get(0x4088)),
+        (
+            fixture.get(0x2810),
+            fixture.get(0x4074),
+            fixture.get(0x4088)
+        ),
         (1, 1, 104)
     );
-    assert_eq!(rig.model.misuse(), []);
+    assert_eq!(fixture.model.misuse(), []);
 }
 
 #[test]
 fn rss_picks_the_queue_by_bit_7_of_the_entry() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     // Microsoft's key and a row of its suite: 0x51ccc178 ends in 0x78.
     let key = [
         0xda56_5a6d,
@@ -157,164 +161,167 @@ fn rss_picks_the_queue_by_bit_7_of_the_entry() {
         0x3bb7_426a,
         0xfa01_acbe_u32,
     ];
-    (0..10).for_each(|n| rig.set(0x5C80 + 4 * n, key[n as usize]));
-    rig.set(0x5C00 + 0x78, 0x80);
-    rig.set(0x5000, 1 << 13);
-    rig.set(0x5818, 0x0017_0001);
-    rig.set(RCTL, RECEIVING);
-    rig.set(0x2818, 7);
-    rig.set(0x2918, 7);
+    (0..10).for_each(|n| fixture.set(0x5C80 + 4 * n, key[n as usize]));
+    fixture.set(0x5C00 + 0x78, 0x80);
+    fixture.set(0x5000, 1 << 13);
+    fixture.set(0x5818, 0x0017_0001);
+    fixture.set(RCTL, RECEIVING);
+    fixture.set(0x2818, 7);
+    fixture.set(0x2918, 7);
     let mut packet = [&MINE[..], &[2, 0, 0, 0, 0, 9, 8, 0]].concat();
     packet.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
     packet.extend([66, 9, 149, 187, 161, 142, 100, 80, 0x0A, 0xEA, 0x06, 0xE6]);
     packet.resize(60, 0);
-    assert_eq!(rig.model.receive(&packet), ONE);
+    assert_eq!(fixture.model.receive(&packet), ONE);
     assert_eq!(
-        rig.seen(1, 0),
+        fixture.seen(1, 0),
         (0x51cc_c178 << 32 | 1 << 8 | 1, 60 << 32 | 3)
     );
     // UDP is hashed by its addresses: 0x323e8fc2, entry 0x42, queue 0.
     packet[23] = 17;
-    assert_eq!(rig.model.receive(&packet), ONE);
-    assert_eq!(rig.seen(0, 0), (0x323e_8fc2 << 32 | 2, 60 << 32 | 3));
+    assert_eq!(fixture.model.receive(&packet), ONE);
+    assert_eq!(fixture.seen(0, 0), (0x323e_8fc2 << 32 | 2, 60 << 32 | 3));
 }
 
 #[test]
 fn a_full_queue_holds_frames_up_until_it_is_given_room() {
-    let rig = Rig::new();
-    rig.set(RCTL, RECEIVING);
-    rig.set(0x2818, 1);
-    assert!(rig.model.room(&frame(MINE, 100)));
-    assert_eq!(rig.model.receive(&frame(MINE, 100)), ONE);
-    assert!(!rig.model.room(&frame(MINE, 100)));
-    assert_eq!(rig.model.receive(&frame(MINE, 101)), Receive::Held);
-    assert_eq!(rig.model.receive(&frame(MINE, 102)), Receive::Held);
-    rig.set(0x2818, 3);
-    assert_eq!(rig.seen(0, 1), (0, 101 << 32 | 3));
-    assert_eq!(rig.seen(0, 2), (0, 102 << 32 | 3));
+    let fixture = Fixture::new();
+    fixture.set(RCTL, RECEIVING);
+    fixture.set(0x2818, 1);
+    assert!(fixture.model.room(&frame(MINE, 100)));
+    assert_eq!(fixture.model.receive(&frame(MINE, 100)), ONE);
+    assert!(!fixture.model.room(&frame(MINE, 100)));
+    assert_eq!(fixture.model.receive(&frame(MINE, 101)), Receive::Held);
+    assert_eq!(fixture.model.receive(&frame(MINE, 102)), Receive::Held);
+    fixture.set(0x2818, 3);
+    assert_eq!(fixture.seen(0, 1), (0, 101 << 32 | 3));
+    assert_eq!(fixture.seen(0, 2), (0, 102 << 32 | 3));
     // 20 KiB of packet buffer, and no more.
-    let held = (0..100).take_while(|_| rig.model.receive(&frame(MINE, 1496)) == Receive::Held);
+    let held = (0..100).take_while(|_| fixture.model.receive(&frame(MINE, 1496)) == Receive::Held);
     assert_eq!(held.count(), 13);
-    assert_ne!(rig.get(0x4010), 0, "MPC");
+    assert_ne!(fixture.get(0x4010), 0, "MPC");
 }
 
 #[test]
 fn filters_let_pass_what_they_list() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let group = [0x01, 0, 0x5e, 0, 0, 0xfb];
-    rig.set(0x5200 + 4 * (0xfb0 >> 5), 1 << (0xfb0 & 31));
-    rig.set(0x5600, 1 << 10);
+    fixture.set(0x5200 + 4 * (0xfb0 >> 5), 1 << (0xfb0 & 31));
+    fixture.set(0x5600, 1 << 10);
     // VFE as well.
-    rig.set(RCTL, RECEIVING | 1 << 18);
-    rig.set(0x2818, 7);
+    fixture.set(RCTL, RECEIVING | 1 << 18);
+    fixture.set(0x2818, 7);
     let tagged = |vid: u8| {
         let mut frame = frame(MINE, 64);
         frame.splice(12..12, [0x81, 0, 0, vid]);
         frame
     };
-    assert_eq!(rig.model.receive(&frame(group, 60)), ONE);
-    assert_eq!(rig.model.receive(&frame([0xff; 6], 60)), ONE);
-    assert_eq!(rig.model.receive(&tagged(10)), ONE);
-    assert_eq!(rig.model.receive(&tagged(11)), Receive::Filtered);
+    assert_eq!(fixture.model.receive(&frame(group, 60)), ONE);
+    assert_eq!(fixture.model.receive(&frame([0xff; 6], 60)), ONE);
+    assert_eq!(fixture.model.receive(&tagged(10)), ONE);
+    assert_eq!(fixture.model.receive(&tagged(11)), Receive::Filtered);
     assert_eq!(
-        rig.model.receive(&frame([1, 0, 0x5e, 0, 0, 0xfc], 60)),
+        fixture.model.receive(&frame([1, 0, 0x5e, 0, 0, 0xfc], 60)),
         Receive::Filtered
     );
     assert_eq!(
-        rig.model.receive(&frame([2, 0, 0, 0, 0, 1], 60)),
+        fixture.model.receive(&frame([2, 0, 0, 0, 0, 1], 60)),
         Receive::Filtered
     );
-    assert_eq!(rig.model.receive(&frame(MINE, 1519)), Receive::Filtered);
-    assert_eq!(rig.get(0x40AC), 1, "ROC");
-    assert_eq!(rig.model.receive(&frame(MINE, 1518)), ONE);
+    assert_eq!(fixture.model.receive(&frame(MINE, 1519)), Receive::Filtered);
+    assert_eq!(fixture.get(0x40AC), 1, "ROC");
+    assert_eq!(fixture.model.receive(&frame(MINE, 1518)), ONE);
 }
 
 #[test]
 fn frames_leave_by_extended_and_legacy_descriptors() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     // EOP, IFCS, RS, DEXT, DTYP 1.
-    rig.send(0, &frame([0xff; 6], 200), 0x2B10_0000);
-    assert_eq!(rig.model.transmitted(), [frame([0xff; 6], 200)]);
+    fixture.send(0, &frame([0xff; 6], 200), 0x2B10_0000);
+    assert_eq!(fixture.model.transmitted(), [frame([0xff; 6], 200)]);
     assert_eq!(
-        rig.dma.memory.load_u64(2048 + 8).unwrap() >> 32 & 1,
+        fixture.dma.memory.load_u64(2048 + 8).unwrap() >> 32 & 1,
         1,
         "DD"
     );
-    rig.send(1, &frame([0xff; 6], 64), 0x0B00_0000);
-    assert_eq!(rig.model.transmitted(), [frame([0xff; 6], 64)]);
+    fixture.send(1, &frame([0xff; 6], 64), 0x0B00_0000);
+    assert_eq!(fixture.model.transmitted(), [frame([0xff; 6], 64)]);
     // VLE and CTRL.VME: the tag of the descriptor.
-    rig.set(CTRL, 0x4000_0040);
-    rig.send(2, &frame([0xff; 6], 64), 0x600A << 48 | 0x6B10_0000);
-    assert_eq!(rig.model.transmitted()[0][12..16], [0x81, 0, 0x60, 0x0A]);
-    assert_eq!((rig.get(0x4080), rig.model.misuse()), (3, vec![]));
+    fixture.set(CTRL, 0x4000_0040);
+    fixture.send(2, &frame([0xff; 6], 64), 0x600A << 48 | 0x6B10_0000);
+    assert_eq!(
+        fixture.model.transmitted()[0][12..16],
+        [0x81, 0, 0x60, 0x0A]
+    );
+    assert_eq!((fixture.get(0x4080), fixture.model.misuse()), (3, vec![]));
 }
 
 #[test]
 fn a_queue_that_is_gated_sends_once_the_gate_opens() {
-    let rig = Rig::new();
-    rig.set(0x3840, 3);
-    rig.send(0, &frame([0xff; 6], 64), 0x2B10_0000);
-    assert!(rig.model.transmitted().is_empty());
-    rig.set(0x3840, 0x403);
-    assert_eq!(rig.model.transmitted().len(), 1);
+    let fixture = Fixture::new();
+    fixture.set(0x3840, 3);
+    fixture.send(0, &frame([0xff; 6], 64), 0x2B10_0000);
+    assert!(fixture.model.transmitted().is_empty());
+    fixture.set(0x3840, 0x403);
+    assert_eq!(fixture.model.transmitted().len(), 1);
 }
 
 #[test]
 fn what_a_driver_must_not_do_is_noticed() {
-    let rig = Rig::new();
-    rig.set(0x5008, 0);
-    rig.set(RCTL, RECEIVING);
-    rig.set(0x2818, 8);
-    rig.set(0x0F00, 0);
-    rig.set(0x0020, 0x0821_0000);
+    let fixture = Fixture::new();
+    fixture.set(0x5008, 0);
+    fixture.set(RCTL, RECEIVING);
+    fixture.set(0x2818, 8);
+    fixture.set(0x0F00, 0);
+    fixture.set(0x0020, 0x0821_0000);
     let expected = [
         Misuse::DescriptorType(0),
         Misuse::ReceiveTail(0),
         Misuse::PhyNotOwned,
     ];
-    assert_eq!(rig.model.misuse(), expected);
+    assert_eq!(fixture.model.misuse(), expected);
 }
 
 #[test]
 fn a_queue_signals_its_vector_and_waits_while_it_is_masked() {
-    let rig = Rig::new();
-    rig.set(RCTL, RECEIVING);
-    rig.set(0x2818, 7);
+    let fixture = Fixture::new();
+    fixture.set(RCTL, RECEIVING);
+    fixture.set(0x2818, 7);
     // Receive queue 0 on vector 1, transmit queue 0 on 2, others on 0; EIAC for queues.
-    rig.set(0x00E4, 0x8_0A09);
-    rig.set(0x00DC, 0x00F0_0000);
-    rig.get(0x00C0);
-    rig.set(0x00D0, 0x0150_0004);
-    rig.model.take_interrupts();
-    rig.model.receive(&frame([0xff; 6], 64));
-    assert_eq!(rig.model.take_interrupts(), 1 << 1);
-    assert_eq!(rig.get(0x00D0), 0x0140_0004, "masked by EIAC");
-    rig.model.receive(&frame([0xff; 6], 64));
-    assert_eq!(rig.model.take_interrupts(), 0);
-    rig.set(0x00D0, 1 << 20);
-    assert_eq!(rig.model.take_interrupts(), 1 << 1, "it waited");
-    rig.send(0, &frame([0xff; 6], 64), 0x2B10_0000);
-    assert_eq!(rig.model.take_interrupts(), 1 << 2);
-    rig.model.set_link(false);
-    assert_eq!(rig.model.take_interrupts(), 1 << 0);
+    fixture.set(0x00E4, 0x8_0A09);
+    fixture.set(0x00DC, 0x00F0_0000);
+    fixture.get(0x00C0);
+    fixture.set(0x00D0, 0x0150_0004);
+    fixture.model.take_interrupts();
+    fixture.model.receive(&frame([0xff; 6], 64));
+    assert_eq!(fixture.model.take_interrupts(), 1 << 1);
+    assert_eq!(fixture.get(0x00D0), 0x0140_0004, "masked by EIAC");
+    fixture.model.receive(&frame([0xff; 6], 64));
+    assert_eq!(fixture.model.take_interrupts(), 0);
+    fixture.set(0x00D0, 1 << 20);
+    assert_eq!(fixture.model.take_interrupts(), 1 << 1, "it waited");
+    fixture.send(0, &frame([0xff; 6], 64), 0x2B10_0000);
+    assert_eq!(fixture.model.take_interrupts(), 1 << 2);
+    fixture.model.set_link(false);
+    assert_eq!(fixture.model.take_interrupts(), 1 << 0);
     // IAME: reading ICR masks what IAM lists.
-    rig.set(0x0018, 1 << 27);
-    rig.set(0x00E0, 0x0100_0004);
-    assert_eq!(rig.get(0x00C0) & 0x0100_0004, 0x0100_0004);
-    assert_eq!(rig.get(0x00D0) & 0x0100_0004, 0);
+    fixture.set(0x0018, 1 << 27);
+    fixture.set(0x00E0, 0x0100_0004);
+    assert_eq!(fixture.get(0x00C0) & 0x0100_0004, 0x0100_0004);
+    assert_eq!(fixture.get(0x00D0) & 0x0100_0004, 0);
 }
 
 #[test]
 fn without_vectors_all_causes_share_the_first() {
-    let rig = Rig::new();
-    rig.get(0x00C0);
-    rig.set(0x00D0, 4);
-    rig.model.take_interrupts();
-    rig.model.set_link(false);
-    assert_eq!(rig.model.take_interrupts(), 1);
-    rig.set(0x00D8, 4);
-    rig.set(0x00C8, 4);
-    assert_eq!(rig.model.take_interrupts(), 0);
+    let fixture = Fixture::new();
+    fixture.get(0x00C0);
+    fixture.set(0x00D0, 4);
+    fixture.model.take_interrupts();
+    fixture.model.set_link(false);
+    assert_eq!(fixture.model.take_interrupts(), 1);
+    fixture.set(0x00D8, 4);
+    fixture.set(0x00C8, 4);
+    assert_eq!(fixture.model.take_interrupts(), 0);
 }
 
 #[test]
@@ -326,7 +333,7 @@ fn nothing_that_is_written_or_sent_makes_it_panic() {
         state ^= state << 17;
         (state >> 16) as u32
     };
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let blocks = [
         0x0, 0x100, 0x400, 0x1000, 0x2800, 0x2900, 0x3800, 0x3900, 0x5000, 0x5400, 0x5C00,
     ];
@@ -337,16 +344,16 @@ fn nothing_that_is_written_or_sent_makes_it_panic() {
             0 => {
                 let mut frame = vec![0; next() as usize % 2000];
                 frame.iter_mut().for_each(|byte| *byte = next() as u8);
-                rig.model.receive(&frame);
+                fixture.model.receive(&frame);
             }
-            1 => drop(rig.get(offset)),
+            1 => drop(fixture.get(offset)),
             // Most values are small, so that rings and sizes make sense now and then.
-            2 => rig.set(offset, next() & 0xFF),
-            _ => rig.set(offset, next()),
+            2 => fixture.set(offset, next() & 0xFF),
+            _ => fixture.set(offset, next()),
         }
         if round % 1000 == 0 {
-            rig.set(0x3818, next() & 7);
-            rig.model.transmitted();
+            fixture.set(0x3818, next() & 7);
+            fixture.model.transmitted();
         }
     }
 }

@@ -14,9 +14,18 @@
 use lockgate_regs::igb::*;
 use lockgate_regs::{Index, Register};
 
-use super::Nic;
+use super::I82576;
+use super::extra_registers::*;
 use super::map::plain;
-use super::undriven::*;
+use crate::registers::Registers;
+use crate::vmdq::Event;
+
+/// ICR.TXDW, ICR.LSC, ICR.RXO and ICR.RXDW: a descriptor was written back, the link
+/// changed, a frame found no descriptor, a frame was stored.
+const SENT: u32 = 1 << 0;
+const LINK_CHANGED: u32 = 1 << 2;
+const OVERRUN: u32 = 1 << 6;
+const STORED: u32 = 1 << 7;
 
 /// The cause of the timer or of anything but queues, without MSI-X: EICR bit 31.
 const OTHER: u32 = 1 << 31;
@@ -31,235 +40,126 @@ const VALID: u8 = 0x80;
 /// Vectors that an entry can name.
 const VECTORS: u8 = 25;
 
-impl Nic {
+impl I82576 {
+    /// Raises the causes of an event.
+    pub(super) fn raise_event(
+        &mut self,
+        registers: &mut Registers,
+        event: Event<RxQueue, TxQueue>,
+    ) {
+        match event {
+            Event::Received(queue) => {
+                self.raise(registers, STORED);
+                self.raise_queue(registers, queue.number(), 0);
+            }
+            Event::NoDescriptor => self.raise(registers, OVERRUN),
+            Event::Sent(queue) => {
+                self.raise(registers, SENT);
+                self.raise_queue(registers, queue.number(), 1);
+            }
+            Event::LinkChanged => self.raise(registers, LINK_CHANGED),
+        }
+    }
+
     /// Raises causes of ICR.
-    pub(super) fn raise(&mut self, causes: u32) {
-        let old = self.registers.word(Icr::BASE);
-        self.registers.put(Icr::BASE, old | causes);
-        self.announce_other(causes);
-    }
-
-    /// Raises the extended cause of a receive queue.
-    pub(super) fn raise_received(&mut self, queue: RxQueue) {
-        self.raise_queue(queue.number(), 0);
-    }
-
-    /// Raises the extended cause of a transmit queue.
-    pub(super) fn raise_sent(&mut self, queue: TxQueue) {
-        self.raise_queue(queue.number(), 1);
+    fn raise(&mut self, registers: &mut Registers, causes: u32) {
+        registers.put(Icr::BASE, registers.word(Icr::BASE) | causes);
+        self.announce_other(registers, causes);
     }
 
     /// IVAR n: receive queue n, transmit queue n, then those of n + 8.
-    fn raise_queue(&mut self, queue: u32, direction: usize) {
-        let word = self
-            .registers
-            .word(plain::IVAR + 4 * (queue % 8))
-            .to_le_bytes();
+    fn raise_queue(&mut self, registers: &mut Registers, queue: u32, direction: usize) {
+        let word = registers.word(plain::IVAR + 4 * (queue % 8)).to_le_bytes();
         let byte = if queue < 8 { direction } else { direction + 2 };
-        self.raise_entry(word.get(byte).copied().unwrap_or(0));
+        self.raise_entry(registers, word.get(byte).copied().unwrap_or(0));
     }
 
     /// Raises what an IVAR entry names, if it names anything.
-    fn raise_entry(&mut self, entry: u8) {
+    fn raise_entry(&mut self, registers: &mut Registers, entry: u8) {
         let cause = entry & VECTOR;
         if entry & VALID != 0 && cause < VECTORS {
-            self.raise_extended(1 << cause);
+            self.raise_extended(registers, 1 << cause);
         }
     }
 
-    fn raise_extended(&mut self, causes: u32) {
-        let old = self.registers.word(Eicr::BASE);
-        self.registers.put(Eicr::BASE, old | causes);
-        self.signal(causes);
+    fn raise_extended(&mut self, registers: &mut Registers, causes: u32) {
+        registers.put(Eicr::BASE, registers.word(Eicr::BASE) | causes);
+        self.signal(registers, causes);
     }
 
     /// Raises "other" for those of `causes` that ICR has and IMS lets pass.
-    fn announce_other(&mut self, causes: u32) {
-        if self.registers.word(Icr::BASE) & self.registers.get::<Ims>(()).get() & causes == 0 {
+    fn announce_other(&mut self, registers: &mut Registers, causes: u32) {
+        if registers.word(Icr::BASE) & registers.get::<Ims>(()).get() & causes == 0 {
             return;
         }
-        if self.registers.get::<Gpie>(()).multiple() {
-            let [_, entry, ..] = self.registers.get::<IvarMisc>(()).get().to_le_bytes();
-            self.raise_entry(entry);
+        if registers.get::<Gpie>(()).multiple() {
+            let [_, entry, ..] = registers.get::<IvarMisc>(()).get().to_le_bytes();
+            self.raise_entry(registers, entry);
         } else {
-            let old = self.registers.word(Eicr::BASE);
-            self.registers.put(Eicr::BASE, old | OTHER);
+            registers.put(Eicr::BASE, registers.word(Eicr::BASE) | OTHER);
             self.messages |= 1;
         }
     }
 
     /// Sends the messages of those of `causes` that are raised and not masked; they
     /// are cleared and masked as EIAC and EIAM say.
-    fn signal(&mut self, causes: u32) {
-        let allowed = self.registers.get::<Eims>(()).get();
-        let due = self.registers.word(Eicr::BASE) & allowed & causes;
+    fn signal(&mut self, registers: &mut Registers, causes: u32) {
+        let allowed = registers.get::<Eims>(()).get();
+        let raised = registers.word(Eicr::BASE);
+        let due = raised & allowed & causes;
         if due == 0 {
             return;
         }
-        let gpie = self.registers.get::<Gpie>(());
+        let gpie = registers.get::<Gpie>(());
         if !gpie.multiple() {
             self.messages |= 1;
             return;
         }
         self.messages |= u64::from(due);
-        let cleared = due & self.registers.get::<Eiac>(()).get();
-        self.registers
-            .put(Eicr::BASE, self.registers.word(Eicr::BASE) & !cleared);
+        let cleared = due & registers.get::<Eiac>(()).get();
+        registers.put(Eicr::BASE, raised & !cleared);
         if gpie.auto_mask() {
-            let masked = due & self.registers.get::<Eiam>(()).get();
-            self.registers.put(Eims::BASE, allowed & !masked);
+            let masked = due & registers.get::<Eiam>(()).get();
+            registers.put(Eims::BASE, allowed & !masked);
         }
     }
 
     /// A register of masks or causes was written.
-    pub(super) fn written_interrupts(&mut self, offset: u32, value: u32) {
+    pub(super) fn written_interrupts(
+        &mut self,
+        registers: &mut Registers,
+        offset: u32,
+        value: u32,
+    ) {
         match offset {
-            Ics::BASE => self.raise(value),
+            Ics::BASE => self.raise(registers, value),
             Ims::BASE => {
-                self.allow(offset, value);
-                self.announce_other(value);
+                allow(registers, offset, value);
+                self.announce_other(registers, value);
             }
-            Imc::BASE => self.mask_interrupts(Ims::BASE, value),
-            Eics::BASE => self.raise_extended(value),
+            Imc::BASE => mask(registers, Ims::BASE, value),
+            Eics::BASE => self.raise_extended(registers, value),
             Eims::BASE => {
-                self.allow(offset, value);
-                self.signal(value);
+                allow(registers, offset, value);
+                self.signal(registers, value);
             }
-            Eimc::BASE => self.mask_interrupts(Eims::BASE, value),
+            Eimc::BASE => mask(registers, Eims::BASE, value),
             _ => {}
         }
     }
 
-    fn allow(&mut self, set: u32, value: u32) {
-        let allowed = self.registers.word(set);
-        self.registers.put(set, allowed | value);
-    }
-
-    /// Clears the bits that were written to ICR or EICR.
-    pub(super) fn clear_causes(&mut self, offset: u32, causes: u32) {
-        let old = self.registers.word(offset);
-        self.registers.put(offset, old & !causes);
-    }
-
     /// ICR was read: its bits are gone, and IAM masks if CTRL_EXT.IAME says so.
-    pub(super) fn icr_was_read(&mut self) {
-        if self.registers.word(CtrlExt::BASE) & AUTO_MASK != 0 {
-            self.mask_interrupts(Ims::BASE, self.registers.get::<Iam>(()).get());
+    pub(super) fn icr_was_read(&mut self, registers: &mut Registers) {
+        if registers.word(CtrlExt::BASE) & AUTO_MASK != 0 {
+            mask(registers, Ims::BASE, registers.get::<Iam>(()).get());
         }
-    }
-
-    fn mask_interrupts(&mut self, set: u32, value: u32) {
-        let allowed = self.registers.word(set);
-        self.registers.put(set, allowed & !value);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use crate::igb::rig::{BROADCAST, Rig, frame, mac};
-    use lockgate_regs::Register;
-    use lockgate_regs::igb::*;
+fn allow(registers: &mut Registers, set: u32, causes: u32) {
+    registers.put(set, registers.word(set) | causes);
+}
 
-    const EICS: u32 = 0x1520;
-    const EIMS: u32 = 0x1524;
-    const EIMC: u32 = 0x1528;
-    const EICR: u32 = 0x1580;
-
-    /// Receive queue 0 on vector 1, transmit queue 9 on 2, everything else on 0; all
-    /// causes are cleared and masked as they are signalled.
-    fn rig() -> Rig {
-        let mut rig = Rig::new();
-        rig.set(0x1514, 0xC000_0011);
-        rig.set(0x1700, 0x0000_0081);
-        rig.set(0x1704, 0x8200_0000);
-        rig.set(0x1740, 0x0000_8000);
-        rig.set(0x152C, 0x7);
-        rig.set(0x1530, 0x7);
-        rig.set(EIMS, 0x7);
-        rig.get(Icr::BASE);
-        rig.set(Rctl::BASE, 0x0400_8002);
-        rig.rx(0, 7);
-        rig.tx(9);
-        rig.model.take_interrupts();
-        rig
-    }
-
-    #[test]
-    fn a_queue_signals_the_vector_that_ivar_gives_it() {
-        let mut rig = rig();
-        rig.model.receive(&frame(BROADCAST, mac(9), 60));
-        assert_eq!(rig.model.take_interrupts(), 1 << 1);
-        rig.send(9, &frame(BROADCAST, mac(1), 60));
-        assert_eq!(rig.model.take_interrupts(), 1 << 2);
-        assert_eq!(rig.model.take_interrupts(), 0);
-        assert_eq!(rig.get(EICR), 0, "cleared by EIAC");
-        assert_eq!(rig.get(EIMS), 1, "masked by EIAM");
-    }
-
-    #[test]
-    fn a_cause_that_is_masked_waits_until_it_is_not() {
-        let rig = rig();
-        rig.set(EIMC, 1 << 1);
-        rig.model.receive(&frame(BROADCAST, mac(9), 60));
-        assert_eq!(rig.model.take_interrupts(), 0);
-        rig.set(EIMS, 1 << 1);
-        assert_eq!(rig.model.take_interrupts(), 1 << 1);
-        rig.set(EIMS, 1 << 1);
-        assert_eq!(rig.model.take_interrupts(), 0);
-    }
-
-    #[test]
-    fn what_neither_eiac_nor_eiam_lists_stays_until_it_is_cleared() {
-        let rig = rig();
-        rig.set(0x152C, 0);
-        rig.set(0x1530, 0);
-        rig.set(EICS, 0x3);
-        assert_eq!(rig.model.take_interrupts(), 0x3);
-        assert_eq!(rig.get(EIMS), 7);
-        rig.set(EICR, 1);
-        assert_eq!([rig.get(EICR), rig.get(EICR)], [2, 0]);
-    }
-
-    #[test]
-    fn a_link_change_is_the_other_cause_if_ims_lets_it_pass() {
-        let rig = rig();
-        rig.model.set_link(false);
-        assert_eq!(rig.model.take_interrupts(), 0);
-        rig.set(0x1508, 4);
-        assert_eq!(rig.model.take_interrupts(), 1, "it was waiting in ICR");
-        assert_eq!(rig.get(EIMS), 6);
-        assert_eq!([rig.get(Icr::BASE), rig.get(Icr::BASE)], [4, 0]);
-        rig.set(0x1504, 4);
-        assert_eq!(rig.model.take_interrupts(), 0, "EIAM has masked it");
-        rig.set(EIMS, 1);
-        assert_eq!(rig.model.take_interrupts(), 1);
-        rig.set(Imc::BASE, 4);
-        rig.set(EIMS, 1);
-        rig.set(0x1504, 4);
-        assert_eq!(rig.model.take_interrupts(), 0);
-    }
-
-    #[test]
-    fn without_multiple_msix_all_causes_share_vector_0() {
-        let rig = rig();
-        rig.set(0x1514, 0);
-        rig.model.receive(&frame(BROADCAST, mac(9), 60));
-        assert_eq!(rig.model.take_interrupts(), 1);
-        rig.set(0x1508, 0x4);
-        rig.model.set_link(false);
-        assert_eq!(rig.model.take_interrupts(), 1);
-    }
-
-    #[test]
-    fn a_queue_without_a_valid_entry_signals_nothing_and_a_reset_forgets() {
-        let mut rig = rig();
-        rig.set(0x1700, 0x0000_009F);
-        rig.model.receive(&frame(BROADCAST, mac(9), 60));
-        rig.set(0x1700, 0x0000_0001);
-        rig.model.receive(&frame(BROADCAST, mac(9), 60));
-        assert_eq!(rig.model.take_interrupts(), 0);
-        rig.send(9, &frame(BROADCAST, mac(1), 60));
-        rig.set(Ctrl::BASE, 1 << 26);
-        assert_eq!(rig.model.take_interrupts(), 0);
-    }
+fn mask(registers: &mut Registers, set: u32, causes: u32) {
+    registers.put(set, registers.word(set) & !causes);
 }

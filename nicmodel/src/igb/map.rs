@@ -2,7 +2,7 @@
 //!
 //! Not here: side effects of an access ([`super::access`]).
 
-use super::undriven::*;
+use super::extra_registers::*;
 use crate::counters::mapped;
 use std::sync::{Arc, LazyLock};
 

@@ -9,8 +9,8 @@
 use lockgate_regs::Register;
 use lockgate_regs::ixgbe::*;
 
-use super::Nic;
-use super::undriven::plain;
+use super::extra_registers::plain;
+use crate::registers::Registers;
 
 /// Bits of EICR beyond the queues.
 pub(super) mod cause {
@@ -50,13 +50,6 @@ pub(super) struct Interrupts {
     signalled: u64,
 }
 
-impl Interrupts {
-    /// The vectors signalled since the last call.
-    pub(super) fn take(&mut self) -> u64 {
-        std::mem::take(&mut self.signalled)
-    }
-}
-
 /// Direction of a queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Direction {
@@ -64,117 +57,118 @@ pub(super) enum Direction {
     Transmit,
 }
 
-impl Nic {
+impl Interrupts {
+    /// The vectors signalled since the last call.
+    pub(super) fn take(&mut self) -> u64 {
+        std::mem::take(&mut self.signalled)
+    }
+
     /// A queue has something to tell.
-    pub(super) fn raise_queue(&mut self, queue: u32, direction: Direction) {
-        let word = self.registers.word(plain::IVAR + 4 * (queue / 2));
+    pub(super) fn raise_queue(&mut self, registers: &Registers, queue: u32, direction: Direction) {
+        let word = registers.word(plain::IVAR + 4 * (queue / 2));
         let byte = 2 * (queue & 1) + matches!(direction, Direction::Transmit) as u32;
         let entry = (word >> (8 * byte)) as u8;
         if entry & VALID != 0 {
-            self.interrupts.pending |= 1 << (entry & VECTOR);
-            self.signal();
+            self.pending |= 1 << (entry & VECTOR);
+            self.signal(registers);
         }
     }
 
     /// Something else happened.
-    pub(super) fn raise(&mut self, causes: u32) {
-        self.interrupts.others |= causes & cause::OTHERS;
-        self.signal();
+    pub(super) fn raise(&mut self, registers: &Registers, causes: u32) {
+        self.others |= causes & cause::OTHERS;
+        self.signal(registers);
     }
 
     /// Signals what is pending and may be.
-    fn signal(&mut self) {
-        let gpie = self.registers.word(Gpie::BASE);
+    fn signal(&mut self, registers: &Registers) {
+        let gpie = registers.word(Gpie::BASE);
         let Interrupts {
             pending, enabled, ..
-        } = self.interrupts;
+        } = *self;
         let vectors = pending & enabled;
         if vectors != 0 {
-            self.interrupts.signalled |= vectors;
+            self.signalled |= vectors;
             let clears = match gpie & MULTIPLE {
                 0 => 0,
                 // Vectors beyond EIAC's sixteen clear by themselves.
-                _ => u64::from(self.registers.word(plain::EIAC) & cause::QUEUES) | !0xFFFF,
+                _ => u64::from(registers.word(plain::EIAC) & cause::QUEUES) | !0xFFFF,
             };
-            self.interrupts.pending &= !(vectors & clears);
+            self.pending &= !(vectors & clears);
             if gpie & AUTO_MASK != 0 {
-                self.interrupts.enabled &= !(vectors & self.interrupts.auto_mask);
+                self.enabled &= !(vectors & self.auto_mask);
             }
         }
-        self.signal_others();
+        self.signal_others(registers);
     }
 
-    fn signal_others(&mut self) {
-        let state = &mut self.interrupts;
-        let news = state.others & state.enabled_others & !state.told;
-        let entry = (self.registers.word(plain::IVAR_MISC) >> 8) as u8;
+    fn signal_others(&mut self, registers: &Registers) {
+        let news = self.others & self.enabled_others & !self.told;
+        let entry = (registers.word(plain::IVAR_MISC) >> 8) as u8;
         if news != 0 && entry & VALID != 0 {
-            state.signalled |= 1 << (entry & VECTOR);
-            state.told |= news;
+            self.signalled |= 1 << (entry & VECTOR);
+            self.told |= news;
         }
     }
 
     /// What EICR reads; reading clears it, unless EIAC leaves that to signalling.
     pub(super) fn read_eicr(&mut self) -> u32 {
-        let state = &mut self.interrupts;
-        let value = state.others | (state.pending as u32 & cause::QUEUES);
-        state.others = 0;
-        state.told = 0;
-        state.pending &= !u64::from(cause::QUEUES);
+        let value = self.others | (self.pending as u32 & cause::QUEUES);
+        self.others = 0;
+        self.told = 0;
+        self.pending &= !u64::from(cause::QUEUES);
         value
     }
 
     /// What a mask register reads.
     pub(super) fn read_mask(&self, offset: u32) -> Option<u32> {
-        let state = &self.interrupts;
-        let low = state.enabled as u32;
+        let low = self.enabled as u32;
         match offset {
-            plain::EIMS | Eimc::BASE => Some((low & cause::QUEUES) | state.enabled_others),
+            plain::EIMS | Eimc::BASE => Some((low & cause::QUEUES) | self.enabled_others),
             plain::EIMS_EX | plain::EIMC_EX => Some(low),
-            plain::EIMS_EX_1 | plain::EIMC_EX_1 => Some((state.enabled >> 32) as u32),
+            plain::EIMS_EX_1 | plain::EIMC_EX_1 => Some((self.enabled >> 32) as u32),
             _ => None,
         }
     }
 
     /// A register of the masks was written; says whether it was one.
-    pub(super) fn write_mask(&mut self, offset: u32, value: u32) -> bool {
-        let state = &mut self.interrupts;
+    pub(super) fn write_mask(&mut self, registers: &Registers, offset: u32, value: u32) -> bool {
         let queues = u64::from(value & cause::QUEUES);
         let high = u64::from(value) << 32;
         match offset {
             plain::EIMS => {
-                state.enabled |= queues;
-                state.enabled_others |= value & cause::OTHERS;
+                self.enabled |= queues;
+                self.enabled_others |= value & cause::OTHERS;
             }
             Eimc::BASE => {
-                state.enabled &= !queues;
-                state.enabled_others &= !value;
+                self.enabled &= !queues;
+                self.enabled_others &= !value;
             }
-            plain::EIMS_EX => state.enabled |= u64::from(value),
-            plain::EIMS_EX_1 => state.enabled |= high,
-            plain::EIMC_EX => state.enabled &= !u64::from(value),
-            plain::EIMC_EX_1 => state.enabled &= !high,
-            plain::EIAM => state.auto_mask = (state.auto_mask & !0xFFFF) | queues,
+            plain::EIMS_EX => self.enabled |= u64::from(value),
+            plain::EIMS_EX_1 => self.enabled |= high,
+            plain::EIMC_EX => self.enabled &= !u64::from(value),
+            plain::EIMC_EX_1 => self.enabled &= !high,
+            plain::EIAM => self.auto_mask = (self.auto_mask & !0xFFFF) | queues,
             plain::EIAM_EX => {
-                state.auto_mask = (state.auto_mask & !u64::from(u32::MAX)) | u64::from(value);
+                self.auto_mask = (self.auto_mask & !u64::from(u32::MAX)) | u64::from(value);
             }
             plain::EIAM_EX_1 => {
-                state.auto_mask = (state.auto_mask & u64::from(u32::MAX)) | high;
+                self.auto_mask = (self.auto_mask & u64::from(u32::MAX)) | high;
             }
             plain::EICS => {
-                state.pending |= queues;
-                state.others |= value & cause::OTHERS;
+                self.pending |= queues;
+                self.others |= value & cause::OTHERS;
             }
-            plain::EICS_EX => state.pending |= u64::from(value),
-            plain::EICS_EX_1 => state.pending |= high,
+            plain::EICS_EX => self.pending |= u64::from(value),
+            plain::EICS_EX_1 => self.pending |= high,
             Eicr::BASE => {
-                state.others &= !value;
-                state.told &= !value;
-                state.pending &= !queues;
+                self.others &= !value;
+                self.told &= !value;
+                self.pending &= !queues;
             }
             _ => return false,
         }
-        self.signal();
+        self.signal(registers);
         true
     }
 }

@@ -6,8 +6,9 @@
 use lockgate_regs::Register;
 use lockgate_regs::ixgbe::*;
 
-use super::Nic;
-use super::undriven::{Anlp1, Autoc2};
+use super::I82599;
+use super::extra_registers::{Anlp1, Autoc2};
+use crate::registers::Registers;
 
 /// Ticks that negotiation takes.
 const NEGOTIATION: u64 = 4;
@@ -55,42 +56,23 @@ impl Cable {
     }
 }
 
-impl Nic {
-    pub(super) fn link_is_up(&self) -> bool {
-        self.cable.is_up() && !self.registers.get::<Autoc2>(()).link_disabled()
+impl I82599 {
+    pub(super) fn has_link(&self, registers: &Registers) -> bool {
+        self.cable.is_up() && !registers.get::<Autoc2>(()).link_disabled()
     }
 
-    pub(super) fn links(&self) -> Links {
-        let up = self.link_is_up();
+    pub(super) fn links(&self, registers: &Registers) -> Links {
+        let up = self.has_link(registers);
         Links::new().with_up(up).with_speed(if up { 3 } else { 0 })
     }
 
     /// Restarts negotiation where asked to; that bit clears itself.
-    pub(super) fn write_autoc(&mut self) {
-        let autoc = self.registers.get::<Autoc>(());
+    pub(super) fn write_autoc(&mut self, registers: &mut Registers, now: u64) {
+        let autoc = registers.get::<Autoc>(());
         if autoc.restart() {
-            self.cable.restart(self.now);
-            self.registers.put(Anlp1::BASE, Anlp1::LEFT_STATE_0);
+            self.cable.restart(now);
+            registers.put(Anlp1::BASE, Anlp1::LEFT_STATE_0);
         }
-        self.registers.set((), autoc.with_restart(false));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::ixgbe::rig::Rig;
-
-    #[test]
-    fn the_link_comes_up_by_itself_and_again_after_a_restart() {
-        let rig = Rig::bare();
-        let up = |rig: &Rig| rig.get(0x42A4) & (1 << 30) != 0;
-        assert!((0..8).any(|_| up(&rig)));
-        assert_eq!(rig.get(0x42A4) >> 28 & 3, 3, "10 Gbit/s");
-        rig.set(0x42A0, rig.get(0x42A0) | 1 << 12);
-        assert!(!up(&rig));
-        assert_ne!(rig.get(0x42B0) & 0xF_0000, 0, "negotiation has begun");
-        assert!((0..8).any(|_| up(&rig)));
-        rig.model.set_link(false);
-        assert!(!up(&rig));
+        registers.set((), autoc.with_restart(false));
     }
 }

@@ -8,7 +8,7 @@ use lockgate_regs::descriptor::ring;
 use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, Register};
 
-use super::undriven::*;
+use super::extra_registers::*;
 use crate::counters::mapped;
 use crate::registers::{Map, Registers};
 

@@ -18,9 +18,10 @@ use std::time::Duration;
 use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 
-use super::Nic;
 use super::link::SPEED;
+use super::{Layout, Nic};
 use crate::chip::Bus;
+use crate::registers::Registers;
 
 /// Bytes of preamble, start delimiter and gap (IEEE 802.3, 4.4.2).
 const OVERHEAD: u64 = 20;
@@ -100,65 +101,71 @@ impl Arbiter {
             ..Self::default()
         };
     }
+
+    /// What RTTBCNRC reads.
+    pub(super) fn rate(&self, registers: &Registers) -> u32 {
+        self.limits[selected(registers)].into()
+    }
+
+    /// RTTBCNRC was written.
+    pub(super) fn set_rate(&mut self, registers: &Registers) {
+        self.limits[selected(registers)] = registers.get::<Rttbcnrc>(());
+    }
+
+    /// What RTTDT1C reads.
+    pub(super) fn credits(&self, registers: &Registers) -> u32 {
+        self.credits[selected(registers) & 63]
+    }
+
+    /// RTTDT1C was written.
+    pub(super) fn set_credits(&mut self, registers: &Registers) {
+        self.credits[selected(registers) & 63] = registers.get::<Rttdt1c>(()).get();
+    }
+}
+
+/// The queue or pool that RTTDQSEL selects.
+fn selected(registers: &Registers) -> usize {
+    (registers.get::<Rttdqsel>(()).get() & 0x7F) as usize
 }
 
 impl Nic {
-    pub(super) fn read_rate(&self) -> u32 {
-        self.arbiter.limits[self.selected()].into()
-    }
-
-    pub(super) fn write_rate(&mut self) {
-        self.arbiter.limits[self.selected()] = self.registers.get::<Rttbcnrc>(());
-    }
-
-    pub(super) fn read_credits(&self) -> u32 {
-        self.arbiter.credits[self.selected() & 63]
-    }
-
-    pub(super) fn write_credits(&mut self) {
-        self.arbiter.credits[self.selected() & 63] = self.registers.get::<Rttdt1c>(()).get();
-    }
-
-    fn selected(&self) -> usize {
-        (self.registers.get::<Rttdqsel>(()).get() & 0x7F) as usize
-    }
-
     /// Lets time pass: sends whatever leaves in it.
     pub(super) fn pass_time(&mut self, bus: &mut Bus, time: Duration) {
-        let begun = *self.arbiter.clock.get_or_insert(0);
+        let begun = *self.map.arbiter.clock.get_or_insert(0);
         let passed = u64::try_from(time.as_nanos())
             .unwrap_or(u64::MAX)
             .saturating_mul(1000);
         let end = begun.saturating_add(passed);
-        let mut at = self.arbiter.free_at.max(begun);
+        let mut at = self.map.arbiter.free_at.max(begun);
         while at < end {
             match self.choose(bus, at) {
                 Choice::Send(queue) => {
-                    let pool = self.arbiter.turn;
-                    self.arbiter.queue_turn[pool] = self.arbiter.queue_turn[pool].wrapping_add(1);
+                    let pool = self.map.arbiter.turn;
+                    self.map.arbiter.queue_turn[pool] =
+                        self.map.arbiter.queue_turn[pool].wrapping_add(1);
                     let bytes = self.send_one(bus, queue).unwrap_or(0) as u64;
                     self.account(pool, queue, at, bytes);
                     // A frame that went nowhere still takes its turn.
                     at = at.saturating_add((bytes + OVERHEAD) * 8 * BIT);
-                    self.arbiter.free_at = at;
+                    self.map.arbiter.free_at = at;
                 }
                 Choice::Wait(until) => at = until.max(at + 1),
                 Choice::Nothing => break,
             }
         }
-        self.arbiter.clock = Some(end);
+        self.map.arbiter.clock = Some(end);
     }
 
     fn account(&mut self, pool: usize, queue: TxQueue, at: u64, bytes: u64) {
         let number = queue.number() as usize;
-        self.arbiter.balance[pool] -= bytes as i64;
-        let limit = self.arbiter.limits[number];
+        self.map.arbiter.balance[pool] -= bytes as i64;
+        let limit = self.map.arbiter.limits[number];
         if limit.enable() {
             // The factor is in 1/16384.
             let gap = (u128::from(bytes * 8 * BIT) * u128::from(limit.factor())) >> 14;
-            let due = self.arbiter.next_at[number].max(at.saturating_sub(SLACK));
+            let due = self.map.arbiter.next_at[number].max(at.saturating_sub(SLACK));
             let gap = u64::try_from(gap).unwrap_or(u64::MAX);
-            self.arbiter.next_at[number] = due.saturating_add(gap);
+            self.map.arbiter.next_at[number] = due.saturating_add(gap);
         }
     }
 
@@ -167,9 +174,9 @@ impl Nic {
         let mut idle = 0;
         let mut until = None;
         while idle < POOLS {
-            let pool = self.arbiter.turn;
+            let pool = self.map.arbiter.turn;
             match self.next_of(bus, pool, at) {
-                Choice::Send(queue) if self.arbiter.balance[pool] > 0 => {
+                Choice::Send(queue) if self.map.arbiter.balance[pool] > 0 => {
                     return Choice::Send(queue);
                 }
                 Choice::Send(_) => idle = 0,
@@ -178,12 +185,12 @@ impl Nic {
                         until = Some(until.map_or(due, |other: u64| other.min(due)));
                     }
                     idle += 1;
-                    self.arbiter.balance[pool] = self.arbiter.balance[pool].min(0);
+                    self.map.arbiter.balance[pool] = self.map.arbiter.balance[pool].min(0);
                 }
             }
             let next = (pool + 1) % POOLS;
-            self.arbiter.turn = next;
-            self.arbiter.balance[next] += self.quantum(next);
+            self.map.arbiter.turn = next;
+            self.map.arbiter.balance[next] += self.quantum(next);
         }
         until.map_or(Choice::Nothing, Choice::Wait)
     }
@@ -191,11 +198,11 @@ impl Nic {
     /// Which queue of a pool sends at `at`, or when one may. Without pools each of 64
     /// queues is like one.
     fn next_of(&self, bus: &Bus, pool: usize, at: u64) -> Choice {
-        let shift = self.tx_layout().map_or(0, |layout| layout.shift);
+        let shift = Layout::of_transmit(&self.registers).map_or(0, |layout| layout.shift);
         let queues = 1 << shift;
         let mut until = Choice::Nothing;
         for turn in 0..queues {
-            let within = (self.arbiter.queue_turn[pool] + turn) % queues;
+            let within = (self.map.arbiter.queue_turn[pool] + turn) % queues;
             let number = ((pool as u32) << shift) + within;
             let Some(queue) = TxQueue::new(number) else {
                 continue;
@@ -203,7 +210,7 @@ impl Nic {
             if self.tx_ring(queue).owned() == 0 || !self.may_transmit(bus, queue) {
                 continue;
             }
-            let due = self.arbiter.next_at[number as usize];
+            let due = self.map.arbiter.next_at[number as usize];
             if due <= at {
                 return Choice::Send(queue);
             }
@@ -218,7 +225,7 @@ impl Nic {
     /// Bytes that a pool may send in a round.
     fn quantum(&self, pool: usize) -> i64 {
         let credits = match self.registers.get::<Rttdcs>(()).weigh_pools() {
-            true => i64::from(self.arbiter.credits[pool]),
+            true => i64::from(self.map.arbiter.credits[pool]),
             false => 0,
         };
         CREDIT * if credits == 0 { EQUAL } else { credits }

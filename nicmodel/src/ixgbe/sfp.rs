@@ -3,8 +3,7 @@
 //! The driver moves the two lines of the bus itself (I2CCTL). Only reads of the module's
 //! identification at address 0xA0 are answered (SFF-8472, chapter 4; INF-8074i, annex B).
 
-use super::Nic;
-use super::undriven::I2cctl;
+use super::extra_registers::I2cctl;
 
 /// What the bus is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,8 +35,18 @@ pub(super) struct Sfp {
 }
 
 impl Sfp {
+    /// I2CCTL was written.
+    pub(super) fn write(&mut self, i2c: I2cctl) {
+        self.drive(i2c.clock_out(), i2c.data_out());
+    }
+
+    /// What I2CCTL reads, which holds `i2c`.
+    pub(super) fn read(&self, i2c: I2cctl) -> I2cctl {
+        i2c.with_clock_in(i2c.clock_out()).with_data_in(self.line())
+    }
+
     /// The driver sets both lines; an open line is high.
-    pub(super) fn drive(&mut self, clock: bool, data: bool) {
+    fn drive(&mut self, clock: bool, data: bool) {
         let was = std::mem::replace(&mut self.clock, clock);
         let before = std::mem::replace(&mut self.data, data);
         match (was, clock) {
@@ -53,7 +62,7 @@ impl Sfp {
     }
 
     /// The data line as everybody sees it.
-    pub(super) fn line(&self) -> bool {
+    fn line(&self) -> bool {
         self.data && !self.pulls
     }
 
@@ -145,17 +154,6 @@ fn identification(offset: u8) -> u8 {
             .get(usize::from(offset - 20))
             .unwrap_or(&b' '),
         _ => 0,
-    }
-}
-
-impl Nic {
-    pub(super) fn write_i2c(&mut self, i2c: I2cctl) {
-        self.sfp.drive(i2c.clock_out(), i2c.data_out());
-    }
-
-    pub(super) fn read_i2c(&self, i2c: I2cctl) -> I2cctl {
-        i2c.with_clock_in(i2c.clock_out())
-            .with_data_in(self.sfp.line())
     }
 }
 

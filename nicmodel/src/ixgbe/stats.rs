@@ -5,35 +5,36 @@
 use lockgate_regs::ixgbe::*;
 use lockgate_regs::{Index, Register};
 
-use super::Nic;
-use super::undriven::*;
+use super::extra_registers::*;
 use crate::counters::octets;
+use crate::registers::Registers;
 
-impl Nic {
-    pub(super) fn count_queue_received(&mut self, queue: RxQueue, bytes: usize) {
-        if let Some(set) = self.set_of::<Rqsmr>(queue.number()) {
-            self.registers.count::<Qprc>(set, 1);
-            self.registers.count_wide::<QbrcLow>(set, octets(bytes));
-        }
+pub(super) fn count_received(registers: &mut Registers, queue: RxQueue, bytes: usize) {
+    if let Some(set) = set_of::<Rqsmr>(registers, queue.number()) {
+        registers.count::<Qprc>(set, 1);
+        registers.count_wide::<QbrcLow>(set, octets(bytes));
     }
+}
 
-    pub(super) fn count_queue_sent(&mut self, queue: TxQueue, bytes: usize) {
-        if let Some(set) = self.set_of::<Tqsm>(queue.number()) {
-            self.registers.count::<Qptc>(set, 1);
-            self.registers.count_wide::<QbtcLow>(set, octets(bytes));
-        }
+pub(super) fn count_sent(registers: &mut Registers, queue: TxQueue, bytes: usize) {
+    if let Some(set) = set_of::<Tqsm>(registers, queue.number()) {
+        registers.count::<Qptc>(set, 1);
+        registers.count_wide::<QbtcLow>(set, octets(bytes));
     }
+}
 
-    /// Counts a frame that a receive queue dropped.
-    pub(super) fn count_dropped(&mut self, queue: RxQueue) {
-        if let Some(set) = self.set_of::<Rqsmr>(queue.number()) {
-            self.registers.count::<Qprdc>(set, 1);
-        }
+/// Counts a frame that a receive queue dropped.
+pub(super) fn count_dropped(registers: &mut Registers, queue: RxQueue) {
+    if let Some(set) = set_of::<Rqsmr>(registers, queue.number()) {
+        registers.count::<Qprdc>(set, 1);
     }
+}
 
-    /// The set that the map gives a queue.
-    fn set_of<R: Register<Index = QueueGroup>>(&self, queue: u32) -> Option<StatisticsSet> {
-        let word: u32 = self.registers.get::<R>(QueueGroup::new(queue / 4)?).into();
-        StatisticsSet::new(word >> (8 * (queue & 3)) & 0xF)
-    }
+/// The set that the map gives a queue.
+fn set_of<R: Register<Index = QueueGroup>>(
+    registers: &Registers,
+    queue: u32,
+) -> Option<StatisticsSet> {
+    let word: u32 = registers.get::<R>(QueueGroup::new(queue / 4)?).into();
+    StatisticsSet::new(word >> (8 * (queue & 3)) & 0xF)
 }

@@ -1,6 +1,6 @@
 //! What the silicon of a card with pools knows of a queue besides its registers.
 //!
-//! Not here: rings ([`crate::ring`]), and when a queue may move (each card).
+//! Not here: rings ([`crate::ring`]), and when a queue may move (the core and the card).
 
 use lockgate_regs::descriptor::TxData;
 
@@ -12,12 +12,12 @@ use crate::wire::LONGEST;
 
 /// A receive queue.
 #[derive(Debug)]
-pub(crate) struct RxSide {
-    pub(crate) live: Switch,
+pub(super) struct RxSide {
+    pub(super) live: Switch,
     /// The tail as announced while the queue was live.
-    pub(crate) tail: u32,
+    pub(super) tail: u32,
     /// A descriptor could not be read: the queue is stuck until it is restarted.
-    pub(crate) stuck: bool,
+    pub(super) stuck: bool,
 }
 
 impl Default for RxSide {
@@ -32,7 +32,7 @@ impl Default for RxSide {
 
 impl RxSide {
     /// The queue came up or went to rest: it has no descriptors.
-    pub(crate) fn restart(&mut self, head: u32) {
+    pub(super) fn restart(&mut self, head: u32) {
         self.tail = head;
         self.stuck = false;
     }
@@ -40,10 +40,10 @@ impl RxSide {
 
 /// A transmit queue.
 #[derive(Debug)]
-pub(crate) struct TxSide {
-    pub(crate) live: Switch,
+pub(super) struct TxSide {
+    pub(super) live: Switch,
     /// A descriptor or buffer could not be read: stuck until restarted.
-    pub(crate) stuck: bool,
+    pub(super) stuck: bool,
     /// The frame so far.
     partial: Vec<u8>,
     /// The first data descriptor of the frame.
@@ -66,7 +66,7 @@ impl Default for TxSide {
 
 impl TxSide {
     /// The queue came up or went to rest: half frames are gone.
-    pub(crate) fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let live = self.live;
         *self = Self {
             live,
@@ -75,12 +75,12 @@ impl TxSide {
     }
 
     /// Keeps what a context descriptor says, by its two words.
-    pub(crate) fn keep_context(&mut self, first: u64, second: TxData) {
+    pub(super) fn keep_context(&mut self, first: u64, second: TxData) {
         self.contexts[usize::from(second.context() & 1)] = Context::new(first, second.into());
     }
 
     /// The context that a data descriptor asks for.
-    pub(crate) fn context(&self, data: TxData) -> &Context {
+    pub(super) fn context(&self, data: TxData) -> &Context {
         &self.contexts[usize::from(data.context() & 1)]
     }
 
@@ -89,7 +89,7 @@ impl TxSide {
     ///
     /// # Errors
     /// The fault, when the piece cannot be read.
-    pub(crate) fn gather(
+    pub(super) fn gather(
         &mut self,
         bus: &mut Bus,
         buffer: u64,

@@ -4,13 +4,10 @@
 //!
 //! Not here: what happens when there are too few ([`super::buffer`]).
 
-use lockgate_regs::descriptor::{BYTES, RxInfo, RxStatus, ring};
-use lockgate_regs::ixgbe::*;
-use lockgate_regs::{Index, Register};
+use lockgate_regs::descriptor::{BYTES, DescriptorType, RxInfo, RxStatus, ring};
 
-use super::Nic;
-use super::interrupt::Direction;
-use crate::buffer::Parcel;
+use super::buffer::Parcel;
+use super::{Event, Nic, RegisterMap};
 use crate::chip::Bus;
 use crate::counters::Rnbc;
 use crate::fault::DmaFault;
@@ -18,40 +15,49 @@ use crate::packet::packet_type;
 use crate::ring::Ring;
 use crate::wire::{HEADER, check_sequence};
 
-impl Nic {
+/// What is written back into a descriptor.
+#[derive(Debug, Clone, Copy)]
+struct WriteBack {
+    info: RxInfo,
+    status: RxStatus,
+}
+
+impl<M: RegisterMap> Nic<M> {
     /// Stores a copy in a queue's buffers; false when there are too few.
-    pub(super) fn store(&mut self, bus: &mut Bus, queue: RxQueue, parcel: &Parcel<'_>) -> bool {
-        let (bytes, mut status) = self.offload(queue, parcel);
-        let mut descriptors = self.rx_ring(queue);
-        let size = self.buffer_bytes(queue);
+    pub(super) fn store(&mut self, bus: &mut Bus, queue: M::RxQueue, parcel: &Parcel<'_>) -> bool {
+        let (bytes, whole) = self.offload(queue, parcel);
+        let size = M::buffer_bytes(&self.registers, queue);
         let needed = bytes.len().div_ceil(size);
+        let mut descriptors = self.rx_ring(queue);
         if self.rx_side(queue).stuck || (descriptors.owned() as usize) < needed {
             self.registers.count::<Rnbc>((), 1);
+            self.map.raise(&mut self.registers, Event::NoDescriptor);
             return false;
         }
-        let info = self.info(parcel);
         for (at, piece) in bytes.chunks(size).enumerate() {
-            let last = at + 1 == needed;
-            status.set_length(piece.len() as u16);
-            let write_back = match last {
-                true => (info, status.with_end_of_packet(true)),
-                false => (
-                    RxInfo::new(),
-                    RxStatus::new().with_length(piece.len() as u16),
-                ),
+            let mut back = WriteBack {
+                info: RxInfo::new(),
+                status: RxStatus::new(),
             };
-            if self
-                .fill(bus, queue, &descriptors, piece, write_back)
-                .is_err()
-            {
+            if at + 1 == needed {
+                back.info = self.info(queue, parcel);
+                back.status = whole.with_end_of_packet(true);
+            }
+            back.status.set_length(piece.len() as u16);
+            if self.fill(bus, queue, &descriptors, piece, back).is_err() {
                 self.rx_side_mut(queue).stuck = true;
                 return false;
             }
-            let head = descriptors.advance();
-            self.registers.put(Rdbal::offset(queue) + ring::HEAD, head);
+            let head = M::receive_ring(queue) + ring::HEAD;
+            self.registers.put(head, descriptors.advance());
         }
-        self.count_queue_received(queue, parcel.frame.len());
-        self.raise_queue(queue.number(), Direction::Receive);
+        M::count_received(
+            &mut self.registers,
+            queue,
+            &parcel.header,
+            parcel.frame.len(),
+        );
+        self.map.raise(&mut self.registers, Event::Received(queue));
         true
     }
 
@@ -63,17 +69,16 @@ impl Nic {
     fn fill(
         &self,
         bus: &mut Bus,
-        queue: RxQueue,
+        queue: M::RxQueue,
         ring: &Ring,
         piece: &[u8],
-        (info, status): (RxInfo, RxStatus),
+        WriteBack { info, status }: WriteBack,
     ) -> Result<(), DmaFault> {
         let at = ring.address();
         let buffer = bus.domain.load_u64(at)?;
         let _posted = bus.domain.write(buffer, piece);
         let status = status.with_done(true);
-        let kind = self.registers.get::<Srrctl>(queue).descriptor_type();
-        let (first, second) = match kind {
+        let (first, second) = match M::descriptor_type(&self.registers, queue) {
             DescriptorType::Legacy => (buffer, legacy(status)),
             _ => (info.into(), status.into()),
         };
@@ -84,43 +89,36 @@ impl Nic {
         Ok(())
     }
 
-    fn info(&self, parcel: &Parcel<'_>) -> RxInfo {
+    fn info(&self, queue: M::RxQueue, parcel: &Parcel<'_>) -> RxInfo {
         let info = RxInfo::new().with_packet_type(packet_type(&parcel.header, parcel.frame));
         match parcel.hash {
-            Some((kind, value)) => info.with_rss_type(kind).with_hash(value),
-            None => info,
+            Some(hash) if M::reports_hash(&self.registers, queue) => {
+                info.with_rss_type(hash.kind).with_hash(hash.value)
+            }
+            _ => info,
         }
     }
 
     /// The bytes that go to memory: without tag or with check sequence, as the
     /// switches say.
-    fn offload(&self, queue: RxQueue, parcel: &Parcel<'_>) -> (Vec<u8>, RxStatus) {
+    fn offload(&self, queue: M::RxQueue, parcel: &Parcel<'_>) -> (Vec<u8>, RxStatus) {
         let mut bytes = parcel.frame.to_vec();
-        let strips = self.registers.get::<Hlreg0>(()).strip_crc()
-            && self.registers.get::<Rdrxctl>(()).strip_crc();
-        if !strips {
+        if !M::strips_crc(&self.registers, queue, &parcel.header) {
             bytes.extend(check_sequence(parcel.frame));
         }
         let mut status = RxStatus::new().with_loopback(parcel.looped);
-        let strips = self.registers.get::<Rxdctl>(queue).strip_vlan();
-        if let Some(tag) = parcel.header.tag.filter(|_| strips) {
+        if let Some(tag) = parcel.header.tag
+            && M::strips_vlan(&self.registers, queue, &parcel.header)
+        {
             bytes.drain(HEADER - 2..HEADER + 2);
             status = status.with_vlan_stripped(true).with_vlan(tag);
         }
         (bytes, status)
     }
 
-    pub(super) fn rx_ring(&self, queue: RxQueue) -> Ring {
-        Ring::new(
-            &self.registers,
-            Rdbal::offset(queue),
-            self.rx_side(queue).tail,
-        )
-    }
-
-    /// Bytes of the queue's buffers (SRRCTL); without a size there it is the least.
-    pub(super) fn buffer_bytes(&self, queue: RxQueue) -> usize {
-        usize::from(self.registers.get::<Srrctl>(queue).packet_kib().max(1)) * 1024
+    pub(super) fn rx_ring(&self, queue: M::RxQueue) -> Ring {
+        let tail = self.rx_side(queue).tail;
+        Ring::new(&self.registers, M::receive_ring(queue), tail)
     }
 }
 

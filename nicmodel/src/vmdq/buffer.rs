@@ -3,29 +3,27 @@
 //! A queue that finds no descriptors drops the frame if it may; if it may not, the frame
 //! stays and everything behind it waits, whichever queue it is for.
 //!
-//! Not here: which queues a frame is for, whether one may drop, and how a ring takes a
-//! frame (each card).
+//! Not here: which queues a frame is for ([`super::steering`]), whether one may drop (each
+//! card), and how a ring takes a frame ([`super::store`]).
 
 use std::collections::VecDeque;
 
-use lockgate_regs::descriptor::RssType;
+use lockgate_regs::Index;
 
+use super::{Nic, RegisterMap};
 use crate::chip::{Bus, Receive};
 use crate::counters::count_received;
 use crate::ethernet::Header;
-use crate::registers::Registers;
-
-/// What was hashed, and the hash.
-pub(crate) type Hash = (RssType, u32);
+use crate::rss::Hash;
 
 /// A frame in the packet buffer, and the queues that have yet to get it, a bit each.
 #[derive(Debug, Clone)]
-pub(crate) struct Parcel<'a> {
-    pub(crate) frame: &'a [u8],
-    pub(crate) header: Header,
-    pub(crate) hash: Option<Hash>,
-    pub(crate) queues: u128,
-    pub(crate) looped: bool,
+pub(super) struct Parcel<'a> {
+    pub(super) frame: &'a [u8],
+    pub(super) header: Header,
+    pub(super) hash: Option<Hash>,
+    pub(super) queues: u128,
+    pub(super) looped: bool,
 }
 
 /// A parcel that waits.
@@ -38,23 +36,35 @@ struct Waiting {
     looped: bool,
 }
 
+impl Waiting {
+    fn parcel(&self) -> Parcel<'_> {
+        Parcel {
+            frame: &self.frame,
+            header: self.header,
+            hash: self.hash,
+            queues: self.queues,
+            looped: self.looped,
+        }
+    }
+}
+
 /// Frames that wait for descriptors, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct PacketBuffer {
+pub(super) struct PacketBuffer {
     waiting: VecDeque<Waiting>,
     bytes: usize,
 }
 
 impl PacketBuffer {
     /// Whether a frame waits.
-    pub(crate) fn is_holding(&self) -> bool {
+    pub(super) fn is_holding(&self) -> bool {
         !self.waiting.is_empty()
     }
 }
 
 /// What a queue made of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placed {
+pub(super) enum Placed {
     /// It is in the queue's buffers.
     Stored,
     /// It is lost.
@@ -71,42 +81,27 @@ struct Outcome {
     blocked: u128,
 }
 
-/// A card that has a packet buffer.
-pub(crate) trait Buffered {
-    fn packet_buffer(&mut self) -> &mut PacketBuffer;
-
-    fn registers(&mut self) -> &mut Registers;
-
-    /// Bytes that it holds.
-    fn capacity(&self) -> usize;
-
-    /// Counts a frame that found the buffer full.
-    fn count_missed(&mut self);
-
-    /// Whether frames may go on into rings.
-    fn may_move(&self, bus: &Bus) -> bool;
-
-    /// Puts a copy into a queue's buffers.
-    fn place(&mut self, bus: &mut Bus, queue: u32, parcel: &Parcel<'_>) -> Placed;
-
+impl<M: RegisterMap> Nic<M> {
     /// Puts a frame into the packet buffer, and on into rings if nothing waits.
-    fn accept(&mut self, bus: &mut Bus, parcel: Parcel<'_>) -> Receive {
-        if self.packet_buffer().bytes + parcel.frame.len() > self.capacity() {
-            self.count_missed();
+    pub(super) fn accept(&mut self, bus: &mut Bus, parcel: Parcel<'_>) -> Receive {
+        let room = M::packet_buffer_bytes(&self.registers);
+        if self.packet_buffer.bytes + parcel.frame.len() > room {
+            M::count_missed(&mut self.registers);
             return Receive::Stored {
                 copies: 0,
                 missed: parcel.queues.count_ones() as u8,
             };
         }
         if !parcel.looped {
-            count_received(self.registers(), &parcel.header, parcel.frame.len());
+            count_received(&mut self.registers, &parcel.header, parcel.frame.len());
         }
-        let outcome = match self.packet_buffer().is_holding() {
-            false => self.deliver(bus, &parcel),
-            true => Outcome {
+        let outcome = if self.packet_buffer.is_holding() {
+            Outcome {
                 blocked: parcel.queues,
                 ..Outcome::default()
-            },
+            }
+        } else {
+            self.deliver(bus, &parcel)
         };
         if outcome.blocked == 0 {
             return Receive::Stored {
@@ -114,9 +109,8 @@ pub(crate) trait Buffered {
                 missed: outcome.missed,
             };
         }
-        let buffer = self.packet_buffer();
-        buffer.bytes += parcel.frame.len();
-        buffer.waiting.push_back(Waiting {
+        self.packet_buffer.bytes += parcel.frame.len();
+        self.packet_buffer.waiting.push_back(Waiting {
             frame: parcel.frame.into(),
             header: parcel.header,
             hash: parcel.hash,
@@ -127,29 +121,21 @@ pub(crate) trait Buffered {
     }
 
     /// Moves what waits, as far as rings have room.
-    fn drain(&mut self, bus: &mut Bus) {
-        while self.may_move(bus)
-            && let Some(mut first) = self.packet_buffer().waiting.pop_front()
+    pub(super) fn drain(&mut self, bus: &mut Bus) {
+        while self.masters(bus)
+            && let Some(mut first) = self.packet_buffer.waiting.pop_front()
         {
-            let parcel = Parcel {
-                frame: &first.frame,
-                header: first.header,
-                hash: first.hash,
-                queues: first.queues,
-                looped: first.looped,
-            };
-            let blocked = self.deliver(bus, &parcel).blocked;
+            let blocked = self.deliver(bus, &first.parcel()).blocked;
             if blocked != 0 {
                 first.queues = blocked;
-                self.packet_buffer().waiting.push_front(first);
+                self.packet_buffer.waiting.push_front(first);
                 return;
             }
-            self.packet_buffer().bytes -= first.frame.len();
+            self.packet_buffer.bytes -= first.frame.len();
         }
     }
-}
 
-trait Deliver: Buffered {
+    /// Gives each queue that the parcel is for its copy.
     fn deliver(&mut self, bus: &mut Bus, parcel: &Parcel<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         for queue in numbers(parcel.queues) {
@@ -161,12 +147,26 @@ trait Deliver: Buffered {
         }
         outcome
     }
+
+    /// Puts a copy into a queue's buffers.
+    fn place(&mut self, bus: &mut Bus, queue: u32, parcel: &Parcel<'_>) -> Placed {
+        let live = |queue: &M::RxQueue| self.rx_side(*queue).live.is_on();
+        let Some(queue) = M::RxQueue::new(queue).filter(live) else {
+            return Placed::Missed;
+        };
+        if self.store(bus, queue, parcel) {
+            return Placed::Stored;
+        }
+        if !self.map.may_drop(&self.registers, queue) {
+            return Placed::Blocked;
+        }
+        M::count_dropped(&mut self.registers, queue);
+        Placed::Missed
+    }
 }
 
-impl<C: Buffered + ?Sized> Deliver for C {}
-
 /// The numbers of the bits that are set, in order.
-pub(crate) fn numbers(bits: u128) -> impl Iterator<Item = u32> {
+pub(super) fn numbers(bits: u128) -> impl Iterator<Item = u32> {
     let mut left = bits;
     std::iter::from_fn(move || {
         let number = (left != 0).then(|| left.trailing_zeros())?;

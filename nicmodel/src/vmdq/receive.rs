@@ -7,31 +7,18 @@
 //! Not here: which queues a frame is for ([`super::steering`]) and how it gets
 //! there ([`super::buffer`], [`super::store`]).
 
-use lockgate_regs::descriptor::ring;
-use lockgate_regs::ixgbe::*;
-use lockgate_regs::{Index, Register};
+use lockgate_regs::Index;
+use lockgate_regs::ixgbe::{Roc, Ruc};
 
-use super::Nic;
+use super::buffer::{Parcel, numbers};
 use super::steering::{Origin, Verdict};
-use crate::buffer::{Buffered, Parcel, numbers};
+use super::{Nic, RegisterMap};
 use crate::chip::{Bus, Receive};
 use crate::counters::count_total;
 use crate::ethernet::Header;
-use crate::fault::Misuse;
-use crate::ring::Ring;
 use crate::wire::{FCS, SHORTEST, padded};
 
-use crate::queue::RxSide;
-
-impl Nic {
-    pub(super) fn rx_side(&self, queue: RxQueue) -> &RxSide {
-        &self.rx[queue.number() as usize]
-    }
-
-    pub(super) fn rx_side_mut(&mut self, queue: RxQueue) -> &mut RxSide {
-        &mut self.rx[queue.number() as usize]
-    }
-
+impl<M: RegisterMap> Nic<M> {
     pub(super) fn receive_frame(&mut self, bus: &mut Bus, frame: &[u8]) -> Receive {
         if !self.receives(bus) {
             return Receive::NotReady;
@@ -52,7 +39,7 @@ impl Nic {
                 self.registers.count::<Roc>((), 1);
                 Receive::Filtered
             }
-            Verdict::Wanted(queues, hash) => {
+            Verdict::Wanted { queues, hash } => {
                 let parcel = Parcel {
                     frame,
                     header,
@@ -66,14 +53,15 @@ impl Nic {
     }
 
     /// Takes a frame that a pool sent to others through the card's switch.
-    pub(super) fn loop_back(&mut self, bus: &mut Bus, sender: Pool, frame: &[u8]) {
-        if !self.registers.get::<Rxctrl>(()).enable() {
+    pub(super) fn loop_back(&mut self, bus: &mut Bus, sender: M::Pool, frame: &[u8]) {
+        if !M::receives(&self.registers) {
             return;
         }
         let Some(header) = self.parse(frame) else {
             return;
         };
-        if let Verdict::Wanted(queues, hash) = self.steer(&header, frame, Origin::Pool(sender)) {
+        let origin = Origin::Pool(sender.number());
+        if let Verdict::Wanted { queues, hash } = self.steer(&header, frame, origin) {
             let parcel = Parcel {
                 frame,
                 header,
@@ -85,6 +73,7 @@ impl Nic {
         }
     }
 
+    /// Whether every queue that would get the frame has room for it, or drops it anyway.
     pub(super) fn has_room(&self, bus: &Bus, frame: &[u8]) -> bool {
         if !self.receives(bus) || self.packet_buffer.is_holding() {
             return false;
@@ -92,46 +81,25 @@ impl Nic {
         let Some(header) = self.parse(frame) else {
             return true;
         };
-        let Verdict::Wanted(queues, _) = self.steer(&header, frame, Origin::Wire) else {
+        let Verdict::Wanted { queues, .. } = self.steer(&header, frame, Origin::Wire) else {
             return true;
         };
         let bytes = frame.len().max(SHORTEST) + FCS;
-        numbers(queues).filter_map(RxQueue::new).all(|queue| {
+        numbers(queues).filter_map(M::RxQueue::new).all(|queue| {
             let side = self.rx_side(queue);
-            let needed = bytes.div_ceil(self.buffer_bytes(queue));
+            let needed = bytes.div_ceil(M::buffer_bytes(&self.registers, queue));
             !side.live.is_on() || (!side.stuck && self.rx_ring(queue).owned() as usize >= needed)
         })
     }
 
-    /// Takes note of a new tail.
-    pub(super) fn announce(&mut self, bus: &mut Bus, queue: RxQueue) {
-        let tail = self.registers.word(Rdbal::offset(queue) + ring::TAIL);
-        if !Ring::new(&self.registers, Rdbal::offset(queue), tail).tail_fits() {
-            self.misuse.push(Misuse::ReceiveTail(queue.number() as u8));
-        }
-        let side = self.rx_side_mut(queue);
-        if side.live.is_on() {
-            side.tail = tail;
-            self.drain(bus);
-        }
-    }
-
-    pub(super) fn check_descriptor_type(&mut self, queue: RxQueue) {
-        let kind = self.registers.get::<Srrctl>(queue).descriptor_type();
-        if matches!(kind, DescriptorType::Other(_)) {
-            self.misuse
-                .push(Misuse::DescriptorType(queue.number() as u8));
-        }
-    }
-
     fn receives(&self, bus: &Bus) -> bool {
         self.masters(bus)
-            && self.link_is_up()
-            && self.registers.get::<Rxctrl>(()).enable()
-            && !self.registers.get::<Secrxctrl>(()).pause()
+            && self.map.link_is_up(&self.registers)
+            && M::receives(&self.registers)
+            && !M::is_receive_paused(&self.registers)
     }
 
     pub(super) fn parse(&self, frame: &[u8]) -> Option<Header> {
-        Header::parse(frame, self.registers.get::<Vlnctrl>(()).ethertype())
+        Header::parse(frame, M::tag_type(&self.registers))
     }
 }
