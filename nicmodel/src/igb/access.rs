@@ -1,26 +1,94 @@
-//! Reads and writes of registers that are not a queue's: what they return and set off.
+//! The registers of the 82576 as such: what a reset, a read and a write do.
 //!
 //! The map says which bits a driver can write; here is what a register does
 //! besides holding them.
 //!
-//! Not here: what follows on every card ([`crate::vmdq`]).
+//! Not here: what follows on every card ([`crate::vmdq`]), and a queue's registers, which
+//! it acts on.
 
+use std::sync::Arc;
+
+use lockgate_drivers::device::DeviceId;
 use lockgate_regs::igb::*;
-use lockgate_regs::{Index, Register};
+use lockgate_regs::{Index, Register, pci};
 
-use super::extra_registers::{Eerd, Eiam, Eicr, Eims, Ics, Ims, Swsm};
-use super::{AUTO_READ, I82576};
+use super::extra_registers::{Eerd, Eiam, Eicr, Eims, Ics, Ims, Rxpbs, Swsm, Txpbs};
+use super::{AUTO_READ, I82576, MAC, map};
 use crate::counters::clear_low_half;
-use crate::registers::Registers;
-use crate::vmdq::{Effect, Moment, QueueRegister};
+use crate::nvm::Nvm;
+use crate::phy::{Id, Phy};
+use crate::registers::{Map, Registers};
+use crate::vmdq::{Access, Effect, Event, Moment, QueueRegister};
 
-impl I82576 {
-    pub(super) fn read_register(
-        &self,
-        registers: &mut Registers,
-        offset: u32,
-        moment: Moment,
-    ) -> u32 {
+impl Access for I82576 {
+    type RxQueue = RxQueue;
+    type TxQueue = TxQueue;
+    type Pool = Pool;
+
+    fn id() -> DeviceId {
+        let [device, ..] = DEVICE_IDS;
+        DeviceId {
+            vendor: pci::INTEL,
+            device,
+        }
+    }
+
+    fn registers() -> Arc<Map> {
+        map::map()
+    }
+
+    fn new() -> Self {
+        Self {
+            phy: Phy::new(Id::I82576, true),
+            nvm: Nvm::new(MAC),
+            link_up: false,
+            rates: [0; 16],
+            messages: 0,
+        }
+    }
+
+    fn power_on(registers: &mut Registers) {
+        map::power_on(registers);
+    }
+
+    /// The packet buffer sizes.
+    fn kept_by_reset() -> Vec<u32> {
+        vec![Rxpbs::BASE, Txpbs::BASE]
+    }
+
+    fn initialize(registers: &mut Registers) {
+        map::initialize(registers, MAC);
+    }
+
+    fn reset(&mut self, _now: u64) {
+        self.phy.reset();
+        self.link_up = false;
+        self.rates = [0; 16];
+        self.messages = 0;
+    }
+
+    fn is_live_after_reset(queue: u32) -> bool {
+        queue == 0
+    }
+
+    fn is_reset_over(since_reset: u64) -> bool {
+        since_reset > AUTO_READ
+    }
+
+    /// EECD.Auto_RD.
+    fn shows_end_of_reset(offset: u32, value: u32) -> bool {
+        offset == Eecd::BASE && Eecd::from(value).auto_read_done()
+    }
+
+    fn canonical(offset: u32) -> u32 {
+        canonical(offset)
+    }
+
+    fn queue_register(offset: u32) -> Option<QueueRegister<RxQueue, TxQueue>> {
+        queue_register(offset)
+    }
+
+    fn read(&mut self, registers: &mut Registers, offset: u32, moment: Moment) -> u32 {
         match offset {
             Status::BASE => self.status(moment).into(),
             Eecd::BASE => registers
@@ -36,8 +104,7 @@ impl I82576 {
         }
     }
 
-    /// A register that reading clears has been read.
-    pub(super) fn was_cleared(&mut self, registers: &mut Registers, offset: u32) {
+    fn cleared(&mut self, registers: &mut Registers, offset: u32) {
         if offset == Icr::BASE {
             self.icr_was_read(registers);
         }
@@ -45,19 +112,13 @@ impl I82576 {
     }
 
     /// Interrupt causes clear by writing ones too; counters ignore writes.
-    pub(super) fn write_causes(&mut self, registers: &mut Registers, offset: u32, value: u32) {
+    fn write_cleared(&mut self, registers: &mut Registers, offset: u32, value: u32) {
         if matches!(offset, Icr::BASE | Eicr::BASE) {
             registers.put(offset, registers.word(offset) & !value);
         }
     }
 
-    pub(super) fn write_register(
-        &mut self,
-        registers: &mut Registers,
-        offset: u32,
-        value: u32,
-        now: u64,
-    ) -> Effect {
+    fn written(&mut self, registers: &mut Registers, offset: u32, value: u32, now: u64) -> Effect {
         match offset {
             Ctrl::BASE => return write_ctrl(Ctrl::from(value)),
             Eecd::BASE => {
@@ -79,6 +140,30 @@ impl I82576 {
         Effect::Nothing
     }
 
+    fn plug(&mut self, cable: bool, now: u64) {
+        self.phy.set_cable(cable, now);
+    }
+
+    /// The MAC follows the PHY only while CTRL.SLU is set.
+    fn notice_link(&mut self, registers: &Registers, now: u64) -> bool {
+        let up = registers.get::<Ctrl>(()).set_link_up() && self.phy.is_up(now);
+        std::mem::replace(&mut self.link_up, up) != up
+    }
+
+    fn link_is_up(&self, _registers: &Registers) -> bool {
+        self.link_up
+    }
+
+    fn raise(&mut self, registers: &mut Registers, event: Event<RxQueue, TxQueue>) {
+        self.raise_event(registers, event);
+    }
+
+    fn take_interrupts(&mut self) -> u64 {
+        std::mem::take(&mut self.messages)
+    }
+}
+
+impl I82576 {
     fn status(&self, moment: Moment) -> Status {
         Status::new()
             .with_full_duplex(self.link_up)

@@ -8,15 +8,16 @@
 
 mod access;
 mod extra_registers;
+mod filters;
 mod interrupt;
 mod map;
-mod register_map;
+mod queues;
 #[cfg(test)]
 mod tests;
 
 use crate::nvm::Nvm;
-use crate::phy::{Id, Phy};
-use crate::vmdq;
+use crate::phy::Phy;
+use crate::vmdq::{self, RegisterMap};
 
 /// One 82576.
 pub(crate) type Nic = vmdq::Nic<I82576>;
@@ -39,21 +40,4 @@ pub(crate) struct I82576 {
     messages: u64,
 }
 
-impl I82576 {
-    fn at_power_on() -> Self {
-        Self {
-            phy: Phy::new(Id::I82576, true),
-            nvm: Nvm::new(MAC),
-            link_up: false,
-            rates: [0; 16],
-            messages: 0,
-        }
-    }
-
-    fn forget(&mut self) {
-        self.phy.reset();
-        self.link_up = false;
-        self.rates = [0; 16];
-        self.messages = 0;
-    }
-}
+impl RegisterMap for I82576 {}

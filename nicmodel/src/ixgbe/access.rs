@@ -1,21 +1,29 @@
-//! Reads and writes of registers that are not a queue's: what they return and set off.
+//! The registers of the 82599 as such: what a reset, a read and a write do.
 //!
 //! The map says which bits a driver can write; here is what a register does
 //! besides holding them.
 //!
-//! Not here: what follows on every card ([`crate::vmdq`]).
+//! Not here: what follows on every card ([`crate::vmdq`]), and a queue's registers, which
+//! it acts on.
 
+use std::sync::Arc;
+
+use lockgate_drivers::device::DeviceId;
 use lockgate_regs::descriptor::ring;
 use lockgate_regs::ixgbe::*;
-use lockgate_regs::{Index, Register};
+use lockgate_regs::{Index, Register, pci};
 
 use super::extra_registers::*;
-use super::{AUTO_READ, I82599};
+use super::interrupt::{Direction, Interrupts, cause};
+use super::link::Cable;
+use super::schedule::Arbiter;
+use super::sfp::Sfp;
+use super::{AUTO_READ, I82599, MAC, map};
 use crate::counters::clear_low_half;
 use crate::fault::Misuse;
-use crate::nvm::Eerd;
-use crate::registers::Registers;
-use crate::vmdq::{Effect, Moment, QueueRegister};
+use crate::nvm::{Eerd, Nvm};
+use crate::registers::{Map, Registers};
+use crate::vmdq::{Access, Effect, Event, Moment, QueueRegister};
 
 const PFVFTE_LOW: u32 = Pfvfte::BASE;
 const PFVFTE_HIGH: u32 = Pfvfte::BASE + 4;
@@ -27,13 +35,78 @@ mod eec {
     pub(super) const PRESENT: u32 = 1 << 8;
 }
 
-impl I82599 {
-    pub(super) fn read_register(
-        &mut self,
-        registers: &mut Registers,
-        offset: u32,
-        moment: Moment,
-    ) -> u32 {
+impl Access for I82599 {
+    type RxQueue = RxQueue;
+    type TxQueue = TxQueue;
+    type Pool = Pool;
+
+    fn id() -> DeviceId {
+        let [device, ..] = DEVICE_IDS;
+        DeviceId {
+            vendor: pci::INTEL,
+            device,
+        }
+    }
+
+    fn registers() -> Arc<Map> {
+        map::map()
+    }
+
+    fn new() -> Self {
+        Self {
+            cable: Cable::new(),
+            sfp: Sfp::default(),
+            nvm: Nvm::with_sfp(MAC),
+            interrupts: Interrupts::default(),
+            arbiter: Arbiter::default(),
+            drops: 0,
+        }
+    }
+
+    fn power_on(registers: &mut Registers) {
+        for queue in TxQueue::all() {
+            registers.set(queue, Tdwbal::new(0));
+        }
+    }
+
+    /// Where head write-back goes.
+    fn kept_by_reset() -> Vec<u32> {
+        TxQueue::all().map(Tdwbal::offset).collect()
+    }
+
+    fn initialize(registers: &mut Registers) {
+        map::initialize(registers, MAC);
+    }
+
+    fn reset(&mut self, now: u64) {
+        self.cable.restart(now);
+        self.interrupts = Interrupts::default();
+        self.arbiter.reset();
+        self.drops = 0;
+    }
+
+    fn is_live_after_reset(_queue: u32) -> bool {
+        false
+    }
+
+    /// Only CTRL shows it.
+    fn is_reset_over(_since_reset: u64) -> bool {
+        false
+    }
+
+    fn shows_end_of_reset(_offset: u32, _value: u32) -> bool {
+        false
+    }
+
+    fn canonical(offset: u32) -> u32 {
+        canonical(offset)
+    }
+
+    fn queue_register(offset: u32) -> Option<QueueRegister<RxQueue, TxQueue>> {
+        queue_register(offset)
+    }
+
+    fn read(&mut self, registers: &mut Registers, offset: u32, moment: Moment) -> u32 {
         let is_set_up = moment.since_reset >= AUTO_READ;
         match offset {
             Status::BASE => Status::new().with_gio_master_enable(moment.masters).into(),
@@ -59,9 +132,8 @@ impl I82599 {
         }
     }
 
-    /// A counter that reading clears has been read; the high half of a wide one clears the
-    /// low half too.
-    pub(super) fn was_cleared(registers: &mut Registers, offset: u32) {
+    /// The high half of a wide counter clears the low half too.
+    fn cleared(&mut self, registers: &mut Registers, offset: u32) {
         let of_set = StatisticsSet::all()
             .any(|set| [QbrcHigh::offset(set), QbtcHigh::offset(set)].contains(&offset));
         if of_set {
@@ -70,13 +142,12 @@ impl I82599 {
         clear_low_half(registers, offset);
     }
 
-    pub(super) fn write_register(
-        &mut self,
-        registers: &mut Registers,
-        offset: u32,
-        value: u32,
-        now: u64,
-    ) -> Effect {
+    /// Causes clear by writing ones too; counters ignore writes.
+    fn write_cleared(&mut self, registers: &mut Registers, offset: u32, value: u32) {
+        self.interrupts.write_mask(registers, offset, value);
+    }
+
+    fn written(&mut self, registers: &mut Registers, offset: u32, value: u32, now: u64) -> Effect {
         if self.interrupts.write_mask(registers, offset, value) {
             return Effect::Nothing;
         }
@@ -103,6 +174,38 @@ impl I82599 {
         Effect::Nothing
     }
 
+    fn plug(&mut self, cable: bool, now: u64) {
+        self.cable.plug(cable, now);
+    }
+
+    fn notice_link(&mut self, _registers: &Registers, now: u64) -> bool {
+        self.cable.notice(now)
+    }
+
+    fn link_is_up(&self, registers: &Registers) -> bool {
+        self.has_link(registers)
+    }
+
+    fn raise(&mut self, registers: &mut Registers, event: Event<RxQueue, TxQueue>) {
+        let interrupts = &mut self.interrupts;
+        match event {
+            Event::Received(queue) => {
+                interrupts.raise_queue(registers, queue.number(), Direction::Receive);
+            }
+            Event::NoDescriptor => {}
+            Event::Sent(queue) => {
+                interrupts.raise_queue(registers, queue.number(), Direction::Transmit);
+            }
+            Event::LinkChanged => interrupts.raise(registers, cause::LINK),
+        }
+    }
+
+    fn take_interrupts(&mut self) -> u64 {
+        self.interrupts.take()
+    }
+}
+
+impl I82599 {
     fn read_qde(&self, registers: &Registers) -> u32 {
         let qde = registers.get::<Pfqde>(());
         qde.with_enable(self.drops & 1 << qde.queue() != 0).into()

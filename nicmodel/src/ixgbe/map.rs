@@ -156,83 +156,94 @@ fn pools(map: Map) -> Map {
         .stored::<Pfqde>(0x0003_7F01)
 }
 
-/// Registers whose value is all there is, block by block.
+/// Registers that only need to exist: their value is all there is.
+struct Block {
+    /// The offset of the first.
+    first: u32,
+    /// How many there are, one after the other.
+    count: u32,
+}
+
+const fn block(first: u32, count: u32) -> Block {
+    Block { first, count }
+}
+
+const PLAIN: [Block; 69] = [
+    block(0x0048, 2),      // FRTIMER, TCPTIMER
+    block(0x01C0, 2),      // PFVFLRE
+    block(0x0200, 1),      // LEDCTL
+    block(0x0600, 1),      // PFVFLRE
+    block(0x0700, 2),      // PFVFLREC
+    block(0x0710, 6),      // PFMBICR, PFMBIMR
+    block(0x2140, 8),      // RTRPT4C
+    block(0x2410, 4),      // FCoE contexts
+    block(0x2420, 1),      // FCoE
+    block(0x2430, 1),      // RTRPCS
+    block(0x2F40, 1),      // RXDSTATCTRL
+    block(0x2C20, 1),      // RDSTATCTL
+    block(0x3020, 1),      // RTRUP2TC
+    block(0x3028, 1),      // RSCDBU
+    block(0x3190, 1),      // RXMEMWRAP
+    block(0x3200, 4),      // FCTTV
+    block(0x3220, 8),      // FCRTL
+    block(0x32A0, 1),      // FCRTV
+    block(0x4200, 8),      // PCS1G
+    block(0x4244, 5),      // HLREG1, PAP, MACA
+    block(0x4264, 1),      // MLADD
+    block(0x42AC, 1),      // AUTOC3
+    block(0x42B4, 1),      // ANLP2
+    block(0x4324, 1),      // LINKS2
+    block(0x4330, 1),      // MACC
+    block(0x4A88, 2),      // DTXTCPFLG
+    block(0x4A94, 2),      // TEOFF, TSOFF
+    block(0x4B00, 64),     // PFMAILBOX
+    block(0x5078, 1),      // EXVET
+    block(0x5100, 2),      // FCRXCTRL
+    block(0x5108, 4),      // FCoE
+    block(0x5120, 1),      // RXMTRL
+    block(0x5128, 8),      // ETQF
+    block(0x5158, 1),      // RTEOFF
+    block(0x5188, 1),      // TSYNCRXCTL
+    block(0x51A4, 3),      // RXSTMPH and others
+    block(0x51E8, 1),      // RXSTMPL
+    block(0x5800, 15),     // wake-up
+    block(0x5820, 2),      // MANC, MFVAL
+    block(0x5860, 1),      // MANC2H
+    block(0x5900, 1),      // WUPL
+    block(0x8100, 1),      // DTXMXSZRQ
+    block(0x82E0, 4),      // TXLLQ
+    block(0x8790, 2),      // VMECM
+    block(0x8800, 6),      // SECTX
+    block(0x8900, 6),      // IPsec, transmit
+    block(0x8C00, 28),     // time stamps
+    block(0x8E00, 13),     // IPsec, receive
+    block(0x9000, 128),    // FHFT
+    block(0xC800, 1),      // RTTUP2TC
+    block(0xCD00, 1),      // RTTPCS
+    block(0xCD20, 8),      // RTTPT2C
+    block(0xCE00, 1),      // TFCS
+    block(0xE000, 640),    // 5-tuple filters
+    block(0xEC00, 8),      // ETQS
+    block(0xEC30, 1),      // SYNQF
+    block(0xEC60, 1),      // FCoE filter
+    block(0xED00, 12),     // FCoE redirection
+    block(0xF600, 20),     // mirror rules
+    block(0x1_0110, 1),    // EEMNGCTL
+    block(0x1_5F0C, 1),    // FWSTS
+    block(0x1_0150, 1),    // FACTPS
+    block(0x1_0160, 1),    // SW_FW_SYNC
+    block(0x1_1000, 20),   // PCIe
+    block(0x1_1064, 12),   // PCIe, DCA, access to configuration space
+    block(0x1_3000, 1024), // PFMBMEM
+    block(0x1_4F00, 1),
+    block(0x1_0200, 1),
+    block(0x1_001C, 1),
+];
+
 fn plain_only(map: Map) -> Map {
-    const BLOCKS: [(u32, u32); 66] = [
-        (0x0048, 2),      // FRTIMER, TCPTIMER
-        (0x01C0, 2),      // PFVFLRE
-        (0x0200, 1),      // LEDCTL
-        (0x0600, 1),      // PFVFLRE
-        (0x0700, 2),      // PFVFLREC
-        (0x0710, 6),      // PFMBICR, PFMBIMR
-        (0x2140, 8),      // RTRPT4C
-        (0x2410, 4),      // FCoE contexts
-        (0x2420, 1),      // FCoE
-        (0x2430, 1),      // RTRPCS
-        (0x2F40, 1),      // RXDSTATCTRL
-        (0x2C20, 1),      // RDSTATCTL
-        (0x3020, 1),      // RTRUP2TC
-        (0x3028, 1),      // RSCDBU
-        (0x3190, 1),      // RXMEMWRAP
-        (0x3200, 4),      // FCTTV
-        (0x3220, 8),      // FCRTL
-        (0x32A0, 1),      // FCRTV
-        (0x4200, 8),      // PCS1G
-        (0x4244, 5),      // HLREG1, PAP, MACA
-        (0x4264, 1),      // MLADD
-        (0x42AC, 1),      // AUTOC3
-        (0x42B4, 1),      // ANLP2
-        (0x4324, 1),      // LINKS2
-        (0x4330, 1),      // MACC
-        (0x4A88, 2),      // DTXTCPFLG
-        (0x4A94, 2),      // TEOFF, TSOFF
-        (0x4B00, 64),     // PFMAILBOX
-        (0x5078, 1),      // EXVET
-        (0x5100, 2),      // FCRXCTRL
-        (0x5108, 4),      // FCoE
-        (0x5120, 1),      // RXMTRL
-        (0x5128, 8),      // ETQF
-        (0x5158, 1),      // RTEOFF
-        (0x5188, 1),      // TSYNCRXCTL
-        (0x51A4, 3),      // RXSTMPH and others
-        (0x51E8, 1),      // RXSTMPL
-        (0x5800, 15),     // wake-up
-        (0x5820, 2),      // MANC, MFVAL
-        (0x5860, 1),      // MANC2H
-        (0x5900, 1),      // WUPL
-        (0x8100, 1),      // DTXMXSZRQ
-        (0x82E0, 4),      // TXLLQ
-        (0x8790, 2),      // VMECM
-        (0x8800, 6),      // SECTX
-        (0x8900, 6),      // IPsec, transmit
-        (0x8C00, 28),     // time stamps
-        (0x8E00, 13),     // IPsec, receive
-        (0x9000, 128),    // FHFT
-        (0xC800, 1),      // RTTUP2TC
-        (0xCD00, 1),      // RTTPCS
-        (0xCD20, 8),      // RTTPT2C
-        (0xCE00, 1),      // TFCS
-        (0xE000, 640),    // 5-tuple filters
-        (0xEC00, 8),      // ETQS
-        (0xEC30, 1),      // SYNQF
-        (0xEC60, 1),      // FCoE filter
-        (0xED00, 12),     // FCoE redirection
-        (0xF600, 20),     // mirror rules
-        (0x1_0110, 1),    // EEMNGCTL
-        (0x1_5F0C, 1),    // FWSTS
-        (0x1_0150, 1),    // FACTPS
-        (0x1_0160, 1),    // SW_FW_SYNC
-        (0x1_1000, 20),   // PCIe
-        (0x1_1064, 12),   // PCIe, DCA, access to configuration space
-        (0x1_3000, 1024), // PFMBMEM
-    ];
-    let map = map
-        .words(0x1_4F00, 1, 4)
-        .words(0x1_0200, 1, 4)
-        .words(0x1_001C, 1, 4);
-    BLOCKS
+    PLAIN
         .iter()
-        .fold(map, |map, &(first, count)| map.words(first, count, 4))
+        .fold(map, |map, block| map.words(block.first, block.count, 4))
 }
 
 fn counters(map: Map) -> Map {

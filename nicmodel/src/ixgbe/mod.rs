@@ -13,22 +13,26 @@
 
 mod access;
 mod extra_registers;
+mod filters;
 mod interrupt;
 mod link;
 mod map;
-mod register_map;
+mod queues;
 mod schedule;
 mod sfp;
 mod stats;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 
+use crate::chip::Bus;
 use crate::nvm::Nvm;
 use crate::registers::Registers;
-use crate::vmdq;
+use crate::vmdq::{self, RegisterMap};
 use interrupt::Interrupts;
 use link::Cable;
 use schedule::Arbiter;
@@ -54,23 +58,13 @@ pub(crate) struct I82599 {
     drops: u128,
 }
 
-impl I82599 {
-    fn at_power_on() -> Self {
-        Self {
-            cable: Cable::new(),
-            sfp: Sfp::default(),
-            nvm: Nvm::with_sfp(MAC),
-            interrupts: Interrupts::default(),
-            arbiter: Arbiter::default(),
-            drops: 0,
-        }
+impl RegisterMap for I82599 {
+    fn is_clocked(&self) -> bool {
+        self.arbiter.has_clock()
     }
 
-    fn forget(&mut self, now: u64) {
-        self.cable.restart(now);
-        self.interrupts = Interrupts::default();
-        self.arbiter.reset();
-        self.drops = 0;
+    fn advance(nic: &mut Nic, bus: &mut Bus, time: Duration) {
+        nic.pass_time(bus, time);
     }
 }
 

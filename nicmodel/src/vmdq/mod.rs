@@ -36,8 +36,9 @@ use buffer::PacketBuffer;
 use queue::{RxSide, TxSide};
 
 pub(crate) use map::{
-    Compared, ControlFrames, Effect, Event, ExactFilter, MacFilter, Moment, PoolControl,
-    PoolFilter, PoolTag, QueueRegister, RegisterMap, SpoofCheck, VlanFilter,
+    Access, Compared, ControlFrames, Effect, Event, ExactFilter, MacFilter, MacFilters, Moment,
+    PoolControl, PoolFilter, PoolFilters, PoolTag, QueueRegister, ReceiveQueues, RegisterMap,
+    SpoofCheck, TransmitQueues, VlanFilter,
 };
 
 /// One card whose registers are those of `M`.
