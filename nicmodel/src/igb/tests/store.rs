@@ -1,6 +1,7 @@
 //! What is written into buffers and descriptors.
 
 use lockgate_regs::Register;
+use lockgate_regs::descriptor::RxStatus;
 use lockgate_regs::igb::*;
 
 use super::Fixture;
@@ -63,6 +64,21 @@ fn a_buffer_outside_every_mapping_is_a_fault_that_the_card_does_not_notice() {
     assert_eq!((faults[0].iova.get(), faults[0].write), (0xDEAD_0000, true));
     assert_eq!(fixture.model.receive(&sent), ONE);
     assert_eq!(fixture.got(0).len(), 2);
+}
+
+/// The buffer of the first descriptor is the descriptor itself: what was written last shows.
+#[test]
+fn the_write_back_comes_after_the_bytes_of_the_frame() {
+    let mut fixture = Fixture::new();
+    fixture.address(0, mac(1), 0);
+    fixture.rx(0, 2);
+    let descriptor = fixture.base.get();
+    assert!(fixture.dma.memory.store_u64(0, descriptor));
+    let sent = frame(mac(1), mac(9), 60);
+    assert_eq!(fixture.model.receive(&sent), ONE);
+    let status = RxStatus::from(fixture.dma.memory.load_u64(8).unwrap());
+    assert!(status.done(), "DD is not overwritten");
+    assert_eq!(status.length(), 60);
 }
 
 #[test]
