@@ -4,7 +4,8 @@
 
 use lockgate::endpoints::Reflector;
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate::clock::Clock;
+use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
 use lockgate_drivers::{Nic, RxQueue, TxQueue};
 use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};
 use lockgate_nicmodel::Model;

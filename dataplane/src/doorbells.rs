@@ -70,6 +70,8 @@ impl Doorbells {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     /// Passes without a frame until the doorbells ring, if they do within the patience.

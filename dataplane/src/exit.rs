@@ -3,6 +3,8 @@
 //! Who puts a frame in has the plan's verdict in hand: `receive.rs` for frames from the
 //! wire, `transmit.rs` for those of partitions.
 
+use alloc::vec::Vec;
+
 use lockgate_drivers::TxQueue;
 use lockgate_lane::{Meta, PushError, RxHash, RxProducer};
 use lockgate_rss::{Hash, Toeplitz};

@@ -7,7 +7,12 @@
 //!
 //! Not here: what a frame may do ([`lockgate_vmdq::Plan`]), rings and registers
 //! (`lockgate-drivers`), the shared memory (`lockgate-lane`), threads (`lockgate`).
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod account;
 mod doorbells;
@@ -18,13 +23,13 @@ mod software;
 pub mod stats;
 mod transmit;
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lockgate_drivers::{Queues, RxQueue, TxQueue};
-use lockgate_lane::{Closed, RxProducer, TxConsumer};
+use lockgate_lane::{Closed, Latch, RxProducer, TxConsumer};
 use lockgate_vmdq::{Plan, SteeringMode};
-use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use doorbells::Doorbells;
 use exit::{Context, Door, Exit};
@@ -51,13 +56,13 @@ pub enum Overflow {
 pub struct Control {
     finishing: AtomicBool,
     abort_ns: AtomicU64,
-    shut: Vec<OnceLock<Closed>>,
+    shut: Vec<Latch>,
 }
 
 impl Control {
     /// For a run with this many partitions.
     pub fn new(partitions: usize) -> Self {
-        let shut = (0..partitions).map(|_| OnceLock::new()).collect();
+        let shut = (0..partitions).map(|_| Latch::new()).collect();
         Self {
             finishing: AtomicBool::new(false),
             abort_ns: AtomicU64::new(u64::MAX),
@@ -86,40 +91,15 @@ impl Control {
     }
 
     /// Why the lane of partition `p` was shut, if it was: its partition broke the rules.
-    pub fn shut(&self, p: usize) -> Option<&Closed> {
-        self.shut.get(p).and_then(OnceLock::get)
+    pub fn shut(&self, p: usize) -> Option<Closed> {
+        self.shut.get(p).and_then(Latch::reason)
     }
 
     /// Shuts the whole lane of partition `p` if one of its rings has closed.
     fn note(&self, p: usize, closed: Option<Closed>) {
         if let (Some(shut), Some(reason)) = (self.shut.get(p), closed) {
-            shut.get_or_init(|| reason);
+            shut.close(reason);
         }
-    }
-}
-
-/// Nanoseconds since one origin that all threads of a run share.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    origin_ns: u64,
-}
-
-impl Clock {
-    /// A clock that starts at zero.
-    pub fn start() -> Self {
-        Self {
-            origin_ns: Self { origin_ns: 0 }.now_ns(),
-        }
-    }
-
-    /// Nanoseconds since the start. Cheaper than [`std::time::Instant`], which costs as much
-    /// as a frame.
-    pub fn now_ns(&self) -> u64 {
-        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
-        (tv_sec as u64)
-            .wrapping_mul(1_000_000_000)
-            .wrapping_add(tv_nsec as u64)
-            - self.origin_ns
     }
 }
 

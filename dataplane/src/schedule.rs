@@ -5,6 +5,8 @@
 //! a lane that runs dry loses what it saved. A `rate` adds a token bucket,
 //! counted over frame bytes without preamble and FCS.
 
+use alloc::vec::Vec;
+
 use lockgate_lane::TxConsumer;
 use lockgate_vmdq::{PartitionId, Recent};
 

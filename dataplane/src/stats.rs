@@ -3,7 +3,8 @@
 //! Each counter has one writer, its worker, so an increment is a plain load and
 //! store; everyone else reads. Sums over workers are made by the reader.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use lockgate_vmdq::Reason;
 

@@ -10,6 +10,7 @@
 pub mod atomic_file;
 pub mod capture;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod endpoints;
 pub mod error;

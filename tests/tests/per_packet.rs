@@ -16,7 +16,8 @@ use std::thread;
 
 use lockgate::supervisor::worker_loop::{self, Passes};
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate_dataplane::{Assignment, Clock, Control, Overflow, Worker};
+use lockgate::clock::Clock;
+use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
 use lockgate_drivers::device::Bar;
 use lockgate_drivers::{Nic, Queues};
 use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};

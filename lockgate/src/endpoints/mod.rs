@@ -24,8 +24,8 @@ pub mod stats;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lockgate_dataplane::Clock;
 
+use crate::clock::Clock;
 use crate::error::Failure;
 use stats::PortStats;
 

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use lockgate_dataplane::stats::{self, PartitionStats, WorkerStats};
-use lockgate_dataplane::{Clock, Control};
+use lockgate_dataplane::Control;
 use lockgate_vmdq::{Plan, Reason, SteeringMode};
 
 use super::worker_loop::Passes;
+use crate::clock::Clock;
 use crate::endpoints::{Count, Figures, Progress};
 use crate::snapshot::{
     Cable, Card, Drops, Lane, Partition, Phase, Snapshot, Traffic, Wire, Worker,
@@ -200,7 +201,7 @@ impl Shared {
             tx: total(each().map(|stats| traffic(&stats.tx))),
             lane: Lane {
                 generation: self.generations.get(p).copied().unwrap_or(0),
-                shut: self.control.shut(p).copied(),
+                shut: self.control.shut(p),
             },
             ..Partition::default()
         };

@@ -209,7 +209,7 @@ impl Supervisor {
     /// Tells of lanes that were shut, each once; nobody waits for what they hold.
     fn tell_shut_lanes(&mut self, serving: &mut Serving) {
         for (partition, told) in serving.shut.iter_mut().enumerate() {
-            let Some(&reason) = self.shared.control.shut(partition).filter(|_| !*told) else {
+            let Some(reason) = self.shared.control.shut(partition).filter(|_| !*told) else {
                 continue;
             };
             *told = true;

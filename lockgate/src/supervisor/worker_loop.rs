@@ -9,8 +9,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use lockgate_dataplane::{Clock, Control, Worker};
+use lockgate_dataplane::{Control, Worker};
 use lockgate_drivers::Queues;
+
+use crate::clock::Clock;
 
 /// Passes without work before the core is lent to others now and then.
 const HARD_POLLS: u32 = 256;
