@@ -1,6 +1,6 @@
-//! `bare`: the image without an operating system, in QEMU.
+//! `bare`: the image without an operating system, in QEMU, frame by frame beside the oracle.
 //!
-//! Not here: the image (`examples/bare`), and starting it, which a test shares
+//! Not here: the image (`examples/bare`), and steering and judging it, which a test shares
 //! ([`lockgate_tests::bare`]).
 
 use std::fs;
@@ -17,17 +17,33 @@ pub(crate) fn bare() -> Result<(), Error> {
         source,
     })?;
     let path = bare::policy();
-    let policy = fs::read(&path).map_err(|source| Error::File { path, source })?;
-    let mut bare = Bare::start(&image, Some(&policy), "igb")?;
-    let ended = match bare.ready() {
-        Ok(()) => bare.quit()?,
-        Err(_) => bare.wait()?,
-    };
-    println!("{}", ended.console.trim_end());
-    match ended.ending {
-        Ending::Asked => Ok(()),
-        ending => Err(Error::Bare {
-            problem: format!("the image ended so: {ending:?}"),
-        }),
+    let text = fs::read_to_string(&path).map_err(|source| Error::File {
+        path: path.clone(),
+        source,
+    })?;
+    let plan = bare::compile(&text).map_err(|reason| Error::Policy { path, reason })?;
+    let mut bare = Bare::start(&image, Some(&plan), "igb")?;
+    if bare.ready().is_err() {
+        let ended = bare.wait()?;
+        return Err(Error::Bare {
+            problem: format!("the image ended before it was ready: {}", ended.console),
+        });
     }
+    let outcome = bare::drive(bare, &bare::scene(), &bare::steps())?;
+    println!("{}", outcome.ended.console.trim_end());
+    println!(
+        "\n{:<5} {:<30} {:<24} {:<24}",
+        "from", "frame", "oracle", "image"
+    );
+    for row in &outcome.rows {
+        println!("{row}");
+    }
+    let wrong = outcome.rows.iter().filter(|row| !row.agrees).count();
+    if wrong == 0 && outcome.ended.ending == Ending::Asked {
+        return Ok(());
+    }
+    let ending = outcome.ended.ending;
+    Err(Error::Bare {
+        problem: format!("{wrong} rows are wrong, and the image ended so: {ending:?}"),
+    })
 }

@@ -39,6 +39,8 @@ pub(crate) enum Error {
     Crashed { commands: String },
     #[error(transparent)]
     Emulator(#[from] emulator::Error),
+    #[error("{}: {reason}", path.display())]
+    Policy { path: PathBuf, reason: String },
     #[error("{problem}")]
     Bare { problem: String },
     #[error(transparent)]

@@ -41,7 +41,7 @@ enum Cli {
     Lint,
     /// Sets up, builds and runs all tests.
     Test(checks::TestArgs),
-    /// Boots the image without an operating system in QEMU.
+    /// Boots the image without an operating system in QEMU and tries frames on it.
     Bare,
     /// Runs the fuzz targets, from the seeds in fuzz/corpus.
     Fuzz(fuzz::FuzzArgs),

@@ -1,8 +1,10 @@
 //! Why the image ends, for a person and as QEMU's exit status.
 
+use alloc::string::String;
 use core::fmt;
 
-use alloc::string::String;
+use lockgate_drivers::Error;
+use lockgate_lane::LaneError;
 
 use crate::pci;
 
@@ -16,10 +18,20 @@ pub(crate) const CRASHED: u8 = 0x1f;
 pub(crate) enum Failure {
     /// The loader passed no module.
     NoPlan,
-    /// The module is no policy that this card can hold.
+    /// The module is no plan, or none that a policy could have.
     PlanRefused(String),
     /// There is no card to drive.
     Card(pci::Error),
+    /// The driver refuses card or plan, or the card does not do as it is told.
+    Driver(Error),
+    /// The card holds something else than the plan.
+    ReadBack,
+    /// The plan wants more workers than the image has cores.
+    Workers(usize),
+    /// The plan's frames fit no lane.
+    Lane(LaneError),
+    /// The cable is out.
+    NoLink,
 }
 
 impl Failure {
@@ -29,6 +41,8 @@ impl Failure {
             Self::NoPlan => 0x11,
             Self::PlanRefused(_) => 0x12,
             Self::Card(_) => 0x13,
+            Self::Driver(_) | Self::ReadBack => 0x14,
+            Self::Workers(_) | Self::Lane(_) | Self::NoLink => 0x15,
         }
     }
 }
@@ -41,6 +55,29 @@ impl fmt::Display for Failure {
             }
             Self::PlanRefused(why) => write!(f, "the plan is refused: {why}"),
             Self::Card(error) => error.fmt(f),
+            Self::Driver(error) => error.fmt(f),
+            Self::ReadBack => {
+                f.write_str("the card's registers do not hold the plan: nothing was let through")
+            }
+            Self::Workers(wanted) => write!(
+                f,
+                "the plan has {wanted} workers and the image one core: compile it with \
+                 `nic.workers` of one core"
+            ),
+            Self::Lane(error) => error.fmt(f),
+            Self::NoLink => f.write_str("the card gets no link: is the cable in?"),
         }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<LaneError> for Failure {
+    fn from(error: LaneError) -> Self {
+        Self::Lane(error)
     }
 }

@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use lockgate_drivers::device::DeviceId;
 use spinning_top::Spinlock;
 
 use crate::boot::{Clock, ConfigPorts, Registers};
@@ -39,13 +40,6 @@ const RESET_NS: u64 = 100_000_000;
 
 /// More capabilities than the space has room for.
 const MOST_CAPABILITIES: usize = 48;
-
-/// Vendor and device, as configuration space has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DeviceId {
-    pub(crate) vendor: u16,
-    pub(crate) device: u16,
-}
 
 /// Why a function cannot be used.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use lockgate_vmdq::{Capabilities, Machine, Policy};
 use serde_json::Value;
 
 use crate::emulator::{Emulator, Error, Lines, Options};
@@ -52,6 +53,18 @@ pub fn build() -> io::Result<PathBuf> {
     }
 }
 
+/// The plan of a policy, as the image takes it: for now its text.
+///
+/// # Errors
+/// Why the policy was refused.
+pub fn compile(text: &str) -> Result<Vec<u8>, String> {
+    let policy = Policy::parse(text).map_err(|error| error.to_string())?;
+    let machine = Machine { cores: vec![0, 1] };
+    let plan = policy.check(&Capabilities::I82576, &machine);
+    plan.map_err(|error| error.to_string())?;
+    Ok(text.as_bytes().to_vec())
+}
+
 /// How the image ended, as it tells QEMU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -63,6 +76,10 @@ pub enum Ending {
     PlanRefused,
     /// It found no card.
     NoCard,
+    /// The driver refused the card or the plan for it.
+    CardRefused,
+    /// It could not go on for another reason.
+    Failed,
     /// None of these: it panicked, or the processor met with an exception.
     Crashed,
 }
@@ -75,6 +92,8 @@ impl Ending {
             Some(0x23) => Self::NoPlan,
             Some(0x25) => Self::PlanRefused,
             Some(0x27) => Self::NoCard,
+            Some(0x29) => Self::CardRefused,
+            Some(0x2b) => Self::Failed,
             _ => Self::Crashed,
         }
     }
@@ -141,6 +160,26 @@ impl Bare {
         let line = self.report.next(Instant::now() + PATIENCE);
         line.map(drop)
             .map_err(|error| self.emulator.explain("a link", error))
+    }
+
+    /// Sends a frame to the card.
+    ///
+    /// # Errors
+    /// When the card takes none, or QEMU is gone.
+    pub fn send(&self, frame: &[u8]) -> Result<(), Error> {
+        self.emulator.send(frame, Instant::now() + PATIENCE)
+    }
+
+    /// The next frame that left the card.
+    ///
+    /// # Errors
+    /// When QEMU is gone, or nothing leaves in time.
+    pub fn receive(&self) -> Result<Vec<u8>, Error> {
+        let frame = self.emulator.receive(PATIENCE)?;
+        frame.ok_or_else(|| {
+            self.emulator
+                .explain("a frame", io::ErrorKind::TimedOut.into())
+        })
     }
 
     /// Asks the image to end, and waits for that.
