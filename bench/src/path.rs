@@ -2,9 +2,9 @@
 //!
 //! Not here: what is counted and printed (`benches/worker.rs`).
 
+use lockgate::clock::Clock;
 use lockgate::endpoints::Reflector;
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate::clock::Clock;
 use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
 use lockgate_drivers::{Nic, RxQueue, TxQueue};
 use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};

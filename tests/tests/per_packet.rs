@@ -14,9 +14,9 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
+use lockgate::clock::Clock;
 use lockgate::supervisor::worker_loop::{self, Passes};
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate::clock::Clock;
 use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
 use lockgate_drivers::device::Bar;
 use lockgate_drivers::{Nic, Queues};

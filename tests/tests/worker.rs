@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lockgate::clock::Clock;
 use lockgate::endpoints::Reflector;
 use lockgate::supervisor::worker_loop::{self, Passes};
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate::clock::Clock;
 use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
 use lockgate_drivers::Nic;
 use lockgate_host::memfd::{self, LaneFiles};

@@ -80,7 +80,7 @@ fn serve(
     let mut looked = clock.now_ns();
     loop {
         let now = clock.now_ns();
-        worker.pass(now, || 0);
+        worker.pass(now);
         endpoints.iter_mut().for_each(Endpoint::serve);
         if now - looked >= LOOK_NS {
             looked = now;

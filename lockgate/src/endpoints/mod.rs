@@ -24,7 +24,6 @@ pub mod stats;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-
 use crate::clock::Clock;
 use crate::error::Failure;
 use stats::PortStats;

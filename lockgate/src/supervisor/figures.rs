@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use lockgate_dataplane::stats::{self, PartitionStats, WorkerStats};
 use lockgate_dataplane::Control;
+use lockgate_dataplane::stats::{self, PartitionStats, WorkerStats};
 use lockgate_vmdq::{Plan, Reason, SteeringMode};
 
 use super::worker_loop::Passes;
