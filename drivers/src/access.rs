@@ -112,6 +112,21 @@ impl Registers {
         self.bar.flush();
     }
 
+    /// As [`Registers::set`], and reads back whether the register holds it.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`]; [`Error::Gone`].
+    pub(crate) fn set_and_check(&self, write: &RegisterWrite) -> Result<(), Error> {
+        self.set(write);
+        if self.matches(write)? {
+            Ok(())
+        } else {
+            Err(Error::NotHeld {
+                offset: write.offset,
+            })
+        }
+    }
+
     /// Reads, changes and writes back.
     pub(crate) fn modify<R: Stable>(&self, at: R::Index, change: fn(R) -> R) -> Result<(), Error> {
         self.write(at, change(self.read(at)?));

@@ -33,6 +33,14 @@ pub enum Error {
     Phy,
     #[error("queues of an earlier start are still in use: drop them before the next start")]
     QueuesInUse,
+    #[error("a card that runs cannot change {what}: stop it and start it by the new plan")]
+    NeedsReset { what: &'static str },
+    #[error("the card is not started: start it by the plan")]
+    NotStarted,
+    #[error(
+        "register {offset:#07x} does not hold what it was set to: stop the card and start it again"
+    )]
+    NotHeld { offset: u32 },
     #[error("cannot reset the PCI function: bind it to vfio-pci again")]
     Reset { source: BusError },
     #[error("cannot switch bus mastering: bind the card to vfio-pci again")]

@@ -16,6 +16,7 @@ extern crate std;
 
 mod access;
 mod adapter;
+mod apply;
 pub mod device;
 mod e1000e;
 mod error;
@@ -32,6 +33,7 @@ mod registry;
 mod reset;
 mod ring;
 mod rss;
+mod slots;
 mod statistics;
 
 pub use adapter::Link;

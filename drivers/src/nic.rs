@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 use lockgate_vmdq::{HardwarePlan, Plan};
 
 use crate::adapter::Link;
+use crate::apply::Applied;
 use crate::device::Card;
 use crate::error::Error;
 use crate::family::Family;
@@ -23,6 +24,8 @@ pub struct Nic {
     family: Box<dyn Family>,
     /// Whether there may be anything to stop.
     started: bool,
+    /// What the card holds since its start, if that went well.
+    applied: Option<Applied>,
 }
 
 impl Nic {
@@ -42,8 +45,24 @@ impl Nic {
         if queues.is_err() {
             // The first error is the one that helps.
             let _ = self.stop();
+        } else {
+            self.applied = Some(Applied::new(plan, self.family.filter_slots()));
         }
         queues
+    }
+
+    /// Brings a started card to `plan` without a reset, while frames arrive: addresses, VLANs,
+    /// multicast, broadcast, anti-spoof, rates and weights. At no moment does the card do anything
+    /// that neither plan allows, and pools that are the same in both lose no frame.
+    ///
+    /// # Errors
+    /// [`Error::NeedsReset`], before anything is written, where the plans differ in what cannot be
+    /// changed so: the number of pools or queues, the MTU, the hash; [`Error::Plan`] for a plan of
+    /// another card; [`Error::NotStarted`]; [`Error::NotHeld`] when a register did not take its
+    /// value, after which the card does no more than the plans allow and is best started again.
+    pub fn apply(&mut self, plan: &Plan) -> Result<(), Error> {
+        let applied = self.applied.as_mut().ok_or(Error::NotStarted)?;
+        applied.change(self.family.as_mut(), plan)
     }
 
     /// The state of the link. To be called now and then: it also keeps what
@@ -63,7 +82,7 @@ impl Nic {
         self.family.take_statistics()
     }
 
-    /// The plan that the registers hold; right after a start it equals
+    /// The plan that the registers hold; right after [`Nic::start`] and [`Nic::apply`] it equals
     /// [`Plan::hardware`].
     ///
     /// # Errors
@@ -81,6 +100,7 @@ impl Nic {
         if !self.started {
             return Ok(());
         }
+        self.applied = None;
         let quiet = self.family.quiesce();
         let master = self.family.adapter().card.function.set_bus_master(false);
         self.started = master.is_err();
@@ -106,5 +126,6 @@ pub fn open(card: Card) -> Result<Nic, Error> {
     Ok(Nic {
         family: supported.driver(card),
         started: false,
+        applied: None,
     })
 }

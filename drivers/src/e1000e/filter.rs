@@ -14,6 +14,7 @@ use crate::access::RegisterWrite;
 use crate::filter::{ral_rah, tables};
 use crate::gigabit::parser;
 use crate::rss::rss_settings;
+use crate::slots::FilterSlots;
 
 /// The bit of a RETA entry that is the number of a queue.
 pub(super) const QUEUE_BIT: u32 = 7;
@@ -23,11 +24,10 @@ const SHORT: u16 = 1522;
 
 /// What the registers hold under `plan`, in the order in which they are set, which is
 /// before anything is received.
-pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
+pub(super) fn settings(plan: &HardwarePlan, slots: &FilterSlots) -> Vec<RegisterWrite> {
     let mut settings = tables::<Vfta>(plan);
-    let mut macs = plan.macs.keys();
-    for at in RarIndex::all() {
-        let (low, high) = macs.next().map(ral_rah).unzip();
+    for (at, filter) in RarIndex::all().zip(slots.macs.with(&plan.macs)) {
+        let (low, high) = filter.map(|(mac, _)| ral_rah(&mac)).unzip();
         let valid = high.is_some();
         let high = Rah::new().with_octets(high.unwrap_or(0)).with_valid(valid);
         // The half that makes the address count comes second.

@@ -15,11 +15,14 @@ mod reset;
 #[cfg(test)]
 mod tests;
 
+use alloc::vec::Vec;
+
 use lockgate_regs::Index;
 use lockgate_regs::e1000e::*;
 use lockgate_rss::HashKinds;
 use lockgate_vmdq::{HardwarePlan, Plan, SteeringMode};
 
+use crate::access::RegisterWrite;
 use crate::access::tolerate_timeout;
 use crate::adapter::{Adapter, Link};
 use crate::device::Card;
@@ -28,6 +31,7 @@ use crate::family::Family;
 use crate::gigabit;
 use crate::reset::{RESET_DELAY, disable_master};
 use crate::ring::{Queues, RingSizes};
+use crate::slots::FilterSlots;
 use crate::statistics::{self, Statistics};
 
 /// An 82574.
@@ -76,9 +80,12 @@ impl Family for E1000e {
         let hardware = plan.hardware();
         self.reset()?;
         self.max_frame = hardware.max_frame();
-        filter::settings(hardware)
-            .iter()
-            .for_each(|setting| self.adapter.registers.set(setting));
+        // All but the switches of receive and transmit, which come last.
+        let mut slots = self.filter_slots();
+        slots.assign(hardware);
+        for setting in filter::settings(hardware, &slots) {
+            self.adapter.registers.set(&setting);
+        }
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
@@ -114,6 +121,30 @@ impl Family for E1000e {
             rx_missed,
             ..statistics::take_mac_statistics(registers)?
         })
+    }
+
+    fn filter_slots(&self) -> FilterSlots {
+        FilterSlots::new(RarIndex::COUNT, 0)
+    }
+
+    fn settings(&self, plan: &HardwarePlan, slots: &FilterSlots) -> Vec<RegisterWrite> {
+        let pool = plan.pools.first().copied().unwrap_or_default();
+        let switches = [
+            RegisterWrite::new((), queue::sending(&pool)),
+            RegisterWrite::new((), filter::receiving(&pool)),
+        ];
+        let mut settings = filter::settings(plan, slots);
+        settings.extend(switches);
+        settings
+    }
+
+    fn same_queues(&self, one: &HardwarePlan, other: &HardwarePlan) -> bool {
+        queue::used(one) == queue::used(other)
+    }
+
+    fn set_shares(&mut self, _: &HardwarePlan) -> Result<(), Error> {
+        // The card has neither rates nor weights.
+        Ok(())
     }
 
     fn read_plan(&self) -> Result<HardwarePlan, Error> {

@@ -96,7 +96,7 @@ pub(super) fn sending(pool: &PoolPlan) -> Tctl {
 
 /// The queues that `plan` makes use of. Every worker sends, and there are as many
 /// receive queues as workers where anything is received.
-fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
+pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
     let pool = plan.pools.first().copied().unwrap_or_default();
     let senders = if plan.rss.is_some() { 2 } else { 1 };
     let senders = if pool.transmit { senders } else { 0 };

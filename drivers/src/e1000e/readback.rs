@@ -6,6 +6,7 @@
 //!
 //! Not here: what to do about a difference.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use lockgate_regs::e1000e::*;
@@ -13,29 +14,22 @@ use lockgate_regs::{Index, TableWord};
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
 use super::E1000e;
-use super::filter::{QUEUE_BIT, hash_kinds, receiving, settings};
-use super::queue::sending;
-use crate::access::RegisterWrite;
+use super::filter::{QUEUE_BIT, hash_kinds};
 use crate::error::Error;
+use crate::family::Family;
 use crate::filter::{mac, read_multicast};
 use crate::rss::read_rss;
+use crate::slots::FilterSlots;
 
 impl E1000e {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
         let registers = &self.adapter.registers;
-        let addresses = registers
-            .read_all::<Ral>()?
-            .into_iter()
-            .zip(registers.read_all::<Rah>()?);
-        let valid = addresses.filter(|(_, high)| high.valid());
         let mrqc = registers.read::<Mrqc>(())?;
         let spreads = mrqc.mode() == MultipleQueues::Rss;
         let rss = spreads.then(|| read_rss(registers, hash_kinds(mrqc), QUEUE_BIT));
         let mut plan = HardwarePlan {
             mode: SteeringMode::Software,
-            macs: valid
-                .map(|(low, high)| (mac(low.octets(), high.octets()), 1))
-                .collect(),
+            macs: BTreeMap::new(),
             vlans: self.read_vlans()?.into_iter().map(|vid| (vid, 1)).collect(),
             multicast: read_multicast(registers)?,
             pools: Vec::new(),
@@ -43,16 +37,28 @@ impl E1000e {
         };
         let pool = self.read_pool(&plan)?;
         plan.pools.push(pool);
-        let switches = [
-            RegisterWrite::new((), receiving(&pool)),
-            RegisterWrite::new((), sending(&pool)),
-        ];
-        for setting in settings(&plan).iter().chain(&switches) {
-            if !registers.matches(setting)? {
+        let slots = self.read_addresses(&mut plan)?;
+        for setting in self.settings(&plan, &slots) {
+            if !registers.matches(&setting)? {
                 plan.mode = SteeringMode::Pools;
             }
         }
         Ok(plan)
+    }
+
+    /// Reads the address filters into `plan`; says which register holds which. One that is there
+    /// twice counts once, and its second register is one too many.
+    fn read_addresses(&self, plan: &mut HardwarePlan) -> Result<FilterSlots, Error> {
+        let registers = &self.adapter.registers;
+        let mut slots = self.filter_slots();
+        for (number, at) in RarIndex::all().enumerate() {
+            let high = registers.read::<Rah>(at)?;
+            let mac = mac(registers.read::<Ral>(at)?.octets(), high.octets());
+            if high.valid() && slots.macs.hold(number, mac) {
+                plan.macs.insert(mac, 1);
+            }
+        }
+        Ok(slots)
     }
 
     fn read_vlans(&self) -> Result<Vec<u16>, Error> {

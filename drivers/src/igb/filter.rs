@@ -17,35 +17,33 @@ use crate::access::RegisterWrite;
 use crate::filter::{ral_rah, tables};
 use crate::gigabit::parser;
 use crate::rss::rss_settings;
+use crate::slots::FilterSlots;
 
 /// The bit of a RETA entry that picks the second queue of the pool.
 pub(super) const QUEUE_BIT: u32 = 3;
 
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
-pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
-    let mut settings = tables::<Vfta>(plan);
-    set_filters(plan, &mut settings);
+pub(super) fn settings(plan: &HardwarePlan, slots: &FilterSlots) -> Vec<RegisterWrite> {
+    let mut settings = Vec::new();
+    set_filters(plan, slots, &mut settings);
+    // A VLAN passes once its pools are told, and passes no more before they are taken away.
+    settings.extend(tables::<Vfta>(plan));
     set_pools(&plan.pools, &mut settings);
     set_rss(plan.rss.as_ref(), &mut settings);
     settings
 }
 
 /// Exact address and VLAN filters; those that the plan does not use are zero.
-fn set_filters(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
-    let mut macs = plan.macs.iter();
-    for at in RarIndex::all() {
-        let (low, high) = macs.next().map(address).unwrap_or_default();
+fn set_filters(plan: &HardwarePlan, slots: &FilterSlots, settings: &mut Vec<RegisterWrite>) {
+    for (at, filter) in RarIndex::all().zip(slots.macs.with(&plan.macs)) {
+        let (low, high) = filter.map(address).unwrap_or_default();
         // The half that makes the address count comes second.
         settings.extend([RegisterWrite::new(at, low), RegisterWrite::new(at, high)]);
     }
     settings.extend(TableWord::all().map(|at| RegisterWrite::new(at, Uta::new(0))));
-    let mut vlans = plan.vlans.iter();
-    for at in VlvfIndex::all() {
-        settings.push(RegisterWrite::new(
-            at,
-            vlans.next().map(vlvf).unwrap_or_default(),
-        ));
+    for (at, filter) in VlvfIndex::all().zip(slots.vlans.with(&plan.vlans)) {
+        settings.push(RegisterWrite::new(at, filter.map(vlvf).unwrap_or_default()));
     }
 }
 
@@ -94,19 +92,19 @@ fn set_rss(rss: Option<&RssPlan>, settings: &mut Vec<RegisterWrite>) {
 }
 
 /// The two ral_rah of an address filter.
-fn address((mac, pools): (&Mac, &u64)) -> (Ral, Rah) {
-    let (low, high) = ral_rah(mac);
+fn address((mac, pools): (Mac, u64)) -> (Ral, Rah) {
+    let (low, high) = ral_rah(&mac);
     let high = Rah::new()
         .with_octets(high)
-        .with_pools(*pools as u8)
+        .with_pools(pools as u8)
         .with_valid(true);
     (Ral::from(low), high)
 }
 
-fn vlvf((vid, pools): (&u16, &u64)) -> Vlvf {
+fn vlvf((vid, pools): (u16, u64)) -> Vlvf {
     Vlvf::new()
-        .with_vid(*vid)
-        .with_pools(*pools as u8)
+        .with_vid(vid)
+        .with_pools(pools as u8)
         .with_enable(true)
 }
 

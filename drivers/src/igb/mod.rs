@@ -15,10 +15,13 @@ mod reset;
 #[cfg(test)]
 mod tests;
 
+use alloc::vec::Vec;
+
 use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
+use crate::access::RegisterWrite;
 use crate::access::tolerate_timeout;
 use crate::adapter::{Adapter, Link};
 use crate::device::Card;
@@ -27,6 +30,7 @@ use crate::family::Family;
 use crate::gigabit;
 use crate::reset::{RESET_DELAY, disable_master};
 use crate::ring::{Queues, RingSizes};
+use crate::slots::FilterSlots;
 use crate::statistics::{self, Statistics};
 
 /// Valid bits of RQDPC.
@@ -60,6 +64,11 @@ impl Igb {
     }
 }
 
+/// The rate limit of each pool.
+fn rates(plan: &HardwarePlan) -> [Option<BitRate>; Pool::COUNT as usize] {
+    core::array::from_fn(|at| plan.pools.get(at).and_then(|pool| pool.rate))
+}
+
 impl Family for Igb {
     fn adapter(&self) -> &Adapter {
         &self.adapter
@@ -90,11 +99,8 @@ impl Family for Igb {
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        let settings = filter::settings(hardware);
-        settings
-            .iter()
-            .for_each(|setting| self.adapter.registers.set(setting));
-        self.rates = core::array::from_fn(|at| hardware.pools.get(at).and_then(|pool| pool.rate));
+        self.program(hardware);
+        self.rates = rates(hardware);
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
@@ -141,6 +147,26 @@ impl Family for Igb {
         counted.rx_missed = registers.count::<Mpc>(())?;
         counted.tx_spoofed = registers.count::<Ssvpc>(())?;
         Ok(counted)
+    }
+
+    fn filter_slots(&self) -> FilterSlots {
+        FilterSlots::new(RarIndex::COUNT, VlvfIndex::COUNT)
+    }
+
+    fn settings(&self, plan: &HardwarePlan, slots: &FilterSlots) -> Vec<RegisterWrite> {
+        filter::settings(plan, slots)
+    }
+
+    fn same_queues(&self, one: &HardwarePlan, other: &HardwarePlan) -> bool {
+        queue::used(one) == queue::used(other)
+    }
+
+    fn set_shares(&mut self, plan: &HardwarePlan) -> Result<(), Error> {
+        self.rates = rates(plan);
+        if let Some(mbit) = self.limited_at {
+            self.set_rates(mbit);
+        }
+        Ok(())
     }
 
     fn read_plan(&self) -> Result<HardwarePlan, Error> {

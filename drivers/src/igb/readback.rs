@@ -8,6 +8,7 @@
 //!
 //! Not here: what to do about a difference.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use lockgate_regs::Index;
@@ -18,8 +19,10 @@ use super::filter::{QUEUE_BIT, hash_kinds, settings};
 use super::{Igb, RECEIVING};
 use crate::access::RegisterWrite;
 use crate::error::Error;
+use crate::family::Family;
 use crate::filter::{mac, read_multicast};
 use crate::rss::read_rss;
+use crate::slots::FilterSlots;
 
 impl Igb {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
@@ -27,29 +30,16 @@ impl Igb {
         let mrqc = registers.read::<Mrqc>(())?;
         let spreads = mrqc.mode() == MultipleQueues::VmdqRss;
         let rss = spreads.then(|| read_rss(registers, hash_kinds(mrqc), QUEUE_BIT));
-        let addresses = registers
-            .read_all::<Ral>()?
-            .into_iter()
-            .zip(registers.read_all::<Rah>()?);
-        let address = |(low, high): (Ral, Rah)| {
-            let pools = u64::from(high.pools());
-            high.valid()
-                .then(|| (mac(low.octets(), high.octets()), pools))
-        };
-        let vlans = registers
-            .read_all::<Vlvf>()?
-            .into_iter()
-            .filter(Vlvf::enable);
-        let vlan = |vlvf: Vlvf| (vlvf.vid(), vlvf.pools().into());
         let mut plan = HardwarePlan {
             mode: SteeringMode::Pools,
             rss: rss.transpose()?,
-            macs: addresses.filter_map(address).collect(),
-            vlans: vlans.map(vlan).collect(),
+            macs: BTreeMap::new(),
+            vlans: BTreeMap::new(),
             multicast: read_multicast(registers)?,
             pools: self.read_pools()?,
         };
-        for setting in settings(&plan)
+        let slots = self.read_filters(&mut plan)?;
+        for setting in settings(&plan, &slots)
             .iter()
             .chain([&RegisterWrite::new((), RECEIVING)])
         {
@@ -58,6 +48,27 @@ impl Igb {
             }
         }
         Ok(plan)
+    }
+
+    /// Reads the filters into `plan`; says which register holds which. A filter that is there
+    /// twice counts once, and its second register is one too many.
+    fn read_filters(&self, plan: &mut HardwarePlan) -> Result<FilterSlots, Error> {
+        let registers = &self.adapter.registers;
+        let mut slots = self.filter_slots();
+        for (number, at) in RarIndex::all().enumerate() {
+            let high = registers.read::<Rah>(at)?;
+            let mac = mac(registers.read::<Ral>(at)?.octets(), high.octets());
+            if high.valid() && slots.macs.hold(number, mac) {
+                plan.macs.insert(mac, high.pools().into());
+            }
+        }
+        for (number, at) in VlvfIndex::all().enumerate() {
+            let entry = registers.read::<Vlvf>(at)?;
+            if entry.enable() && slots.vlans.hold(number, entry.vid()) {
+                plan.vlans.insert(entry.vid(), entry.pools().into());
+            }
+        }
+        Ok(slots)
     }
 
     fn read_pools(&self) -> Result<Vec<PoolPlan>, Error> {

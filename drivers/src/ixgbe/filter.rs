@@ -17,6 +17,7 @@ use super::Layout;
 use crate::access::RegisterWrite;
 use crate::filter::{ral_rah, tables};
 use crate::rss::rss_settings;
+use crate::slots::FilterSlots;
 
 /// The type of a tag (IEEE 802.1Q, 9.4).
 const TAG: u16 = 0x8100;
@@ -30,10 +31,12 @@ pub(super) const TAG_BYTES: u16 = 4;
 
 /// What the registers hold under `plan`, in the order in which they are set, which
 /// is before anything is received.
-pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
-    let mut settings = tables::<Vfta>(plan);
-    set_addresses(plan, &mut settings);
-    set_vlans(plan, &mut settings);
+pub(super) fn settings(plan: &HardwarePlan, slots: &FilterSlots) -> Vec<RegisterWrite> {
+    let mut settings = Vec::new();
+    set_addresses(plan, slots, &mut settings);
+    set_vlans(plan, slots, &mut settings);
+    // A VLAN passes once its pools are told, and passes no more before they are taken away.
+    settings.extend(tables::<Vfta>(plan));
     set_pools(&plan.pools, &mut settings);
     set_mac(plan, &mut settings);
     set_statistics(plan, &mut settings);
@@ -42,13 +45,10 @@ pub(super) fn settings(plan: &HardwarePlan) -> Vec<RegisterWrite> {
 }
 
 /// Exact address filters; those that the plan does not use are zero.
-fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
-    let mut macs = plan.macs.iter();
-    for at in RarIndex::all() {
-        let (mac, pools) = macs
-            .next()
-            .map_or((None, 0), |(mac, pools)| (Some(mac), *pools));
-        let (low, high) = mac.map(ral_rah).unwrap_or_default();
+fn set_addresses(plan: &HardwarePlan, slots: &FilterSlots, settings: &mut Vec<RegisterWrite>) {
+    for (at, filter) in RarIndex::all().zip(slots.macs.with(&plan.macs)) {
+        let (mac, pools) = filter.map_or((None, 0), |(mac, pools)| (Some(mac), pools));
+        let (low, high) = mac.as_ref().map(ral_rah).unwrap_or_default();
         let high = Rah::new().with_octets(high).with_valid(mac.is_some());
         settings.extend(RegisterWrite::wide::<Mpsar>(at, pools));
         // The half that makes the address count comes last.
@@ -61,10 +61,9 @@ fn set_addresses(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
 }
 
 /// VLAN filters, likewise.
-fn set_vlans(plan: &HardwarePlan, settings: &mut Vec<RegisterWrite>) {
-    let mut vlans = plan.vlans.iter();
-    for at in VlvfIndex::all() {
-        let (vid, pools) = vlans.next().map_or((0, 0), |(vid, pools)| (*vid, *pools));
+fn set_vlans(plan: &HardwarePlan, slots: &FilterSlots, settings: &mut Vec<RegisterWrite>) {
+    for (at, filter) in VlvfIndex::all().zip(slots.vlans.with(&plan.vlans)) {
+        let (vid, pools) = filter.unwrap_or((0, 0));
         settings.extend(RegisterWrite::wide::<Pfvlvfb>(at, pools));
         let entry = Pfvlvf::new().with_vid(vid).with_enable(pools != 0);
         settings.push(RegisterWrite::new(at, entry));

@@ -25,6 +25,7 @@ use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
+use crate::access::RegisterWrite;
 use crate::access::tolerate_timeout;
 use crate::adapter::{Adapter, Link};
 use crate::device::Card;
@@ -32,6 +33,7 @@ use crate::error::Error;
 use crate::family::Family;
 use crate::reset::disable_master;
 use crate::ring::{Queues, RingSizes};
+use crate::slots::FilterSlots;
 use crate::statistics::{self, Statistics};
 use layout::Layout;
 
@@ -91,13 +93,12 @@ impl Family for Ixgbe {
     fn bring_up(&mut self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
         let hardware = plan.hardware();
         self.reset()?;
-        filter::settings(hardware)
-            .iter()
-            .for_each(|setting| self.adapter.registers.set(setting));
+        self.program(hardware);
         let mut others = hardware.pools.iter().skip(StatisticsSet::COUNT as usize);
         self.apart = others.all(|pool| !pool.receive);
         self.rates = hardware.pools.iter().map(|pool| pool.rate).collect();
-        self.set_weights(hardware)?;
+        self.lay_out_transmit(hardware);
+        self.set_weights(hardware);
         let queues = self.queues(plan, sizes)?;
         // What was counted before the start is nobody's.
         self.take_statistics()?;
@@ -164,6 +165,27 @@ impl Family for Ixgbe {
         }
         counted.tx_spoofed = registers.count::<Ssvpc>(())?;
         Ok(counted)
+    }
+
+    fn filter_slots(&self) -> FilterSlots {
+        FilterSlots::new(RarIndex::COUNT, VlvfIndex::COUNT)
+    }
+
+    fn settings(&self, plan: &HardwarePlan, slots: &FilterSlots) -> Vec<RegisterWrite> {
+        filter::settings(plan, slots)
+    }
+
+    fn same_queues(&self, one: &HardwarePlan, other: &HardwarePlan) -> bool {
+        queue::used(one) == queue::used(other)
+    }
+
+    fn set_shares(&mut self, plan: &HardwarePlan) -> Result<(), Error> {
+        self.set_weights(plan);
+        self.rates = plan.pools.iter().map(|pool| pool.rate).collect();
+        if let Some(mbit) = self.limited_at {
+            self.set_rates(mbit);
+        }
+        Ok(())
     }
 
     fn read_plan(&self) -> Result<HardwarePlan, Error> {

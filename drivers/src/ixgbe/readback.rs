@@ -20,8 +20,10 @@ use super::filter::{TAG_BYTES, hash_kinds, settings};
 use super::{Ixgbe, Layout};
 use crate::access::RegisterWrite;
 use crate::error::Error;
+use crate::family::Family;
 use crate::filter::{mac, read_multicast};
 use crate::rss::read_rss;
+use crate::slots::FilterSlots;
 
 impl Ixgbe {
     pub(super) fn read_back(&self) -> Result<HardwarePlan, Error> {
@@ -43,26 +45,34 @@ impl Ixgbe {
             multicast: read_multicast(registers)?,
             pools: Vec::new(),
         };
-        for at in RarIndex::all() {
-            let high = registers.read::<Rah>(at)?;
-            if high.valid() {
-                let low = registers.read::<Ral>(at)?.octets();
-                let pools = registers.read_wide::<Mpsar>(at)?;
-                plan.macs.insert(mac(low, high.octets()), pools);
-            }
-        }
-        for at in VlvfIndex::all() {
-            let entry = registers.read::<Pfvlvf>(at)?;
-            if entry.enable() {
-                plan.vlans
-                    .insert(entry.vid(), registers.read_wide::<Pfvlvfb>(at)?);
-            }
-        }
+        let slots = self.read_filters(&mut plan)?;
         self.read_pools(&mut plan, pools)?;
-        if !self.holds(&plan)? {
+        if !self.holds(&plan, &slots)? {
             plan.mode = SteeringMode::Software;
         }
         Ok(plan)
+    }
+
+    /// Reads the filters into `plan`; says which register holds which. A filter that is there
+    /// twice counts once, and its second register is one too many.
+    fn read_filters(&self, plan: &mut HardwarePlan) -> Result<FilterSlots, Error> {
+        let registers = &self.adapter.registers;
+        let mut slots = self.filter_slots();
+        for (number, at) in RarIndex::all().enumerate() {
+            let high = registers.read::<Rah>(at)?;
+            let mac = mac(registers.read::<Ral>(at)?.octets(), high.octets());
+            if high.valid() && slots.macs.hold(number, mac) {
+                plan.macs.insert(mac, registers.read_wide::<Mpsar>(at)?);
+            }
+        }
+        for (number, at) in VlvfIndex::all().enumerate() {
+            let entry = registers.read::<Pfvlvf>(at)?;
+            if entry.enable() && slots.vlans.hold(number, entry.vid()) {
+                let pools = registers.read_wide::<Pfvlvfb>(at)?;
+                plan.vlans.insert(entry.vid(), pools);
+            }
+        }
+        Ok(slots)
     }
 
     fn read_pools(&self, plan: &mut HardwarePlan, count: usize) -> Result<(), Error> {
@@ -102,7 +112,7 @@ impl Ixgbe {
     }
 
     /// Whether every register is as `plan` has it.
-    fn holds(&self, plan: &HardwarePlan) -> Result<bool, Error> {
+    fn holds(&self, plan: &HardwarePlan, slots: &FilterSlots) -> Result<bool, Error> {
         let registers = &self.adapter.registers;
         let mut holds = self.holds_rates()?;
         let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
@@ -110,7 +120,7 @@ impl Ixgbe {
             RegisterWrite::new((), Mtqc::new().with_layout(layout)),
             RegisterWrite::new((), Rxctrl::new().with_enable(true)),
         ];
-        for setting in settings(plan).iter().chain(&on) {
+        for setting in settings(plan, slots).iter().chain(&on) {
             holds &= registers.matches(setting)?;
         }
         Ok(holds)

@@ -19,21 +19,27 @@ pub(super) const HEAVIEST: u16 = (0x3FFF / CREDITS) as u16;
 /// Window of the limiters that suits frames up to 9.5 KiB.
 const LIMITER_WINDOW: u32 = 0x14;
 
+/// How the arbiter chooses: pools take turns by weight.
+const WEIGHED: Rttdcs = Rttdcs::new().with_weigh_pools(true);
+
 impl Ixgbe {
-    /// Lays transmit queues out for `plan` while the arbiter stands still, and sets the
-    /// weights by which pools take turns.
-    pub(super) fn set_weights(&self, plan: &HardwarePlan) -> Result<(), Error> {
+    /// Lays transmit queues out for `plan` while the arbiter stands still.
+    pub(super) fn lay_out_transmit(&self, plan: &HardwarePlan) {
         let registers = &self.adapter.registers;
-        let turns = Rttdcs::new().with_weigh_pools(true);
-        registers.write((), turns.with_arbiter_off(true));
+        registers.write((), WEIGHED.with_arbiter_off(true));
         let layout = Layout::of(plan).map_or(TransmitLayout::Queues64, |layout| layout.transmit);
         registers.write((), Mtqc::new().with_layout(layout));
+    }
+
+    /// Sets the weights by which pools take turns, while the arbiter stands still.
+    pub(super) fn set_weights(&self, plan: &HardwarePlan) {
+        let registers = &self.adapter.registers;
+        registers.write((), WEIGHED.with_arbiter_off(true));
         for (at, pool) in Pool::all().zip(&plan.pools) {
             registers.write((), Rttdqsel::new(at.number()));
             registers.write((), Rttdt1c::new(u32::from(pool.weight) * CREDITS));
         }
-        registers.write((), turns);
-        Ok(())
+        registers.write((), WEIGHED);
     }
 
     /// The weight that the card holds for a pool; one that no plan sets is 0xFFFF.
