@@ -26,18 +26,42 @@ const VLANS: [u16; 4] = [0, 10, 20, 30];
 
 const GROUPS: [[u8; 6]; 2] = [[1, 0, 0x5e, 0, 0, 0xfb], [1, 0, 0x5e, 0, 0, 0xfc]];
 
+/// An address of a partition; a card keeps the first four octets and the last two apart, and no
+/// two addresses have either in common.
 fn address(partition: u64, n: u64) -> [u8; 6] {
-    [2, 0, 0, 0, partition as u8, n as u8]
+    let [partition, n] = [partition as u8, n as u8];
+    [2, 0, partition, n, partition, n]
+}
+
+/// As a policy writes it.
+fn text_of(address: [u8; 6]) -> String {
+    let octets = address.map(|octet| format!("{octet:02x}"));
+    format!("'{}'", octets.join(":"))
+}
+
+/// Addresses that nobody has, and that a card takes if an entry counts while one of its halves
+/// is empty or another's.
+fn half_written() -> Vec<[u8; 6]> {
+    let own: Vec<_> = (0..3)
+        .flat_map(|p| (0..ADDRESSES).map(move |n| address(p, n)))
+        .collect();
+    let others = own.iter().cycle().skip(1);
+    let empty = own.iter().map(|own| [0, 0, 0, 0, own[4], own[5]]);
+    let mixed = own
+        .iter()
+        .zip(others)
+        .map(|(low, high)| [low[0], low[1], low[2], low[3], high[4], high[5]]);
+    empty.chain(mixed).collect()
 }
 
 /// Three partitions of one shape: what differs is all that may change while a card runs.
 fn policy(random: &mut Random, kind: Kind) -> String {
     let mut text = "[nic]\ndevice = 'model:82576'\n".to_owned();
     for p in 0..3 {
-        let mut macs = vec![format!("'02:00:00:00:{p:02x}:00'")];
+        let mut macs = vec![text_of(address(p, 0))];
         for n in 1..ADDRESSES {
             if random.once_in(2) {
-                macs.push(format!("'02:00:00:00:{p:02x}:{n:02x}'"));
+                macs.push(text_of(address(p, n)));
             }
         }
         let mut vlans: Vec<_> = VLANS.into_iter().filter(|_| random.once_in(2)).collect();
@@ -64,7 +88,11 @@ fn policy(random: &mut Random, kind: Kind) -> String {
 /// A frame to each address and group on each VLAN.
 fn probes() -> Vec<Vec<u8>> {
     let unicast = (0..3).flat_map(|p| (0..ADDRESSES).map(move |n| address(p, n)));
-    let all: Vec<_> = unicast.chain(GROUPS).chain([[0xff; 6]]).collect();
+    let all: Vec<_> = unicast
+        .chain(half_written())
+        .chain(GROUPS)
+        .chain([[0xff; 6]])
+        .collect();
     VLANS
         .into_iter()
         .flat_map(|vid| {
