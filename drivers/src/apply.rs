@@ -16,7 +16,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
-use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
+use lockgate_vmdq::{HardwareDiff, HardwarePlan, Plan, PoolPlan, ResetReason};
 
 use crate::access::RegisterWrite;
 use crate::error::Error;
@@ -61,16 +61,17 @@ impl Applied {
 
     /// What of `plan` is different and cannot be changed while the card runs.
     fn fixed_difference(&self, family: &dyn Family, plan: &Plan) -> Option<&'static str> {
-        let (from, to) = (&self.plan, plan.hardware());
-        if from.mode != to.mode {
-            Some("who steers frames")
-        } else if from.pools.len() != to.pools.len() {
-            Some("the number of pools")
-        } else if self.mtu != plan.mtu() {
-            Some("the MTU, and with it the size of every buffer")
-        } else if from.rss != to.rss {
+        let changes = match self.plan.diff(plan.hardware()) {
+            HardwareDiff::NeedsReset(reason) => return Some(words(reason)),
+            HardwareDiff::Changes(changes) => changes,
+        };
+        if self.mtu != plan.mtu() {
+            Some(words(ResetReason::FrameLength))
+        } else if changes.rss.is_some() {
+            // Key and table are read for each frame, so a mixture would break flows apart; MRQC
+            // must not change on a card that receives (82599 datasheet, 7.1.2.8).
             Some("the hash (its kinds, key or table)")
-        } else if !family.same_queues(from, to) {
+        } else if !family.same_queues(&self.plan, plan.hardware()) {
             Some("which queues there are (a partition that comes, goes, or changes its queues)")
         } else {
             None
@@ -91,6 +92,16 @@ impl Applied {
         }
         self.plan.clone_from(plan);
         Ok(())
+    }
+}
+
+/// What differs, as a part of [`Error::NeedsReset`].
+fn words(reason: ResetReason) -> &'static str {
+    match reason {
+        ResetReason::Steering => "who steers frames",
+        ResetReason::PoolLayout => "the number of pools",
+        ResetReason::RssMode => "whether frames are hashed",
+        ResetReason::FrameLength => "the MTU, and with it the size of every buffer",
     }
 }
 
