@@ -11,8 +11,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod capture;
+mod descriptors;
+mod lane;
 mod policy;
+mod vfio_user;
 
 pub use capture::capture;
+pub use descriptors::descriptors;
+pub use lane::lane;
 pub use policy::policy;
+pub use vfio_user::vfio_user;

@@ -65,7 +65,7 @@ fn lint_fuzz() -> Result<(), Error> {
         .args(["fmt", "--check", "--manifest-path"])
         .arg(&manifest))?;
     run(cargo()
-        .args(["clippy", "--all-targets", "--quiet", "--manifest-path"])
+        .args(["clippy", "--lib", "--bins", "--quiet", "--manifest-path"])
         .arg(&manifest)
         .args(["--", "-D", "warnings"])
         .env("CARGO_TARGET_DIR", machine::target())

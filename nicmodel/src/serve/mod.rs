@@ -143,6 +143,15 @@ fn serve_client(
     outcome
 }
 
+/// Answers a client of a card without a cable, of which nobody else has anything: what a
+/// fuzz target drives.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn converse_alone(kind: &'static ModelKind, stream: &UnixStream) -> Result<(), Failure> {
+    let interrupts = Arc::new(Interrupts::new(kind.pci.vectors));
+    let wire = Arc::new(Wire::open(None).map_err(Failure::Usage)?);
+    converse(stream, Device::new(kind, kind.model(), interrupts, wire))
+}
+
 /// Answers a client until it goes.
 fn converse(stream: &UnixStream, mut device: Device) -> Result<(), Failure> {
     loop {
