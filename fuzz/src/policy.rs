@@ -1,7 +1,8 @@
 //! Policy text: parsed, checked, planned, and asked about frames.
 
 use lockgate_drivers::CARDS;
-use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
+use lockgate_policy::Policy;
+use lockgate_vmdq::{Capabilities, Machine, Plan};
 
 /// Enough for a header with its tag.
 const HEADER: [u8; 32] = [0xff; 32];

@@ -31,6 +31,8 @@ pub enum Command {
     Bench(BenchCommand),
     /// Check a policy and say what it means
     Check(CheckArgs),
+    /// Write a policy's plan in the form that `run` takes too: checked, for one card
+    Compile(CompileArgs),
     /// Show what a card is told: pools, queues, filters, flows
     Plan(PlanArgs),
     /// Look at the machine's network cards, hand one over, take it back
@@ -43,7 +45,7 @@ pub enum Command {
 /// `lockgate run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Policy file (TOML)
+    /// Policy file (TOML), or a plan that `lockgate compile` wrote
     pub policy: PathBuf,
     /// Use this device instead of the policy's: model:82574, model:82576,
     /// model:82599 or a PCI address
@@ -124,17 +126,30 @@ pub struct BenchArgs {
 /// `lockgate check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Policy file (TOML)
+    /// Policy file (TOML), or a compiled plan
     pub policy: PathBuf,
     /// Check against this device instead of the policy's
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 }
 
+/// `lockgate compile`.
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    /// Policy file (TOML)
+    pub policy: PathBuf,
+    /// Compile for this device instead of the policy's
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// File for the plan
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
 /// `lockgate plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Policy file (TOML)
+    /// Policy file (TOML), or a compiled plan
     pub policy: PathBuf,
     /// Plan for this device instead of the policy's
     #[arg(long, value_name = "DEVICE")]

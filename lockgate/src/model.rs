@@ -7,7 +7,7 @@
 //! Not here: the models (`lockgate-nicmodel`), and what is plugged into one
 //! ([`crate::endpoints`]).
 
-use lockgate_vmdq::Device;
+use lockgate_policy::Device;
 
 use crate::error::Failure;
 

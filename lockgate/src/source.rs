@@ -4,14 +4,15 @@
 //! jump, with the line and a caret below, and the other side of a conflict where
 //! there is one.
 //!
-//! Not here: what is wrong with a policy (`lockgate-vmdq`).
+//! Not here: what is wrong with a policy (`lockgate-policy`).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use lockgate_vmdq::{Place, PolicyError};
+use lockgate_policy::{Place, PolicyErrors};
+use lockgate_vmdq::Plan;
 
 use crate::error::Failure;
 
@@ -21,6 +22,37 @@ const MAX_BYTES: u64 = 256 << 10;
 /// Most that is shown of one line.
 const EXCERPT_CHARS: usize = 120;
 
+/// Most errors that are shown beside the first.
+const MOST_MORE: usize = 10;
+
+/// What a file that a command is given may be.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A policy's text, or what claims to be one.
+    Text(Source),
+    /// A compiled plan's bytes, or what claims to be one.
+    Compiled(Vec<u8>),
+}
+
+impl Content {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// A usage failure when it is not there, cannot be read, is too long, or is neither text nor
+    /// a plan.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let mut bytes = Vec::new();
+        let longest = MAX_BYTES.max(Plan::LONGEST_ENCODING as u64);
+        File::open(path)
+            .and_then(|file| file.take(longest + 1).read_to_end(&mut bytes))
+            .map_err(|error| cannot_read(path, &error))?;
+        if Plan::is_encoded(&bytes) {
+            return Ok(Self::Compiled(bytes));
+        }
+        Source::of_bytes(path, bytes).map(Self::Text)
+    }
+}
+
 /// A policy file that has been read.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -29,16 +61,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the file at `path`.
-    ///
-    /// # Errors
-    /// A usage failure when it is not there, cannot be read or is not text.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Failure> {
         let shown = path.display();
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| cannot_read(path, &error))?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Failure::usage(
                 format!("{shown} is longer than 256 KiB: it is not a policy"),
@@ -73,19 +97,33 @@ impl Source {
         &self.text
     }
 
-    /// `error`, which is about this file, in words for its author.
-    pub fn refuse(&self, error: &PolicyError) -> Failure {
-        let place = |offset| Place::of(&self.text, offset);
-        let Place { line, column } = place(error.at);
-        let mut excerpt = self.excerpt(place(error.at), "");
+    /// `errors`, which are about this file, in words for its author.
+    pub fn refuse(&self, errors: &PolicyErrors) -> Failure {
+        let error = errors.first();
+        let mut excerpt = self.excerpt(Place::of(&self.text, error.at), "");
         if let Some(other) = error.also {
-            excerpt += &self.excerpt(place(other), " the other side");
+            excerpt += &self.excerpt(Place::of(&self.text, other), " the other side");
         }
-        // The cause may quote the policy, and with it a colon; the remedy has none.
-        let text = error.to_string();
-        let (cause, remedy) = text.rsplit_once(": ").unwrap_or((&text, ""));
-        let message = format!("{}:{line}:{column}: {cause}", self.path.display());
-        Failure::usage(message, remedy).with_excerpt(excerpt)
+        for more in errors.iter().skip(1).take(MOST_MORE) {
+            excerpt += &format!(
+                "  also: {} ({})\n",
+                self.located(more.at, more),
+                more.help()
+            );
+        }
+        Failure::usage(self.located(error.at, error), error.help()).with_excerpt(excerpt)
+    }
+
+    /// That what stands at byte `at` cannot be done.
+    pub fn refuse_at(&self, at: usize, message: String, help: &str) -> Failure {
+        let excerpt = self.excerpt(Place::of(&self.text, at), "");
+        Failure::usage(self.located(at, &message), help).with_excerpt(excerpt)
+    }
+
+    /// A message with the place that it is about before it.
+    fn located(&self, at: usize, message: &dyn fmt::Display) -> String {
+        let Place { line, column } = Place::of(&self.text, at);
+        format!("{}:{line}:{column}: {message}", self.path.display())
     }
 
     /// The line of a place and a caret under its column; nothing past the end of the file.
@@ -179,7 +217,7 @@ mod tests {
     fn a_colon_that_the_policy_wrote_is_part_of_the_cause() {
         let text = "[nic]\ndevice = 'model:82576'\n[[partition]]\nname = 'a: b'\n";
         let machine = lockgate_vmdq::Machine { cores: vec![0] };
-        let policy = lockgate_vmdq::Policy::parse(text).unwrap();
+        let policy = lockgate_policy::Policy::parse(text).unwrap();
         let error = policy
             .check(&lockgate_vmdq::Capabilities::I82576, &machine)
             .unwrap_err();
@@ -216,7 +254,7 @@ mod tests {
             (&latin1, "byte 8 is not UTF-8"),
             (Path::new("/dev/zero"), "longer than 256 KiB"),
         ] {
-            let failure = Source::read(path).unwrap_err();
+            let failure = Content::read(path).unwrap_err();
             assert_eq!(failure.status(), 2);
             assert!(failure.message().contains(words), "{failure}");
         }

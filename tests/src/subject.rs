@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use lockgate_drivers::device::Card;
 use lockgate_drivers::{Nic, Queues, RingSizes};
 use lockgate_nicmodel::Model;
-use lockgate_vmdq::{Capabilities, Machine, Plan, Policy};
+use lockgate_policy::Policy;
+use lockgate_vmdq::{Capabilities, Machine, Plan};
 
 use crate::cards;
 use crate::frames::Frames;

@@ -13,12 +13,13 @@ use lockgate_tests::source::{Source, circles, find_word};
 
 /// Every package that ships, and the packages of this project it may use. Packages
 /// for development are not listed and may use any.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("lockgate-regs", &[]),
     ("lockgate-rss", &[]),
     ("lockgate-shm", &[]),
     ("lockgate-lane", &["lockgate-shm"]),
     ("lockgate-vmdq", &["lockgate-rss"]),
+    ("lockgate-policy", &["lockgate-rss", "lockgate-vmdq"]),
     (
         "lockgate-drivers",
         &[
@@ -63,6 +64,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "lockgate-rss",
             "lockgate-lane",
             "lockgate-vmdq",
+            "lockgate-policy",
             "lockgate-drivers",
             "lockgate-dataplane",
             "lockgate-host",
@@ -81,7 +83,7 @@ const CORE_TAKES: [(&str, &[&str]); 8] = [
     ("lockgate-rss", &["cpufeatures", "thiserror"]),
     ("lockgate-shm", &["cpufeatures"]),
     ("lockgate-lane", &["thiserror"]),
-    ("lockgate-vmdq", &["serde", "thiserror", "toml"]),
+    ("lockgate-vmdq", &["thiserror"]),
     ("lockgate-drivers", &["thiserror"]),
     ("lockgate-host", &["rustix", "thiserror", "vfio-bindings"]),
     ("lockgate-dataplane", &["rustix"]),

@@ -15,7 +15,7 @@ use lockgate_tests::guest::compare::{Verdict, compare};
 use lockgate_tests::guest::run::{CardKind, Outcome, Request, on_model};
 use lockgate_tests::machine::{build_lockgate, workspace};
 use lockgate_tests::qemu::Qemu;
-use lockgate_vmdq::Attach;
+use lockgate_vmdq::{AttachmentKind, Plan};
 
 /// Longest that anything here may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -68,13 +68,12 @@ fn collect(qemu: &Qemu) -> Vec<Vec<u8>> {
     left
 }
 
-fn own_replays(loaded: &LoadedPolicy) -> Vec<Option<Replay>> {
-    let own = loaded
-        .policy
-        .partitions
+fn own_replays(loaded: &LoadedPolicy, plan: &Plan) -> Vec<Option<Replay>> {
+    let own = plan
+        .partitions()
         .iter()
-        .map(|partition| match &partition.attach.value {
-            Attach::Pcap { replay: Some(file) } => {
+        .map(|partition| match &partition.attachment.kind {
+            AttachmentKind::Pcap { replay: Some(file) } => {
                 Some(Replay::open(&loaded.folder().join(file)).expect("the example's capture"))
             }
             _ => None,
@@ -98,7 +97,7 @@ fn outside(policy: &Path, wire: &Path) -> Outcome {
         model: None,
         alarm: None,
         sources: Sources {
-            partitions: own_replays(&loaded),
+            partitions: own_replays(&loaded, &plan),
             ..Sources::default()
         },
         captures: Some(folder.path().to_owned()),

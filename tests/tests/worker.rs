@@ -105,7 +105,7 @@ impl Rig {
         let stats = WorkerStats::new(self.plan.partitions().iter().map(|p| p.queues.into()));
         control.finish();
         let ends = self.ends.into_iter().zip(self.plan.partitions());
-        let reflecting = ends.filter(|(_, partition)| partition.reflects);
+        let reflecting = ends.filter(|(_, partition)| partition.reflects());
         let mut beside: Vec<_> = reflecting.map(|(end, _)| Reflector::new(end)).collect();
         let queues = thread::scope(|scope| {
             let worker = Worker::new(&self.plan, &stats, &control, self.share, Overflow::Drop);

@@ -1,48 +1,89 @@
-//! Why a policy is refused.
+//! Why a plan is refused.
 //!
-//! One variant per refusal. Each message names both sides, then says what to do
-//! behind a colon; the error points at the offending item and, where there is one,
-//! at the other side. Not here: printing, which has the policy's text and name.
+//! One variant per refusal. Each says what is wrong and names both sides; what to do about it
+//! is [`PlanErrorKind::help`]. An error knows its places in the [`PlanSpec`](crate::PlanSpec),
+//! so that whoever made that from a text can point into the text.
+//!
+//! Not here: places in a text, and printing (`lockgate-policy`, `lockgate`).
 
 use crate::prelude::*;
 use crate::{BitRate, Mac, Segment};
 
-/// A place in a text.
+/// A place in a [`PlanSpec`](crate::PlanSpec). Numbers are positions in its lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
+pub enum SpecPlace {
+    /// The whole of it.
+    Whole,
+    /// Its `mtu`.
+    Mtu,
+    /// The list of workers.
+    Workers,
+    /// One worker's core.
+    Worker(usize),
+    /// One level's name.
+    Level(usize),
+    /// Something of a partition.
+    Partition {
+        /// Which partition.
+        partition: usize,
+        /// What of it.
+        part: PartitionPart,
+    },
+    /// Something of a flow.
+    Flow {
+        /// Which flow.
+        flow: usize,
+        /// What of it.
+        part: FlowPart,
+    },
+    /// What the wire leads to.
+    Wire,
 }
 
-impl Place {
-    /// The place of byte `offset` of `text`.
-    pub fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let last = before.rsplit('\n').next().unwrap_or("");
-        Self {
-            line: before.split('\n').count(),
-            column: last.chars().count() + 1,
-        }
-    }
+/// A field of a [`PartitionSpec`](crate::PartitionSpec), or an item of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after the fields")]
+pub enum PartitionPart {
+    Id,
+    Pool,
+    Name,
+    Level,
+    Cores,
+    Core(usize),
+    Queues,
+    Mac(usize),
+    Segments,
+    Segment(usize),
+    Multicast(usize),
+    Weight,
+    Rate,
+    Attachment,
 }
 
-/// A refused policy: what is wrong, what to do, and where.
+/// A field of a [`FlowSpec`](crate::FlowSpec).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after the fields")]
+pub enum FlowPart {
+    From,
+    To,
+    Downgrade,
+}
+
+/// A refused plan: what is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
-pub struct PolicyError {
+pub struct PlanError {
     /// What is wrong; boxed, since every check returns it.
-    pub kind: Box<PolicyErrorKind>,
-    /// Byte offset of the offending item; [`Place::of`] makes it a line and a column.
-    pub at: usize,
-    /// Offset of the other side.
-    pub also: Option<usize>,
+    pub kind: Box<PlanErrorKind>,
+    /// The offending item.
+    pub at: SpecPlace,
+    /// The other side, where there is one.
+    pub also: Option<SpecPlace>,
 }
 
-impl PolicyError {
-    /// The same, with the offset of the other side.
-    pub(crate) fn and(self, other: usize) -> Self {
+impl PlanError {
+    /// The same, with the place of the other side.
+    pub(crate) fn and(self, other: SpecPlace) -> Self {
         Self {
             also: Some(other),
             ..self
@@ -50,66 +91,189 @@ impl PolicyError {
     }
 }
 
-/// What a check returns.
-pub(crate) type Checked<T = ()> = Result<T, PolicyError>;
-
-/// What is wrong with a policy; each message ends in `: ` and what to do.
+/// What is wrong with a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
-pub enum PolicyErrorKind {
-    #[error("{0}: correct the text at this place")]
-    Toml(String),
-    #[error("{0} is empty: name at least one, or remove the key")]
-    Empty(&'static str),
-    #[error("{0} is listed twice: change or remove one of the two")]
-    Repeated(String),
-    #[error("the policy has no partition: add a [[partition]] with a `name`")]
+pub enum PlanErrorKind {
+    #[error("{what} is empty")]
+    Empty { what: &'static str },
+    #[error("{what} is listed twice")]
+    Repeated { what: String },
+    #[error("{what} is {value}, not a number from {low} to {high}")]
+    OutOfRange {
+        what: &'static str,
+        value: u64,
+        low: u64,
+        high: u64,
+    },
+    #[error("the policy has no partition")]
     NoPartition,
-    #[error("{0:?} is no name for a partition: use letters, digits, `_`, `-`; not `wire`")]
-    BadName(String),
-    #[error("{0} is no {1} address: correct the address, or move it to the other list")]
-    BadAddress(Mac, &'static str),
-    #[error("partitions `{0}` and `{1}` both own {2} on {3}: change one address or VLAN")]
-    DuplicateMac(String, String, Mac, Segment),
-    #[error("partition `{0}` has level `{1}`, which `levels.order` does not list: list it there")]
-    UnknownLevel(String, String),
-    #[error("{0} and {1} are on {2} with no flow from {0} to {1}: part them, or declare it")]
-    LevelsMeet(String, String, Segment),
-    #[error("frames could pass from {0} down to {1}, {2}: cut a step, or `downgrade` its flow")]
-    FlowDownhill(String, String, String),
-    #[error("a flow names `{0}`, and no partition has that name: correct it, or add one")]
-    UnknownPartition(String),
-    #[error("partition `{0}` is number {1}, and the {2} holds {3}: remove some")]
-    TooManyPartitions(String, usize, &'static str, usize),
-    #[error("partition `{0}` has {1} queues; a {2} cut for {3} partitions has {4} each: lower it")]
-    TooManyQueues(String, u8, &'static str, usize, u8),
+    #[error("{name:?} is no name for a partition")]
+    BadName { name: String },
+    #[error("{mac} is no {kind} address")]
+    BadAddress { mac: Mac, kind: &'static str },
+    #[error("partitions `{first}` and `{second}` both own {mac} on {segment}")]
+    DuplicateMac {
+        first: String,
+        second: String,
+        mac: Mac,
+        segment: Segment,
+    },
+    #[error("partition `{name}` has level {level}, and there are {levels}")]
+    NoSuchLevel {
+        name: String,
+        level: u16,
+        levels: usize,
+    },
+    #[error("{from} and {to} are on {segment} with no flow from {from} to {to}")]
+    LevelsMeet {
+        from: String,
+        to: String,
+        segment: Segment,
+    },
+    #[error("frames could pass from {from} down to {to}, {path}")]
+    FlowDownhill {
+        from: String,
+        to: String,
+        path: String,
+    },
+    #[error("a flow names partition {number}, which is not in the plan")]
+    FlowOfNobody { number: usize },
+    #[error("partition `{name}` is number {number}, and the {card} holds {limit}")]
+    TooManyPartitions {
+        name: String,
+        number: usize,
+        card: &'static str,
+        limit: usize,
+    },
+    #[error("partitions `{first}` and `{second}` both have {what}")]
+    SharedNumber {
+        first: String,
+        second: String,
+        what: String,
+    },
+    #[error("partition `{name}` has {pool}, and the {card} is cut into {pools} pools")]
+    NoSuchPool {
+        name: String,
+        pool: String,
+        card: &'static str,
+        pools: u8,
+    },
     #[error(
-        "{1} of partition `{0}` is one too many for the {3} MAC filters of the {2}: remove some"
+        "partition `{name}` has {queues} queues; a {card} cut for {partitions} partitions has \
+         {limit} each"
     )]
-    TooManyMacs(String, Mac, &'static str, u16),
+    TooManyQueues {
+        name: String,
+        queues: u8,
+        card: &'static str,
+        partitions: usize,
+        limit: u8,
+    },
+    #[error("there are {workers} workers, and the {card} has {queues} queues to serve")]
+    TooManyWorkers {
+        workers: usize,
+        card: &'static str,
+        queues: u8,
+    },
     #[error(
-        "{1} of partition `{0}` is one too many for the {3} VLAN filters of the {2}: remove some"
+        "{mac} of partition `{name}` is one too many for the {limit} MAC filters of the {card}"
     )]
-    TooManyVlans(String, Segment, &'static str, u16),
-    #[error("partitions `{0}` and `{1}` differ in {2}, and the {3} has one for all: make it alike")]
-    SharedRss(String, String, &'static str, &'static str),
-    #[error("partition `{0}` may send {1}, and the {2} limits to no less than {3}: raise the rate")]
-    RateTooSlow(String, BitRate, &'static str, BitRate),
-    #[error("partition `{0}` may send {1}, and the link of the {2} carries {3}: lower the rate")]
-    RateTooFast(String, BitRate, &'static str, BitRate),
-    #[error("`mtu` is {0}, and the {1} takes no more than {2}: lower `mtu`")]
-    MtuTooLarge(u16, &'static str, u16),
-    #[error("{0} is to run on core {1}, and this machine has {2:?}: name one of those")]
-    NoSuchCore(String, u16, Vec<u16>),
+    TooManyMacs {
+        name: String,
+        mac: Mac,
+        card: &'static str,
+        limit: u16,
+    },
+    #[error(
+        "{segment} of partition `{name}` is one too many for the {limit} VLAN filters of the \
+         {card}"
+    )]
+    TooManyVlans {
+        name: String,
+        segment: Segment,
+        card: &'static str,
+        limit: u16,
+    },
+    #[error("partitions `{first}` and `{second}` differ in {what}, and the {card} has one for all")]
+    SharedRss {
+        first: String,
+        second: String,
+        what: &'static str,
+        card: &'static str,
+    },
+    #[error("partition `{name}` may send {rate}, and the {card} limits to no less than {limit}")]
+    RateTooSlow {
+        name: String,
+        rate: BitRate,
+        card: &'static str,
+        limit: BitRate,
+    },
+    #[error("partition `{name}` may send {rate}, and the link of the {card} carries {limit}")]
+    RateTooFast {
+        name: String,
+        rate: BitRate,
+        card: &'static str,
+        limit: BitRate,
+    },
+    #[error("`mtu` is {mtu}, and the {card} takes no more than {limit}")]
+    MtuTooLarge {
+        mtu: u16,
+        card: &'static str,
+        limit: u16,
+    },
+    #[error("{user} is to run on core {core}, and this machine has {cores:?}")]
+    NoSuchCore {
+        user: String,
+        core: u16,
+        cores: Vec<u16>,
+    },
+    #[error("partition `{name}` attaches by {what}")]
+    BadAttachment { name: String, what: String },
 }
 
-impl PolicyErrorKind {
-    /// The refusal of the item at byte offset `at`.
-    pub(crate) fn at(self, at: usize) -> PolicyError {
-        PolicyError {
+impl PlanErrorKind {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Empty { .. } => "name at least one, or remove the key",
+            Self::Repeated { .. } => "change or remove one of the two",
+            Self::OutOfRange { .. } => "choose a number in that range",
+            Self::NoPartition => "add a [[partition]] with a `name`",
+            Self::BadName { .. } => "use letters, digits, `_`, `-`; not `wire`",
+            Self::BadAddress { .. } => "correct the address, or move it to the other list",
+            Self::DuplicateMac { .. } => "change one address or VLAN",
+            Self::NoSuchLevel { .. } => "list the level in `levels.order`",
+            Self::LevelsMeet { .. } => "part them, or declare it",
+            Self::FlowDownhill { .. } => "cut a step, or `downgrade` its flow",
+            Self::FlowOfNobody { .. } => "name a partition that there is",
+            Self::TooManyPartitions { .. }
+            | Self::TooManyMacs { .. }
+            | Self::TooManyVlans { .. } => "remove some",
+            Self::SharedNumber { .. } => "give each a number of its own",
+            Self::NoSuchPool { .. } => "give it a pool of the card's",
+            Self::TooManyQueues { .. } => "lower it",
+            Self::TooManyWorkers { .. } => "name fewer cores",
+            Self::SharedRss { .. } => "make it alike",
+            Self::RateTooSlow { .. } => "raise the rate",
+            Self::RateTooFast { .. } => "lower the rate",
+            Self::MtuTooLarge { .. } => "lower `mtu`",
+            Self::NoSuchCore { .. } => "name one of those",
+            Self::BadAttachment { .. } => "correct its `attach`",
+        }
+    }
+
+    /// The refusal of what is at `at`.
+    pub(crate) fn at(self, at: SpecPlace) -> PlanError {
+        PlanError {
             kind: Box::new(self),
             at,
             also: None,
         }
+    }
+
+    /// The refusal of something of the partition at position `partition`.
+    pub(crate) fn of(self, partition: usize, part: PartitionPart) -> PlanError {
+        self.at(SpecPlace::Partition { partition, part })
     }
 }

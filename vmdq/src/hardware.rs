@@ -8,7 +8,7 @@
 mod diff;
 mod e1000e;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use lockgate_rss::{HashKinds, Key, Table};
 
@@ -16,12 +16,11 @@ pub use diff::{
     FilterChange, HardwareChanges, HardwareDiff, MulticastChange, PoolChange, ResetReason,
 };
 
-use crate::error::Checked;
-use crate::fit::Fit;
+use crate::check::Fit;
 use crate::prelude::*;
 use crate::{
-    BitRate, Capabilities, FrameLimits, Mac, Multicast, Partition, Policy, PolicyErrorKind as Kind,
-    Rss, Segment,
+    BitRate, Capabilities, FrameLimits, Mac, Multicast, PartitionPart, PartitionSpec, PlanError,
+    PlanErrorKind as Kind, PlanSpec, Rss, Segment,
 };
 
 /// Who finds the partition of a frame from the wire.
@@ -30,7 +29,8 @@ pub enum SteeringMode {
     /// The worker, by look-up. The plan has one pool, which is the whole card, with a
     /// queue per worker as far as they go.
     Software,
-    /// The card, by pool, pool `p` for partition `p`; the worker checks.
+    /// The card, by pool ([`Plan::partition_of`](crate::Plan::partition_of)); the worker
+    /// checks.
     Pools,
 }
 
@@ -105,62 +105,123 @@ impl HardwarePlan {
         longest.max().unwrap_or(0)
     }
 
+    /// What `card` is told for a specification that fits it.
+    ///
     /// # Errors
-    /// A filter more than the card has; only pools that receive need any.
-    pub(crate) fn new(policy: &Policy, fit: &Fit) -> Checked<Self> {
+    /// The first filter of each kind more than the card has; only pools that receive need any.
+    pub(crate) fn new(spec: &PlanSpec, fit: &Fit) -> Result<Self, Vec<PlanError>> {
         let mut plan = Self {
             mode: SteeringMode::Pools,
             rss: None,
             macs: BTreeMap::new(),
             vlans: BTreeMap::new(),
             multicast: Box::new([0; 128]),
-            pools: Vec::new(),
+            pools: vec![PoolPlan::default(); fit.layout.map_or(0, |layout| layout.pools.into())],
         };
-        for (p, partition) in policy.partitions.iter().enumerate() {
-            plan.pools
-                .push(PoolPlan::new(partition, fit.card, *policy.nic.mtu));
-            if partition.wire.receives() {
-                plan.filter(partition, fit.layout.map_or(1, |_| 1 << p), fit.card)?;
-            }
+        for partition in &spec.partitions {
+            plan.add(partition, &fit.card, spec.mtu);
         }
-        let Some(layout) = fit.layout else {
-            return Ok(plan.without_pools(fit));
-        };
-        plan.pools.resize(layout.pools.into(), PoolPlan::default());
-        let spread = policy.partitions.iter().filter(|p| p.spreads());
-        let widest = spread.max_by_key(|p| *p.queues);
-        plan.rss = widest.map(|p| RssPlan::new(p.rss, *p.queues, fit.card));
+        plan.check_filters(spec, &fit.card)?;
+        if fit.layout.is_none() {
+            return Ok(plan.without_pools(spec, &fit.card));
+        }
+        let spread = spec.partitions.iter().filter(|p| p.spreads());
+        let widest = spread.max_by_key(|p| p.queues);
+        plan.rss = widest.map(|p| RssPlan::new(p.rss, p.queues, &fit.card));
         Ok(plan)
     }
 
-    /// Adds what `partition` receives; `pool` is the bit of its pool.
-    fn filter(&mut self, partition: &Partition, pool: u64, card: &Capabilities) -> Checked {
-        let name = || partition.name.value.clone();
+    /// Adds a partition: its pool and what it receives. Without pools every partition has an
+    /// entry of its own for now.
+    fn add(&mut self, partition: &PartitionSpec, card: &Capabilities, mtu: u16) {
+        let pool = PoolPlan::new(partition, card, mtu);
+        let own = partition
+            .pool
+            .and_then(|own| self.pools.get_mut(own.index()));
+        match own {
+            Some(own) => *own = pool,
+            None => self.pools.push(pool),
+        }
+        if !partition.wire.receives() {
+            return;
+        }
+        let bit = partition.pool.map_or(1, |own| own.bit());
         for mac in &partition.macs {
-            *self.macs.entry(mac.value).or_default() |= pool;
-            if self.macs.len() > card.macs.into() {
-                return Err(Kind::TooManyMacs(name(), **mac, card.card, card.macs).at(mac.at));
-            }
+            *self.macs.entry(*mac).or_default() |= bit;
         }
-        for on in partition.segments() {
-            *self.vlans.entry(on.vid()).or_default() |= pool;
-            if self.vlans.len() > card.vlans.into() {
-                return Err(Kind::TooManyVlans(name(), *on, card.card, card.vlans).at(on.at));
-            }
+        for segment in &partition.segments {
+            *self.vlans.entry(segment.vid()).or_default() |= bit;
         }
-        for index in partition
-            .multicast
-            .listed()
-            .iter()
-            .map(|mac| multicast_index(mac.value))
-        {
+        for mac in partition.multicast.listed() {
+            let index = multicast_index(*mac);
             self.multicast[index >> 5] |= 1 << (index & 31);
         }
         if partition.multicast == Multicast::All {
             *self.multicast = [u32::MAX; 128];
         }
-        Ok(())
     }
+
+    /// Refuses filters that the card does not have room for.
+    fn check_filters(&self, spec: &PlanSpec, card: &Capabilities) -> Result<(), Vec<PlanError>> {
+        let mut refusals = Vec::new();
+        if self.macs.len() > card.macs.into() {
+            refusals.extend(surplus_mac(spec, card));
+        }
+        if self.vlans.len() > card.vlans.into() {
+            refusals.extend(surplus_vlan(spec, card));
+        }
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(refusals)
+        }
+    }
+}
+
+/// The partitions that need filters, with their positions.
+fn receiving(spec: &PlanSpec) -> impl Iterator<Item = (usize, &PartitionSpec)> {
+    let all = spec.partitions.iter().enumerate();
+    all.filter(|(_, partition)| partition.wire.receives())
+}
+
+/// The first address of `spec` that `card` has no filter for.
+fn surplus_mac(spec: &PlanSpec, card: &Capabilities) -> Option<PlanError> {
+    let mut seen = BTreeSet::new();
+    for (at, partition) in receiving(spec) {
+        for (i, mac) in partition.macs.iter().enumerate() {
+            seen.insert(*mac);
+            if seen.len() > card.macs.into() {
+                let kind = Kind::TooManyMacs {
+                    name: partition.name.clone(),
+                    mac: *mac,
+                    card: card.card,
+                    limit: card.macs,
+                };
+                return Some(kind.of(at, PartitionPart::Mac(i)));
+            }
+        }
+    }
+    None
+}
+
+/// The first segment of `spec` that `card` has no filter for.
+fn surplus_vlan(spec: &PlanSpec, card: &Capabilities) -> Option<PlanError> {
+    let mut seen = BTreeSet::new();
+    for (at, partition) in receiving(spec) {
+        for (i, segment) in partition.segments.iter().enumerate() {
+            seen.insert(*segment);
+            if seen.len() > card.vlans.into() {
+                let kind = Kind::TooManyVlans {
+                    name: partition.name.clone(),
+                    segment: *segment,
+                    card: card.card,
+                    limit: card.vlans,
+                };
+                return Some(kind.of(at, PartitionPart::Segment(i)));
+            }
+        }
+    }
+    None
 }
 
 impl RssPlan {
@@ -173,22 +234,15 @@ impl RssPlan {
 }
 
 impl PoolPlan {
-    fn new(partition: &Partition, card: &Capabilities, mtu: u16) -> Self {
+    fn new(partition: &PartitionSpec, card: &Capabilities, mtu: u16) -> Self {
         let transmit = partition.wire.sends();
-        let rate = partition
-            .tx
-            .rate
-            .filter(|_| transmit && card.min_rate.is_some());
-        let weight = if transmit && card.weighs {
-            *partition.tx.weight
-        } else {
-            0
-        };
-        let rate = rate.map(|rate| rate.value);
+        let weighs = transmit && card.weighs;
         let off = Self {
             transmit,
-            rate,
-            weight,
+            rate: partition
+                .rate
+                .filter(|_| transmit && card.min_rate.is_some()),
+            weight: if weighs { partition.weight } else { 0 },
             ..Self::default()
         };
         if !partition.wire.receives() {
@@ -197,9 +251,9 @@ impl PoolPlan {
         Self {
             receive: true,
             broadcast: partition.broadcast,
-            untagged: partition.segments().any(|on| on.value == Segment::UNTAGGED),
-            multicast: partition.multicast != Multicast::default(),
-            queues: *partition.queues,
+            untagged: partition.segments.contains(&Segment::UNTAGGED),
+            multicast: partition.multicast.takes_some(),
+            queues: partition.queues,
             anti_spoof: transmit,
             // A priority tag can come on any segment, so there is always room for one.
             max_frame: FrameLimits::new(mtu).longest_with_fcs() as u16,

@@ -1,17 +1,18 @@
 //! A checked policy: everything workers and drivers act on.
 //!
-//! [`Policy::check`](crate::Policy::check) is the only way to make a [`Plan`], and
-//! what the policy does not allow is absent from it.
+//! [`Plan::new`] is the only way to make a [`Plan`], and it passes nothing that the checks
+//! refuse; a policy's check and [`Plan::decode`] both end in it. What the policy does not allow
+//! is absent from a plan, and what follows from it (pools, filters, queues on workers, verdicts)
+//! is derived here and stored nowhere.
 
 use lockgate_rss::Table;
 
-use crate::error::Checked;
-use crate::fit::Fit;
 use crate::prelude::*;
 use crate::rules::Rules;
 use crate::{
-    Attach, BitRate, FrameLimits, HardwarePlan, Mac, Partition, PartitionId, Policy, PoolId, Rss,
-    Segment, SendVerdict, SteeringMode, WireVerdict,
+    Attachment, AttachmentKind, BitRate, Capabilities, FrameLimits, HardwarePlan, MAX_PARTITIONS,
+    Mac, PartitionId, PartitionSpec, PlanError, PlanSpec, PoolId, Rss, Segment, SendVerdict,
+    SteeringMode, WireVerdict,
 };
 
 /// One partition of the plan.
@@ -43,68 +44,85 @@ pub struct PartitionPlan {
     pub weight: u16,
     /// Limit on transmit.
     pub rate: Option<BitRate>,
-    /// Whether the worker sends its frames back; it has no endpoint then.
-    pub reflects: bool,
+    /// What its lane is joined to.
+    pub attachment: Attachment,
 }
 
 impl PartitionPlan {
     /// `first` is the number of its queue 0 among the queues of all partitions.
-    fn new(id: PartitionId, partition: &Partition, fit: &Fit, first: usize) -> Self {
-        let queues = *partition.queues;
-        let worker = |queue| (first + usize::from(queue)) % fit.workers.len();
+    fn new(spec: &PlanSpec, partition: &PartitionSpec, card: &Capabilities, first: usize) -> Self {
+        let queues = partition.queues;
+        let worker = |queue| (first + usize::from(queue)) % spec.workers.len();
+        let level = partition
+            .level
+            .and_then(|level| spec.levels.get(usize::from(level)));
         Self {
-            id,
-            name: partition.name.value.clone(),
-            level: partition.level.as_ref().map(|level| level.value.clone()),
-            cores: fit.endpoint_cores(partition),
+            id: partition.id,
+            name: partition.name.clone(),
+            level: level.cloned(),
+            cores: partition.cores.clone(),
             queues,
             queue_workers: (0..queues).map(worker).collect(),
             worker: worker(0),
-            macs: partition.macs.iter().map(|mac| mac.value).collect(),
-            vlans: partition.segments().map(|on| on.value).collect(),
+            macs: partition.macs.clone(),
+            vlans: partition.segments.clone(),
             rss: partition.rss,
-            table: Table::round_robin(fit.card.reta.into(), queues),
-            weight: *partition.tx.weight,
-            rate: partition.tx.rate.map(|rate| rate.value),
-            reflects: *partition.attach == Attach::Reflect {},
+            table: Table::round_robin(card.reta.into(), queues),
+            weight: partition.weight,
+            rate: partition.rate,
+            attachment: partition.attachment.clone(),
         }
+    }
+
+    /// Whether the worker sends its frames back; it has no endpoint then.
+    pub fn reflects(&self) -> bool {
+        self.attachment.kind == AttachmentKind::Reflect
     }
 }
 
 /// A checked policy on one card.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    spec: PlanSpec,
+    card: Capabilities,
     partitions: Vec<PartitionPlan>,
-    workers: Vec<u16>,
-    mtu: u16,
+    /// Position of each partition by its number; past the last for numbers without one.
+    positions: [u8; MAX_PARTITIONS],
     hardware: HardwarePlan,
     pub(crate) rules: Rules,
 }
 
+/// The position of no partition.
+const NOWHERE: u8 = u8::MAX;
+
 impl Plan {
-    /// The plan of a policy that has passed every other check.
+    /// The plan of a specification on `card`, if it is lawful: each value by itself, one owner
+    /// for each address on a segment, levels and flows, and the limits of the card.
     ///
     /// # Errors
-    /// A filter more than the card has.
-    pub(crate) fn new(
-        policy: &Policy,
-        fit: &Fit,
-        flows: impl Iterator<Item = (usize, usize)>,
-    ) -> Checked<Self> {
-        let mut first = 0;
-        let numbered = PartitionId::all().zip(&policy.partitions);
-        let partitions = numbered.map(|(id, partition)| {
-            let queue = first;
-            first += usize::from(*partition.queues);
-            PartitionPlan::new(id, partition, fit, queue)
-        });
+    /// All that is wrong of the first kind that is found, at least one; see
+    /// [`PlanErrorKind`](crate::PlanErrorKind).
+    pub fn new(spec: PlanSpec, card: &Capabilities) -> Result<Self, Vec<PlanError>> {
+        let fit = spec.check(card)?;
+        let hardware = HardwarePlan::new(&spec, &fit)?;
         Ok(Self {
-            partitions: partitions.collect(),
-            workers: fit.workers.clone(),
-            mtu: *policy.nic.mtu,
-            hardware: HardwarePlan::new(policy, fit)?,
-            rules: Rules::new(policy, flows),
+            partitions: partitions(&spec, card),
+            positions: positions(&spec),
+            card: *card,
+            hardware,
+            rules: Rules::new(&spec),
+            spec,
         })
+    }
+
+    /// What the plan was made from.
+    pub fn spec(&self) -> &PlanSpec {
+        &self.spec
+    }
+
+    /// The card that it is for.
+    pub fn card(&self) -> &Capabilities {
+        &self.card
     }
 
     /// The partitions, in the policy's order.
@@ -112,40 +130,44 @@ impl Plan {
         &self.partitions
     }
 
-    /// Core of each worker.
-    pub fn workers(&self) -> &[u16] {
-        &self.workers
-    }
-
     /// The partition with this number; `None` if the plan has none.
     pub fn partition(&self, id: PartitionId) -> Option<&PartitionPlan> {
-        self.partitions.get(id.index())
+        self.partitions.get(self.position(id)?)
+    }
+
+    /// The place of this partition in [`Plan::partitions`]; `None` if the plan has none.
+    pub fn position(&self, id: PartitionId) -> Option<usize> {
+        let position = usize::from(self.positions[id.index()]);
+        (position < self.partitions.len()).then_some(position)
     }
 
     /// The pool that is this partition's; `None` without pools, and for a partition that the
     /// plan does not have.
     pub fn pool_of(&self, id: PartitionId) -> Option<PoolId> {
-        let pools = self.steering() == SteeringMode::Pools;
-        self.partition(id)
-            .filter(|_| pools)
-            .map(|_| PoolId::new(id.index() as u8))
+        self.spec.partitions.get(self.position(id)?)?.pool
     }
 
     /// The partition whose pool this is; `None` for a pool that is nobody's, and without
     /// pools.
     pub fn partition_of(&self, pool: PoolId) -> Option<PartitionId> {
-        let id = PartitionId::new(pool.index())?;
-        self.pool_of(id).map(|_| id)
+        let mut partitions = self.spec.partitions.iter();
+        let owner = partitions.find(|partition| partition.pool == Some(pool));
+        owner.map(|partition| partition.id)
+    }
+
+    /// Core of each worker.
+    pub fn workers(&self) -> &[u16] {
+        &self.spec.workers
     }
 
     /// How long frames can be.
     pub fn limits(&self) -> FrameLimits {
-        FrameLimits::new(self.mtu)
+        FrameLimits::new(self.spec.mtu)
     }
 
     /// Largest payload of a frame, in bytes.
     pub fn mtu(&self) -> u16 {
-        self.mtu
+        self.spec.mtu
     }
 
     /// Who steers.
@@ -167,17 +189,38 @@ impl Plan {
     }
 
     /// What becomes of a frame that partition `from` sends; arguments as for
-    /// [`Plan::from_wire`].
+    /// [`Plan::from_wire`]. A partition that the plan does not have owns no address:
+    /// [`Reason::SpoofedMac`](crate::Reason::SpoofedMac).
     pub fn from_partition(&self, from: PartitionId, header: &[u8], len: usize) -> SendVerdict {
         self.rules
             .sent(from, header, len)
             .unwrap_or_else(SendVerdict::Refuse)
     }
 
-    /// Whether `partition` gets this frame from the wire.
+    /// Whether `partition` gets this frame from the wire; arguments as for
+    /// [`Plan::from_wire`].
     pub fn accepts(&self, partition: PartitionId, header: &[u8], len: usize) -> bool {
         self.rules
             .arriving(header, len)
             .is_ok_and(|to| to.contains(partition))
     }
+}
+
+/// The partitions, their queues going round the workers in the policy's order.
+fn partitions(spec: &PlanSpec, card: &Capabilities) -> Vec<PartitionPlan> {
+    let mut first = 0;
+    let mut partitions = Vec::with_capacity(spec.partitions.len());
+    for partition in &spec.partitions {
+        partitions.push(PartitionPlan::new(spec, partition, card, first));
+        first += usize::from(partition.queues);
+    }
+    partitions
+}
+
+fn positions(spec: &PlanSpec) -> [u8; MAX_PARTITIONS] {
+    let mut positions = [NOWHERE; MAX_PARTITIONS];
+    for (position, partition) in (0_u8..).zip(&spec.partitions) {
+        positions[partition.id.index()] = position;
+    }
+    positions
 }

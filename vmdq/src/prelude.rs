@@ -1,7 +1,7 @@
 //! What `std` would bring into every file, for a crate without it, and `fmt`.
 
 pub(crate) use alloc::boxed::Box;
-pub(crate) use alloc::string::{String, ToString};
+pub(crate) use alloc::string::String;
 pub(crate) use alloc::vec::Vec;
 pub(crate) use alloc::{format, vec};
 pub(crate) use core::fmt;

@@ -98,20 +98,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Capabilities, Machine, PartitionId, Policy};
+    use crate::sample::{self, flow, partition, segment};
+    use crate::{PartitionId, PartitionSpec, Segment, Wire};
 
-    const POLICY: &str = "[nic]\ndevice = \"model:82576\"\nworkers = [0]\n\
-        [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:01\"]\n\
-        [[partition]]\nname = \"b\"\nmacs = [\"02:00:00:00:00:02\"]\nvlans = [5]\n\
-        [[partition]]\nname = \"c\"\nmacs = [\"02:00:00:00:00:03\"]\nvlans = [5]\nwire = \"out\"\n\
-        [[flow]]\nfrom = \"b\"\nto = \"c\"\n";
-
+    /// One on the untagged segment, two on VLAN 5 of which the second only sends.
     fn plan() -> Plan {
-        let machine = Machine {
-            cores: alloc::vec![0, 1],
+        let on = |number: u8, segment: Segment, wire| PartitionSpec {
+            segments: alloc::vec![segment],
+            wire,
+            ..partition(number)
         };
-        let policy = Policy::parse(POLICY).unwrap();
-        policy.check(&Capabilities::I82576, &machine).unwrap()
+        let partitions = alloc::vec![
+            on(0, Segment::UNTAGGED, Wire::Both),
+            on(1, segment(5), Wire::Both),
+            on(2, segment(5), Wire::Out),
+        ];
+        sample::plan(partitions, alloc::vec![flow(1, 2)])
     }
 
     /// Frames that differ in little.

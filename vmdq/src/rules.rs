@@ -10,8 +10,8 @@
 use crate::frame::MAC_CONTROL;
 use crate::prelude::*;
 use crate::{
-    FrameHeader, FrameLimits, MAX_PARTITIONS, Mac, Multicast, Partition, PartitionId, PartitionSet,
-    Policy, Reason, SendVerdict,
+    FrameHeader, FrameLimits, MAX_PARTITIONS, Mac, Multicast, PartitionId, PartitionSet,
+    PartitionSpec, PlanSpec, Reason, SendVerdict,
 };
 
 /// What a frame gets, or why it gets nothing.
@@ -33,37 +33,41 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The tables of a policy; `flows` are pairs (from, to) of numbers of partitions.
-    pub(crate) fn new(policy: &Policy, flows: impl Iterator<Item = (usize, usize)>) -> Self {
-        let addresses = |p: &Partition| p.macs.len() + p.multicast.listed().len();
+    /// The tables of a lawful specification.
+    pub(crate) fn new(spec: &PlanSpec) -> Self {
+        let addresses = |p: &PartitionSpec| p.macs.len() + p.multicast.listed().len();
         let mut rules = Self {
-            limits: FrameLimits::new(*policy.nic.mtu),
+            limits: FrameLimits::new(spec.mtu),
             members: Box::new([0; 4096]),
-            takers: AddressTable::new(1 + policy.partitions.iter().map(addresses).sum::<usize>()),
+            takers: AddressTable::new(1 + spec.partitions.iter().map(addresses).sum::<usize>()),
             all_multicast: 0,
             receives: 0,
             sends: 0,
             flows: [0; MAX_PARTITIONS],
         };
-        for (p, partition) in policy.partitions.iter().enumerate() {
-            let when = |yes: bool| u64::from(yes) << p;
-            rules
-                .takers
-                .insert(Mac::BROADCAST, when(partition.broadcast));
-            rules.all_multicast |= when(partition.multicast == Multicast::All);
-            rules.receives |= when(partition.wire.receives());
-            rules.sends |= when(partition.wire.sends());
-            for segment in partition.segments() {
-                rules.members[usize::from(segment.vid())] |= when(true);
-            }
-            for mac in partition.macs.iter().chain(partition.multicast.listed()) {
-                rules.takers.insert(mac.value, when(true));
-            }
+        for partition in &spec.partitions {
+            rules.add(partition);
         }
-        for (from, to) in flows {
-            rules.flows[from] |= 1 << to;
+        for flow in &spec.flows {
+            rules.flows[flow.from.index()] |= PartitionSet::bit(flow.to);
         }
         rules
+    }
+
+    fn add(&mut self, partition: &PartitionSpec) {
+        let own = PartitionSet::bit(partition.id);
+        let when = |yes: bool| if yes { own } else { 0 };
+        self.takers
+            .insert(Mac::BROADCAST, when(partition.broadcast));
+        self.all_multicast |= when(partition.multicast == Multicast::All);
+        self.receives |= when(partition.wire.receives());
+        self.sends |= when(partition.wire.sends());
+        for segment in &partition.segments {
+            self.members[usize::from(segment.vid())] |= own;
+        }
+        for mac in partition.macs.iter().chain(partition.multicast.listed()) {
+            self.takers.insert(*mac, own);
+        }
     }
 
     /// Who gets a frame from the wire.

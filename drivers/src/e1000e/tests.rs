@@ -5,7 +5,8 @@
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use lockgate_vmdq::{Capabilities, Machine, Policy};
+use lockgate_policy::Policy;
+use lockgate_vmdq::{Capabilities, Machine};
 
 use super::*;
 use crate::device::Bar;

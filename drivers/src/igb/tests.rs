@@ -6,7 +6,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::sync::Arc;
 
-use lockgate_vmdq::{Capabilities, Machine, Policy};
+use lockgate_policy::Policy;
+use lockgate_vmdq::{Capabilities, Machine};
 
 use super::*;
 use crate::device::Bar;

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use lockgate_vmdq::{Capabilities, Machine, Policy};
+use lockgate_policy::Policy;
+use lockgate_vmdq::{Capabilities, Machine};
 
 use super::*;
 use crate::device::Bar;

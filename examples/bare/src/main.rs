@@ -49,16 +49,9 @@ fn run(machine: boot::Machine) -> Result<(), Failure> {
     session::run(&plan, card, machine.clock)
 }
 
-/// The plan that the loader passed.
+/// The plan that the loader passed, in its byte form.
 fn read_plan(module: &[u8]) -> Result<Plan, Failure> {
-    let refused = |why: &dyn ToString| Failure::PlanRefused(why.to_string());
-    let text = core::str::from_utf8(module).map_err(|error| refused(&error))?;
-    let policy = lockgate_vmdq::Policy::parse(text).map_err(|error| refused(&error))?;
-    let machine = lockgate_vmdq::Machine {
-        cores: alloc::vec![0, 1],
-    };
-    let plan = policy.check(&lockgate_vmdq::Capabilities::I82576, &machine);
-    plan.map_err(|error| refused(&error))
+    Plan::decode(module).map_err(|error| Failure::PlanRefused(error.to_string()))
 }
 
 /// Says what went wrong with the image itself, and ends.

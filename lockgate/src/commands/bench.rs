@@ -48,13 +48,7 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
     };
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
-    let model = loaded
-        .policy
-        .nic
-        .device
-        .value
-        .to_string()
-        .starts_with("model:");
+    let model = loaded.is_for_model();
     let way = Way::find(&loaded, &plan, args, model)?;
     let outputs = || args.plot.iter().chain(&args.report);
     let mut taken = vec![real(args.policy.clone())];
@@ -70,9 +64,9 @@ pub fn bench(command: &BenchCommand) -> Result<String, Failure> {
         card,
         model: behind,
         alarm,
-    } = Opened::open(&loaded.policy.nic.device)?;
+    } = Opened::open(loaded.device())?;
     let options = Options {
-        device: loaded.policy.nic.device.to_string(),
+        device: loaded.device().to_string(),
         model: behind,
         alarm,
         sources: Sources {
@@ -147,7 +141,7 @@ impl Way {
     ) -> Result<Self, Failure> {
         let named = |name: &Option<String>| name.as_deref().map(|name| find(plan, name));
         let from = named(&args.from).transpose()?;
-        let sends = |p: &&PartitionPlan| !p.reflects && !p.macs.is_empty();
+        let sends = |p: &&PartitionPlan| !p.reflects() && !p.macs.is_empty();
         let (from, sender) = match from {
             Some(from) => from,
             None => plan
@@ -213,7 +207,7 @@ fn find<'p>(plan: &'p Plan, name: &str) -> Result<(usize, &'p PartitionPlan), Fa
         let what = format!("the policy has no partition {name}");
         usage(what, "`lockgate check` lists those it has")
     })?;
-    if partition.reflects {
+    if partition.reflects() {
         let what = format!("partition {name} reflects and has nobody to send or count frames");
         return Err(usage(
             what,
@@ -285,7 +279,7 @@ fn by_wire(
         None if model => MODEL_PEER,
         None => {
             let what = format!("nobody is named who sends back what {} sends", sender.name);
-            let device = &loaded.policy.nic.device.value;
+            let device = loaded.device();
             let help = "name the peer by --peer MAC: a partition elsewhere that reflects; or name \
                         a partition by --to";
             return Err(usage(format!("{what} over {device}"), help));

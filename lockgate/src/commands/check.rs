@@ -2,9 +2,9 @@
 //!
 //! Not here: what the card is told ([`super::plan`]).
 
-use lockgate_vmdq::Plan;
+use lockgate_vmdq::{Attachment, PartitionPlan, Plan};
 
-use super::{LoadedPolicy, describe, load, residual};
+use super::{describe, load, residual};
 use crate::cli::CheckArgs;
 use crate::error::Failure;
 use crate::report::table::{Align, Table};
@@ -16,20 +16,23 @@ use crate::report::table::{Align, Table};
 pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
-    let mut text = format!("policy ok: {}\n", args.policy.display());
+    let what = if loaded.is_compiled() {
+        "plan"
+    } else {
+        "policy"
+    };
+    let mut text = format!("{what} ok: {}\n", args.policy.display());
     let facts = describe::facts(&loaded, &plan)?;
     let blocks = [
         ("", facts),
-        ("partitions", partitions(&loaded, &plan)),
-        ("flows", describe::flows(&loaded.policy)),
+        ("partitions", partitions(&plan)),
+        ("attachments", attachments(&plan)),
+        ("flows", describe::flows(&plan)),
         (
             "residual channels",
             describe::list(&residual::channels(&plan)),
         ),
-        (
-            "notes",
-            describe::list(&residual::notes(&loaded.policy, &plan)),
-        ),
+        ("notes", describe::list(&residual::notes(&loaded, &plan))),
     ];
     for (heading, lines) in blocks {
         describe::push_block(&mut text, heading, &lines);
@@ -37,10 +40,10 @@ pub fn check(args: &CheckArgs) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn partitions(loaded: &LoadedPolicy, plan: &Plan) -> Vec<String> {
+fn partitions(plan: &Plan) -> Vec<String> {
     let heading = ["name", "level", "segments", "wire", "queues", "addresses"];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
-    for (partition, policy) in plan.partitions().iter().zip(&loaded.policy.partitions) {
+    for (partition, spec) in plan.partitions().iter().zip(&plan.spec().partitions) {
         let segments: Vec<_> = partition
             .vlans
             .iter()
@@ -51,10 +54,21 @@ fn partitions(loaded: &LoadedPolicy, plan: &Plan) -> Vec<String> {
             partition.name.as_str(),
             partition.level.as_deref().unwrap_or("-"),
             &segments.join(" "),
-            describe::wire(policy.wire),
+            describe::wire(spec.wire),
             &partition.queues.to_string(),
             &addresses.join(" "),
         ]);
     }
     table.lines()
+}
+
+/// Those that are not the default, a line each.
+fn attachments(plan: &Plan) -> Vec<String> {
+    let attached = plan.partitions().iter();
+    let attached = attached.filter(|partition| partition.attachment != Attachment::default());
+    let line = |partition: &PartitionPlan| {
+        let words = describe::attachment(&partition.attachment);
+        format!("  {}  {words}", partition.name)
+    };
+    attached.map(line).collect()
 }

@@ -2,7 +2,10 @@
 //!
 //! Not here: which of them a command prints.
 
-use lockgate_vmdq::{Attach, Plan, Policy, Segment, SteeringMode, Wire};
+use lockgate_vmdq::{
+    Attachment, AttachmentKind, FlowSpec, Plan, Poll, Segment, Side, Socket, SteeringMode, Wait,
+    Wire, WireSource,
+};
 
 use super::LoadedPolicy;
 use crate::error::Failure;
@@ -21,37 +24,42 @@ pub(super) fn facts(loaded: &LoadedPolicy, plan: &Plan) -> Result<Vec<String>, F
         SteeringMode::Software => "software steering: the worker looks every frame up".to_owned(),
     };
     let cores: Vec<_> = plan.workers().iter().map(u16::to_string).collect();
-    let levels: Vec<_> = loaded
-        .policy
-        .levels
-        .order
-        .iter()
-        .map(|at| at.value.as_str())
-        .collect();
+    let spec = plan.spec();
     let mut facts = vec![
-        format!(
-            "  device    {} (an {})",
-            loaded.policy.nic.device.value, card.card
-        ),
+        format!("  device    {} (an {})", loaded.device(), card.card),
         format!("  steering  {steering}"),
         format!("  workers   on core {}", cores.join(", ")),
         format!("  mtu       {}", plan.mtu()),
     ];
-    if !levels.is_empty() {
-        facts.push(format!("  levels    {}", levels.join(" < ")));
+    if spec.poll == Poll::Adaptive {
+        facts.push("  poll      adaptive".to_owned());
+    }
+    match &spec.wire {
+        WireSource::Nothing | WireSource::Replay(_) => {}
+        WireSource::Tap(name) => facts.push(format!("  wire      TAP interface {name}")),
+        WireSource::Interface(name) => facts.push(format!("  wire      interface {name}")),
+    }
+    if !spec.levels.is_empty() {
+        facts.push(format!("  levels    {}", spec.levels.join(" < ")));
     }
     Ok(facts)
 }
 
-/// The policy's flows, a line each; a reason for going down in brackets.
-pub(super) fn flows(policy: &Policy) -> Vec<String> {
-    let line = |flow: &lockgate_vmdq::Flow| {
-        let reason = flow.downgrade.as_ref().map_or(String::new(), |reason| {
-            format!("  (downgrade: {})", reason.value)
-        });
-        format!("  {} -> {}{reason}", flow.from.value, flow.to.value)
+/// The plan's flows, a line each; a reason for going down in brackets.
+pub(super) fn flows(plan: &Plan) -> Vec<String> {
+    let line = |flow: &FlowSpec| {
+        let reason = flow.downgrade.as_ref();
+        let reason = reason.map_or(String::new(), |why| format!("  (downgrade: {why})"));
+        let (from, to) = ends(plan, flow);
+        format!("  {from} -> {to}{reason}")
     };
-    policy.flows.iter().map(line).collect()
+    plan.spec().flows.iter().map(line).collect()
+}
+
+/// The names of a flow's sender and receiver.
+pub(super) fn ends<'p>(plan: &'p Plan, flow: &FlowSpec) -> (&'p str, &'p str) {
+    let name = |id| plan.partition(id).map_or("", |partition| &partition.name);
+    (name(flow.from), name(flow.to))
 }
 
 /// The widest line that is wrapped text.
@@ -92,15 +100,63 @@ pub(super) fn wire(wire: Wire) -> &'static str {
     }
 }
 
-/// A kind of attachment, in the word of the policy file.
-pub(super) fn attach(attach: &Attach) -> &'static str {
-    match attach {
-        Attach::Pcap { .. } => "pcap",
-        Attach::Memif { .. } => "memif",
-        Attach::VhostUser { .. } => "vhost-user",
-        Attach::Tap { .. } => "tap",
-        Attach::Reflect {} => "reflect",
+/// An attachment: its kind, and what was said of it beside that.
+pub(super) fn attachment(attachment: &Attachment) -> String {
+    let mut words = vec![attachment.kind.name().to_owned()];
+    let mut say = |key: &str, value: Option<&dyn std::fmt::Display>| {
+        words.extend(value.map(|value| format!("{key} {value}")));
+    };
+    fn shown(text: &Option<String>) -> Option<&dyn std::fmt::Display> {
+        text.as_ref().map(|text| text as &dyn std::fmt::Display)
     }
+    match &attachment.kind {
+        AttachmentKind::Pcap { replay } => say("replay", shown(replay)),
+        AttachmentKind::Reflect | AttachmentKind::Vf | AttachmentKind::Lane { .. } => {}
+        AttachmentKind::VhostUser { side, queues, .. } => {
+            say(
+                "side",
+                Some(&"connect")
+                    .filter(|_| *side == Side::Connect)
+                    .map(|s| s as _),
+            );
+            say("queues", queues.as_ref().map(|queues| queues as _));
+        }
+        AttachmentKind::Memif { id, peer, .. } => {
+            say("id", Some(id));
+            say("peer", shown(peer));
+        }
+        AttachmentKind::Tap { name, netns, owner } => {
+            say("name", Some(name));
+            say("netns", shown(netns));
+            say("owner", shown(owner));
+        }
+        AttachmentKind::Stack { addresses, serve } => {
+            addresses
+                .iter()
+                .for_each(|address| say("address", Some(address)));
+            serve.iter().for_each(|service| say("serve", Some(service)));
+        }
+    }
+    if let Some(socket) = attachment.kind.socket() {
+        say("socket", Some(&socket.path));
+        say("owner", shown(&socket.owner));
+        say("group", shown(&socket.group));
+        let mode = format!("{:04o}", socket.mode);
+        say(
+            "mode",
+            Some(&mode)
+                .filter(|_| socket.mode != Socket::DEFAULT_MODE)
+                .map(|m| m as _),
+        );
+    }
+    say(
+        "wait",
+        Some(&attachment.wait.name())
+            .filter(|_| attachment.wait != Wait::Auto)
+            .map(|w| w as _),
+    );
+    say("user", shown(&attachment.user));
+    words.join(", ")
 }
 
 /// An empty line, a heading and its lines; nothing without lines.

@@ -2,20 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use lockgate_vmdq::{Attach, Device, Partition, Policy};
+use lockgate_vmdq::{AttachmentKind, PartitionPlan, Plan, Poll, WireSource};
 
-use super::{LoadedPolicy, describe};
+use super::LoadedPolicy;
 use crate::capture::replay::Replay;
 use crate::cli::{ReplayArg, RunArgs};
-use crate::endpoints::Sources;
+use crate::endpoints::{Sources, placement};
 use crate::error::Failure;
 
-/// Opens and checks the policy's replays, each unless an option names its source.
-pub(super) fn open_sources(loaded: &LoadedPolicy, args: &RunArgs) -> Result<Sources, Failure> {
-    let policy = &loaded.policy;
+/// Opens and checks the plan's replays, each unless an option names its source.
+pub(super) fn open_sources(
+    loaded: &LoadedPolicy,
+    plan: &Plan,
+    args: &RunArgs,
+) -> Result<Sources, Failure> {
     let options = &args.replay;
-    let model = !matches!(policy.nic.device.value, Device::Pci(_));
-    refuse_strangers(policy, options, model)?;
+    refuse_unbuilt(loaded, plan)?;
+    refuse_strangers(plan, options, loaded.is_for_model())?;
     let chosen = |name: &str| options.iter().find(|option| option.source == name);
     let open = |name: &str, own: Option<&String>| match (chosen(name), own) {
         (Some(option), _) => Replay::open(&option.file).map(Some),
@@ -23,14 +26,14 @@ pub(super) fn open_sources(loaded: &LoadedPolicy, args: &RunArgs) -> Result<Sour
         (None, None) => Ok(None),
     };
     // A real card has a wire of its own.
-    let wire = match model {
-        true => open("wire", policy.wire.replay.as_ref().map(|at| &at.value))?,
+    let wire = match loaded.is_for_model() {
+        true => open("wire", wire_replay(plan))?,
         false => None,
     };
-    let partitions = policy
-        .partitions
+    let partitions = plan
+        .partitions()
         .iter()
-        .map(|partition| open(&partition.name.value, own_replay(partition)?))
+        .map(|partition| open(&partition.name, own_replay(partition)))
         .collect::<Result<_, _>>()?;
     Ok(Sources {
         wire,
@@ -40,7 +43,48 @@ pub(super) fn open_sources(loaded: &LoadedPolicy, args: &RunArgs) -> Result<Sour
     })
 }
 
-fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
+/// Refuses what a policy may ask for and this version cannot do.
+fn refuse_unbuilt(loaded: &LoadedPolicy, plan: &Plan) -> Result<(), Failure> {
+    if plan.spec().poll == Poll::Adaptive {
+        return Err(loaded.refuse(
+            |policy| policy.nic.poll.at,
+            "workers cannot sleep on interrupts in this version".to_owned(),
+            "use poll = \"spin\"",
+        ));
+    }
+    let wire = match &plan.spec().wire {
+        WireSource::Nothing | WireSource::Replay(_) => None,
+        WireSource::Tap(_) => Some("a TAP interface"),
+        WireSource::Interface(_) => Some("a Linux interface"),
+    };
+    if let Some(wire) = wire.filter(|_| loaded.is_for_model()) {
+        return Err(loaded.refuse(
+            |policy| {
+                let keys = [&policy.wire.tap, &policy.wire.interface];
+                keys.into_iter().flatten().next().map_or(0, |key| key.at)
+            },
+            format!("the wire of a model cannot be {wire} in this version"),
+            "use replay = \"FILE\"",
+        ));
+    }
+    for (position, partition) in plan.partitions().iter().enumerate() {
+        let kind = &partition.attachment.kind;
+        if placement(kind).is_none() {
+            let (name, kind) = (&partition.name, kind.name());
+            return Err(loaded.refuse(
+                |policy| {
+                    let partition = policy.partitions.get(position);
+                    partition.map_or(0, |partition| partition.attachment_at())
+                },
+                format!("partition {name} attaches by {kind}, which this version cannot do yet"),
+                "use attach = { kind = \"pcap\" } or { kind = \"reflect\" }",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn refuse_strangers(plan: &Plan, options: &[ReplayArg], model: bool) -> Result<(), Failure> {
     for (i, option) in options.iter().enumerate() {
         let source = option.source.as_str();
         if options
@@ -59,14 +103,14 @@ fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Resu
                 "send the frames from the other end of the cable",
             ));
         }
-        let partition = policy.partitions.iter().find(|p| p.name.value == source);
+        let partition = plan.partitions().iter().find(|p| p.name == source);
         if source != "wire" && partition.is_none() {
             return Err(Failure::usage(
                 format!("--replay names {source}, which is no partition of the policy"),
                 "name `wire` or a partition",
             ));
         }
-        if partition.is_some_and(|p| p.attach.value == Attach::Reflect {}) {
+        if partition.is_some_and(PartitionPlan::reflects) {
             return Err(Failure::usage(
                 format!("--replay names {source}, which reflects and sends nothing of its own"),
                 "name another partition, or attach this one by pcap",
@@ -77,29 +121,29 @@ fn refuse_strangers(policy: &Policy, options: &[ReplayArg], model: bool) -> Resu
 }
 
 /// What a partition's own `attach` replays.
-fn own_replay(partition: &Partition) -> Result<Option<&String>, Failure> {
-    let kind = match &partition.attach.value {
-        Attach::Pcap { replay } => return Ok(replay.as_ref()),
-        Attach::Reflect {} => return Ok(None),
-        other => describe::attach(other),
-    };
-    Err(Failure::usage(
-        format!(
-            "partition {} attaches by {kind}, which this version cannot do yet",
-            partition.name.value
-        ),
-        "use attach = { kind = \"pcap\" } or { kind = \"reflect\" }",
-    ))
+fn own_replay(partition: &PartitionPlan) -> Option<&String> {
+    match &partition.attachment.kind {
+        AttachmentKind::Pcap { replay } => replay.as_ref(),
+        _ => None,
+    }
+}
+
+/// What the plan's own `wire` replays.
+fn wire_replay(plan: &Plan) -> Option<&String> {
+    match &plan.spec().wire {
+        WireSource::Replay(file) => Some(file),
+        _ => None,
+    }
 }
 
 /// Refuses outputs that would replace an input or each other.
-pub(super) fn refuse_overwriting(loaded: &LoadedPolicy, args: &RunArgs) -> Result<(), Failure> {
-    let own = loaded
-        .policy
-        .partitions
-        .iter()
-        .filter_map(|partition| own_replay(partition).ok()?);
-    let own = own.chain(loaded.policy.wire.replay.as_ref().map(|at| &at.value));
+pub(super) fn refuse_overwriting(
+    loaded: &LoadedPolicy,
+    plan: &Plan,
+    args: &RunArgs,
+) -> Result<(), Failure> {
+    let own = plan.partitions().iter().filter_map(own_replay);
+    let own = own.chain(wire_replay(plan));
     let own = own.map(|file| loaded.folder().join(file));
     let given = args.replay.iter().map(|option| option.file.clone());
     let mut taken: Vec<_> = own
@@ -107,12 +151,8 @@ pub(super) fn refuse_overwriting(loaded: &LoadedPolicy, args: &RunArgs) -> Resul
         .chain([args.policy.clone()])
         .map(real)
         .collect();
-    let names = loaded
-        .policy
-        .partitions
-        .iter()
-        .map(|p| p.name.value.as_str())
-        .chain(["wire"]);
+    let names = plan.partitions().iter().map(|p| p.name.as_str());
+    let names = names.chain(["wire"]);
     let captures = args.capture_dir.iter().flat_map(|folder| {
         names
             .clone()

@@ -7,7 +7,7 @@ mod dot;
 mod json;
 
 use lockgate_vmdq::{
-    HardwarePlan, Mac, Multicast, PartitionPlan, Plan, Policy, PoolPlan, SteeringMode,
+    HardwarePlan, Mac, Multicast, PartitionPlan, Plan, PoolId, PoolPlan, SteeringMode,
 };
 
 use super::{LoadedPolicy, describe, load, residual};
@@ -25,7 +25,7 @@ pub fn plan(args: &PlanArgs) -> Result<String, Failure> {
     match args.format {
         PlanFormat::Table => table(&loaded, &plan),
         PlanFormat::Json => json::json(&loaded, &plan),
-        PlanFormat::Dot => Ok(dot::dot(&loaded.policy, &plan)),
+        PlanFormat::Dot => Ok(dot::dot(&plan)),
     }
 }
 
@@ -34,8 +34,8 @@ fn table(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure> {
     let hardware = plan.hardware();
     let blocks = [
         ("", describe::facts(loaded, plan)?),
-        ("partitions", partitions(&loaded.policy, plan)),
-        ("flows", describe::flows(&loaded.policy)),
+        ("partitions", partitions(plan)),
+        ("flows", describe::flows(plan)),
         ("pools", pools(plan)),
         ("MAC filters", mac_filters(plan)),
         ("VLAN filters", vlan_filters(plan)),
@@ -45,10 +45,7 @@ fn table(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure> {
             "residual channels",
             describe::list(&residual::channels(plan)),
         ),
-        (
-            "notes",
-            describe::list(&residual::notes(&loaded.policy, plan)),
-        ),
+        ("notes", describe::list(&residual::notes(loaded, plan))),
     ];
     for (heading, lines) in blocks {
         describe::push_block(&mut text, heading, &lines);
@@ -56,7 +53,7 @@ fn table(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn partitions(policy: &Policy, plan: &Plan) -> Vec<String> {
+fn partitions(plan: &Plan) -> Vec<String> {
     let heading = [
         "name",
         "level",
@@ -69,18 +66,18 @@ fn partitions(policy: &Policy, plan: &Plan) -> Vec<String> {
         "queues on workers",
     ];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
-    for (partition, policy) in plan.partitions().iter().zip(&policy.partitions) {
+    for (partition, spec) in plan.partitions().iter().zip(&plan.spec().partitions) {
         table.row([
             partition.name.clone(),
             partition.level.clone().unwrap_or("-".to_owned()),
-            describe::wire(policy.wire).to_owned(),
-            yes(policy.broadcast).to_owned(),
-            multicast_words(&policy.multicast),
+            describe::wire(spec.wire).to_owned(),
+            yes(spec.broadcast).to_owned(),
+            multicast_words(&spec.multicast),
             partition.weight.to_string(),
             partition
                 .rate
                 .map_or("-".to_owned(), |rate| rate.to_string()),
-            describe::attach(&policy.attach).to_owned(),
+            describe::attachment(&partition.attachment),
             queue_workers(plan, partition),
         ]);
     }
@@ -127,9 +124,9 @@ fn pools(plan: &Plan) -> Vec<String> {
         "max frame",
     ];
     let mut table = Table::new(&heading.map(|name| (name, Align::Left)));
-    for (number, pool) in plan.hardware().pools.iter().enumerate() {
+    for (number, pool) in (0..).map(PoolId::new).zip(&plan.hardware().pools) {
         // Partitions that are closed to the wire have a pool too, all off.
-        if number < plan.partitions().len() || *pool != PoolPlan::default() {
+        if plan.partition_of(number).is_some() || *pool != PoolPlan::default() {
             table.row([
                 number.to_string().as_str(),
                 pool_name(plan, number),
@@ -195,25 +192,24 @@ fn multicast_bits(hardware: &HardwarePlan) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The numbers of the pools in a mask.
-fn pool_numbers(mask: u64) -> impl Iterator<Item = usize> {
-    (0..64).filter(move |pool| mask >> pool & 1 == 1)
+/// The pools in a mask.
+fn pools_of(mask: u64) -> impl Iterator<Item = PoolId> {
+    let all = (0..64).map(PoolId::new);
+    all.filter(move |pool| mask & pool.bit() != 0)
 }
 
 fn pool_names(plan: &Plan, mask: u64) -> String {
-    let names: Vec<_> = pool_numbers(mask)
-        .map(|pool| pool_name(plan, pool))
-        .collect();
+    let names: Vec<_> = pools_of(mask).map(|pool| pool_name(plan, pool)).collect();
     names.join(" ")
 }
 
-/// Pool `p` is partition `p`'s; without pools there is one, which is the card.
-fn pool_name(plan: &Plan, pool: usize) -> &str {
+/// The name of a pool's partition; without pools there is one, which is the card.
+fn pool_name(plan: &Plan, pool: PoolId) -> &str {
     match plan.steering() {
         SteeringMode::Software => "(the card)",
         SteeringMode::Pools => plan
-            .partitions()
-            .get(pool)
+            .partition_of(pool)
+            .and_then(|id| plan.partition(id))
             .map_or("-", |partition| &partition.name),
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), Failure> {
         plan.partitions()
             .iter()
             .enumerate()
-            .filter(|(_, p)| p.reflects)
+            .filter(|(_, p)| p.reflects())
     };
     for (at, partition) in reflecting() {
         let refuse = |what: &str, help: &str| {

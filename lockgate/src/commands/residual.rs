@@ -4,9 +4,9 @@
 //! and another can feel; frames do not cross by it, but bits can. Not here:
 //! anything that decides (`lockgate-vmdq`).
 
-use std::collections::BTreeMap;
+use lockgate_vmdq::{PartitionPlan, Plan, SteeringMode, WireSource};
 
-use lockgate_vmdq::{Device, PartitionPlan, Plan, Policy, SteeringMode};
+use super::LoadedPolicy;
 
 /// Resources that partitions of different levels share, a sentence each.
 pub(super) fn channels(plan: &Plan) -> Vec<String> {
@@ -42,12 +42,22 @@ pub(super) fn channels(plan: &Plan) -> Vec<String> {
 }
 
 /// What is allowed but may not be meant, a sentence each.
-pub(super) fn notes(policy: &Policy, plan: &Plan) -> Vec<String> {
+pub(super) fn notes(loaded: &LoadedPolicy, plan: &Plan) -> Vec<String> {
+    notes_for(loaded.is_for_model(), plan)
+}
+
+fn notes_for(model: bool, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
-    if policy.wire.replay.is_some() && matches!(*policy.nic.device, Device::Pci(_)) {
-        notes.push("`wire.replay` is not used: the device is no model".into());
+    let key = match &plan.spec().wire {
+        WireSource::Nothing => None,
+        WireSource::Replay(_) => Some("replay"),
+        WireSource::Tap(_) => Some("tap"),
+        WireSource::Interface(_) => Some("interface"),
+    };
+    if let Some(key) = key.filter(|_| !model) {
+        notes.push(format!("`wire.{key}` is not used: the device is no model"));
     }
-    notes.extend(empty_flows(policy, plan));
+    notes.extend(empty_flows(plan));
     for partition in plan.partitions() {
         let name = &partition.name;
         if partition.macs.is_empty() {
@@ -76,11 +86,9 @@ pub(super) fn notes(policy: &Policy, plan: &Plan) -> Vec<String> {
 }
 
 /// Flows between partitions that are on no segment together.
-fn empty_flows(policy: &Policy, plan: &Plan) -> impl Iterator<Item = String> {
-    let named = plan.partitions().iter().map(|p| (p.name.as_str(), p));
-    let named: BTreeMap<_, _> = named.collect();
-    policy.flows.iter().filter_map(move |flow| {
-        let (from, to) = (named.get(flow.from.as_str())?, named.get(flow.to.as_str())?);
+fn empty_flows(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.spec().flows.iter().filter_map(move |flow| {
+        let (from, to) = (plan.partition(flow.from)?, plan.partition(flow.to)?);
         let meet = from.vlans.iter().any(|segment| to.vlans.contains(segment));
         let (from, to) = (&from.name, &to.name);
         let note = format!("the flow from `{from}` to `{to}` carries nothing: no common segment");
@@ -90,25 +98,23 @@ fn empty_flows(policy: &Policy, plan: &Plan) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
+    use lockgate_policy::Policy;
     use lockgate_vmdq::{Capabilities, Machine};
 
     use super::*;
 
-    fn checked(card: &Capabilities, nic: &str, rest: &str) -> (Policy, Plan) {
+    fn checked(card: &Capabilities, nic: &str, rest: &str) -> Plan {
         let text = format!("[nic]\ndevice = 'model:82576'\n{nic}\n{rest}");
         let policy = Policy::parse(&text).unwrap();
         let machine = Machine {
             cores: vec![0, 1, 2, 3],
         };
-        let plan = policy
-            .check(card, &machine)
-            .unwrap_or_else(|e| panic!("{e}"));
-        (policy, plan)
+        let plan = policy.check(card, &machine);
+        plan.unwrap_or_else(|e| panic!("{e}"))
     }
 
     fn notes_of(nic: &str, rest: &str) -> Vec<String> {
-        let (policy, plan) = checked(&Capabilities::I82576, nic, rest);
-        notes(&policy, &plan)
+        notes_for(true, &checked(&Capabilities::I82576, nic, rest))
     }
 
     /// `count` partitions, each on a VLAN of its own, each with `keys`.
@@ -133,7 +139,7 @@ mod tests {
             )
         };
         let shared_on = |card: &Capabilities, nic: &str, b: &str, cores: &str| {
-            channels(&checked(card, nic, &two(b, cores)).1).join("\n")
+            channels(&checked(card, nic, &two(b, cores))).join("\n")
         };
         let shared =
             |nic: &str, b: &str, cores: &str| shared_on(&Capabilities::I82576, nic, b, cores);
@@ -188,13 +194,12 @@ mod tests {
             both[1].contains("`p0` may run on a worker's core"),
             "{both:?}"
         );
-        let (mut policy, plan) = checked(
+        let plan = checked(
             &Capabilities::I82576,
             "",
             &(partitions(1, mac) + "[wire]\nreplay = 'x'"),
         );
-        policy.nic.device.value = "0000:03:00.0".parse().unwrap();
-        let notes = notes(&policy, &plan);
+        let notes = notes_for(false, &plan);
         assert!(notes[0].contains("`wire.replay` is not used"), "{notes:?}");
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use lockgate_drivers::device::Card;
 use lockgate_host::{Alarm, open_pci};
-use lockgate_vmdq::Device;
+use lockgate_policy::Device;
+use lockgate_vmdq::WireSource;
 
 use super::console::Console;
 use super::inputs::{open_sources, refuse_overwriting};
@@ -28,8 +29,8 @@ use crate::terminal;
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = load(&args.policy, args.device.as_deref())?;
     let plan = loaded.check()?;
-    let sources = open_sources(&loaded, args)?;
-    refuse_overwriting(&loaded, args)?;
+    let sources = open_sources(&loaded, &plan, args)?;
+    refuse_overwriting(&loaded, &plan, args)?;
     // First the folder, which the report may go into as well.
     if let Some(folder) = &args.capture_dir {
         writer::make_folder(folder)?;
@@ -38,9 +39,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         Report::check_target(path)?;
     }
     let stop = StopRequest::on_signals()?;
-    let device = &loaded.policy.nic.device.value;
+    let device = loaded.device();
     let Opened { card, model, alarm } = Opened::open(device)?;
-    let unused_wire = loaded.policy.wire.replay.is_some() && model.is_none();
+    let unused_wire = plan.spec().wire != WireSource::Nothing && model.is_none();
     let device = device.to_string();
     let plan = Arc::new(plan);
     let options = Options {

@@ -2,9 +2,9 @@
 //!
 //! One row a kind. A kind that has no row is refused before anything starts.
 //!
-//! Not here: what an attachment says (`lockgate_vmdq::Attach`).
+//! Not here: what an attachment says ([`lockgate_vmdq::Attachment`]).
 
-use lockgate_vmdq::{Attach, PartitionPlan};
+use lockgate_vmdq::{AttachmentKind, PartitionPlan};
 
 /// Where the endpoint of an attachment runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,20 +15,17 @@ pub enum Placement {
     Worker,
 }
 
-/// Where the endpoint for `attachment` runs; `None` for a kind that this version does not
+/// Where the endpoint for this kind of attachment runs; `None` for a kind that this version does not
 /// serve.
-pub fn placement(attachment: &Attach) -> Option<Placement> {
-    match attachment {
-        Attach::Pcap { .. } => Some(Placement::Supervisor),
-        Attach::Reflect {} => Some(Placement::Worker),
+pub fn placement(kind: &AttachmentKind) -> Option<Placement> {
+    match kind {
+        AttachmentKind::Pcap { .. } => Some(Placement::Supervisor),
+        AttachmentKind::Reflect => Some(Placement::Worker),
         _ => None,
     }
 }
 
 /// Where the endpoint of `partition` runs, whose kind is one that is served.
 pub(crate) fn placement_of(partition: &PartitionPlan) -> Placement {
-    match partition.reflects {
-        true => Placement::Worker,
-        false => Placement::Supervisor,
-    }
+    placement(&partition.attachment.kind).unwrap_or(Placement::Supervisor)
 }

@@ -1,13 +1,13 @@
 //! Building the image, starting it in QEMU, and what it says.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lockgate_vmdq::{Capabilities, Machine, Policy};
+use lockgate_policy::Policy;
+use lockgate_vmdq::{Capabilities, Machine};
 use serde_json::Value;
 
 use crate::emulator::{Emulator, Error, Lines, Options};
@@ -53,7 +53,7 @@ pub fn build() -> io::Result<PathBuf> {
     }
 }
 
-/// The plan of a policy, as the image takes it: for now its text.
+/// The plan of a policy, as the image takes it: in its byte form.
 ///
 /// # Errors
 /// Why the policy was refused.
@@ -61,8 +61,8 @@ pub fn compile(text: &str) -> Result<Vec<u8>, String> {
     let policy = Policy::parse(text).map_err(|error| error.to_string())?;
     let machine = Machine { cores: vec![0, 1] };
     let plan = policy.check(&Capabilities::I82576, &machine);
-    plan.map_err(|error| error.to_string())?;
-    Ok(text.as_bytes().to_vec())
+    let plan = plan.map_err(|error| error.to_string())?;
+    Ok(plan.encode())
 }
 
 /// How the image ended, as it tells QEMU.

@@ -19,10 +19,11 @@ use std::time::Duration;
 use lockgate_drivers::device::{Bar, DeviceId};
 use lockgate_drivers::{RingSizes, capabilities, open};
 use lockgate_host::{dma, open_pci};
+use lockgate_policy::Policy;
 use lockgate_shm::Memory;
 use lockgate_tests::cards;
 use lockgate_tests::guest::PATTERN;
-use lockgate_vmdq::{Machine, Policy};
+use lockgate_vmdq::Machine;
 
 const PAGE: usize = 4096;
 

@@ -6,9 +6,8 @@
 use lockgate_rss::{HashKind, HashKinds};
 
 use super::{HardwarePlan, PoolPlan, RssPlan, SteeringMode};
-use crate::Rss;
-use crate::fit::Fit;
 use crate::prelude::*;
+use crate::{Capabilities, PlanSpec, Rss};
 
 /// What the 82574 can hash. It only spreads the work over workers: each partition's
 /// own hash is the worker's to compute.
@@ -20,14 +19,14 @@ const KINDS: HashKinds = HashKinds::NONE
 
 impl HardwarePlan {
     /// The plan of a whole card, from one of a pool for each partition.
-    pub(super) fn without_pools(mut self, fit: &Fit) -> Self {
-        let queues = fit.workers.len().min(fit.card.rx_queues.into()) as u8;
+    pub(super) fn without_pools(mut self, spec: &PlanSpec, card: &Capabilities) -> Self {
+        let queues = spec.workers.len().min(card.rx_queues.into()) as u8;
         self.mode = SteeringMode::Software;
         let rss = Rss {
             hash: KINDS,
             ..Rss::default()
         };
-        self.rss = (queues > 1).then(|| RssPlan::new(rss, queues, fit.card));
+        self.rss = (queues > 1).then(|| RssPlan::new(rss, queues, card));
         self.pools = vec![PoolPlan::whole(&self.pools, queues)];
         self
     }

@@ -9,30 +9,30 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use lockgate_vmdq::{Partition, PartitionPlan, Plan, Policy};
+use lockgate_vmdq::{PartitionPlan, PartitionSpec, Plan, PlanSpec};
 
 use crate::commands::describe;
 
-/// The graph of `policy`, which has passed its check as `plan`.
-pub(super) fn dot(policy: &Policy, plan: &Plan) -> String {
+/// The graph of `plan`.
+pub(super) fn dot(plan: &Plan) -> String {
     let mut text = "digraph lockgate {\n  rankdir = BT;\n  node [fontname = \"sans-serif\"];\n  \
                     edge [fontname = \"sans-serif\"];\n"
         .to_owned();
     for partition in plan.partitions() {
         let _ = writeln!(text, "  {};", node(partition));
     }
-    push_rows(&mut text, policy, plan);
-    push_segments(&mut text, policy);
-    for flow in &policy.flows {
+    push_rows(&mut text, plan);
+    push_segments(&mut text, plan.spec());
+    for flow in &plan.spec().flows {
         let look = match &flow.downgrade {
             None => "style = bold".to_owned(),
             Some(reason) => format!(
                 "style = bold, color = red, label = {}",
-                quote(&format!("downgrade: {}", reason.value))
+                quote(&format!("downgrade: {reason}"))
             ),
         };
-        let ends = (quote(&flow.from.value), quote(&flow.to.value));
-        let _ = writeln!(text, "  {} -> {} [{look}];", ends.0, ends.1);
+        let (from, to) = describe::ends(plan, flow);
+        let _ = writeln!(text, "  {} -> {} [{look}];", quote(from), quote(to));
     }
     text.push_str("}\n");
     text
@@ -47,13 +47,13 @@ fn node(partition: &PartitionPlan) -> String {
 }
 
 /// One row for each level, held in order by invisible arrows.
-fn push_rows(text: &mut String, policy: &Policy, plan: &Plan) {
+fn push_rows(text: &mut String, plan: &Plan) {
     let row = |level: &str| {
         let members = plan.partitions().iter();
         let members = members.filter(|p| p.level.as_deref() == Some(level));
         members.map(|p| quote(&p.name)).collect::<Vec<_>>()
     };
-    let rows = policy.levels.order.iter().map(|level| row(&level.value));
+    let rows = plan.spec().levels.iter().map(|level| row(level));
     let rows: Vec<_> = rows.filter(|row| !row.is_empty()).collect();
     for row in &rows {
         let _ = writeln!(text, "  {{ rank = same; {}; }}", row.join("; "));
@@ -65,16 +65,15 @@ fn push_rows(text: &mut String, policy: &Policy, plan: &Plan) {
     }
 }
 
-fn push_segments(text: &mut String, policy: &Policy) {
-    let on_wire = |p: &&Partition| p.wire.sends() || p.wire.receives();
-    let members: Vec<_> = policy.partitions.iter().filter(on_wire).collect();
-    let on = |p: &Partition| p.segments().map(|on| on.value).collect::<Vec<_>>();
-    let segments: BTreeSet<_> = members.iter().flat_map(|p| on(p)).collect();
+fn push_segments(text: &mut String, spec: &PlanSpec) {
+    let on_wire = |p: &&PartitionSpec| p.wire.sends() || p.wire.receives();
+    let members: Vec<_> = spec.partitions.iter().filter(on_wire).collect();
+    let segments: BTreeSet<_> = members.iter().flat_map(|p| &p.segments).collect();
     for segment in segments {
         // A partition's name has no blank, so this can be none.
-        let place = quote(&format!("wire {}", describe::segment(segment)));
+        let place = quote(&format!("wire {}", describe::segment(*segment)));
         let _ = writeln!(text, "  {place} [shape = ellipse, style = dashed];");
-        for partition in members.iter().filter(|p| on(p).contains(&segment)) {
+        for partition in members.iter().filter(|p| p.segments.contains(segment)) {
             let name = quote(&partition.name);
             let dir = match (partition.wire.sends(), partition.wire.receives()) {
                 (true, true) => "both",

@@ -15,22 +15,22 @@
 
 use lockgate_rss::HashKinds;
 use lockgate_vmdq::{
-    BitRate, Flow, HardwarePlan, Multicast, Partition, PartitionPlan, Plan, PoolPlan, Segment,
-    SteeringMode,
+    BitRate, FlowSpec, HardwarePlan, Multicast, PartitionPlan, PartitionSpec, Plan, PoolId,
+    PoolPlan, Segment, SteeringMode,
 };
 use serde_json::{Value, json};
 
-use super::{multicast_bits, pool_numbers};
+use super::{multicast_bits, pools_of};
 use crate::commands::{LoadedPolicy, describe, residual};
 use crate::error::Failure;
 
 /// The plan as JSON text.
 pub(super) fn json(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure> {
-    let policy = &loaded.policy;
-    let both = plan.partitions().iter().zip(&policy.partitions);
+    let spec = plan.spec();
+    let both = plan.partitions().iter().zip(&spec.partitions);
     let value = json!({
         "schema": 1,
-        "device": policy.nic.device.value.to_string(),
+        "device": loaded.device().to_string(),
         "card": loaded.card()?.card,
         "steering": match plan.steering() {
             SteeringMode::Pools => "pools",
@@ -38,23 +38,19 @@ pub(super) fn json(loaded: &LoadedPolicy, plan: &Plan) -> Result<String, Failure
         },
         "mtu": plan.mtu(),
         "workers": plan.workers(),
-        "levels": policy.levels.order.iter().map(|at| at.value.as_str()).collect::<Value>(),
-        "partitions": both.map(|(entry, policy)| partition(plan, entry, policy)).collect::<Value>(),
-        "flows": policy.flows.iter().map(flow).collect::<Value>(),
+        "levels": spec.levels,
+        "partitions": both.map(|(entry, spec)| partition(plan, entry, spec)).collect::<Value>(),
+        "flows": spec.flows.iter().map(|entry| flow(plan, entry)).collect::<Value>(),
         "hardware": hardware(plan.hardware()),
         "residual_channels": residual::channels(plan),
-        "notes": residual::notes(policy, plan),
+        "notes": residual::notes(loaded, plan),
     });
     Ok(format!("{value:#}\n"))
 }
 
-fn partition(plan: &Plan, entry: &PartitionPlan, policy: &Partition) -> Value {
+fn partition(plan: &Plan, entry: &PartitionPlan, spec: &PartitionSpec) -> Value {
     let queue = |&worker: &usize| json!({ "worker": worker, "core": plan.workers().get(worker) });
-    let listed = policy
-        .multicast
-        .listed()
-        .iter()
-        .map(|mac| mac.value.to_string());
+    let listed = spec.multicast.listed().iter().map(ToString::to_string);
     json!({
         "name": entry.name,
         "level": entry.level,
@@ -62,28 +58,25 @@ fn partition(plan: &Plan, entry: &PartitionPlan, policy: &Partition) -> Value {
         "queues": entry.queue_workers.iter().map(queue).collect::<Value>(),
         "macs": entry.macs.iter().map(ToString::to_string).collect::<Value>(),
         "vlans": entry.vlans.iter().copied().map(Segment::vid).collect::<Value>(),
-        "wire": describe::wire(policy.wire),
-        "broadcast": policy.broadcast,
-        "multicast": match &policy.multicast {
+        "wire": describe::wire(spec.wire),
+        "broadcast": spec.broadcast,
+        "multicast": match &spec.multicast {
             Multicast::All => json!("all"),
             Multicast::List(_) => listed.collect(),
         },
         "rss": { "key": entry.rss.key.to_string(), "hash": kinds(entry.rss.hash) },
         "tx": { "weight": entry.weight, "rate_bit_s": rate(entry.rate) },
-        "attach": describe::attach(&policy.attach),
+        "attach": entry.attachment.kind.name(),
     })
 }
 
-fn flow(flow: &Flow) -> Value {
-    json!({
-        "from": flow.from.value,
-        "to": flow.to.value,
-        "downgrade": flow.downgrade.as_ref().map(|reason| &reason.value),
-    })
+fn flow(plan: &Plan, flow: &FlowSpec) -> Value {
+    let (from, to) = describe::ends(plan, flow);
+    json!({ "from": from, "to": to, "downgrade": flow.downgrade })
 }
 
 fn hardware(hardware: &HardwarePlan) -> Value {
-    let pools = |mask: u64| pool_numbers(mask).collect::<Value>();
+    let pools = |mask: u64| pools_of(mask).map(PoolId::index).collect::<Value>();
     let rss = hardware.rss.as_ref().map(
         |rss| json!({ "key": rss.key.to_string(), "hash": kinds(rss.kinds), "table": rss.table }),
     );

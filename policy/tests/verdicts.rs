@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use lockgate_policy::Policy;
 use lockgate_vmdq::{
-    Capabilities, HardwarePlan, Machine, PartitionId, Plan, Policy, Reason, SendVerdict,
-    SteeringMode, WireVerdict,
+    Capabilities, HardwarePlan, Machine, PartitionId, Plan, Reason, SendVerdict, SteeringMode,
+    WireVerdict,
 };
 use proptest::prelude::*;
 use proptest::sample::select;

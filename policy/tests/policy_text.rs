@@ -2,9 +2,11 @@
 //!
 //! Not here: policies that are refused (`refusals.rs`).
 
+use lockgate_policy::{MulticastList, Place, Policy};
 use lockgate_rss::{HashKinds, Key};
 use lockgate_vmdq::{
-    Attach, Capabilities, Machine, Multicast, Place, Policy, Segment, SteeringMode, Wire,
+    AttachmentKind, Capabilities, Machine, Poll, Segment, Service, Side, Socket, SteeringMode,
+    Wait, Wire, WireSource,
 };
 
 /// The example of the design, as far as it goes: one flow names a partition that
@@ -73,8 +75,12 @@ fn the_example_of_the_design_checks_once_its_other_partition_exists() {
         secret.rate.map(|rate| rate.bits_per_second()),
         Some(200_000_000)
     );
-    let socket = "/run/lockgate/secret.sock".into();
-    assert_eq!(policy.partitions[0].attach.value, Attach::Memif { socket });
+    let kind = AttachmentKind::Memif {
+        socket: Socket::at("/run/lockgate/secret.sock"),
+        id: 0,
+        peer: None,
+    };
+    assert_eq!(secret.attachment.kind, kind);
     assert_eq!((plan.workers(), plan.mtu()), (&[0][..], 1500));
     assert_eq!(plan.steering(), SteeringMode::Pools);
 }
@@ -93,43 +99,138 @@ fn no_vlan_listed_means_the_untagged_segment() {
 }
 
 #[test]
-fn attachments_of_every_kind_are_read() {
-    let path = |path: &str| Some(path.to_owned());
-    let socket = "/s".to_owned();
-    for (text, attach) in [
-        ("", Attach::Pcap { replay: None }),
-        ("attach = { kind = 'pcap' }", Attach::Pcap { replay: None }),
+fn attachments_of_every_kind_are_read_with_all_their_keys() {
+    use AttachmentKind::*;
+    let some = |text: &str| Some(text.to_owned());
+    let shared = Socket {
+        owner: some("alice"),
+        group: some("kvm"),
+        mode: 0o600,
+        ..Socket::at("/s")
+    };
+    let stack = Stack {
+        addresses: vec![
+            "10.20.0.1/24".parse().unwrap(),
+            "fd20::1/64".parse().unwrap(),
+        ],
+        serve: vec![Service::Ping, Service::Echo, Service::Http],
+    };
+    for (text, kind) in [
+        ("", Pcap { replay: None }),
+        ("kind = 'pcap'", Pcap { replay: None }),
         (
-            "attach = { kind = 'pcap', replay = 'x.pcap' }",
-            Attach::Pcap {
-                replay: path("x.pcap"),
+            "kind = 'pcap', replay = 'x.pcap'",
+            Pcap {
+                replay: some("x.pcap"),
+            },
+        ),
+        ("kind = 'reflect'", Reflect),
+        ("kind = 'vf'", Vf),
+        (
+            "kind = 'vhost-user', socket = '/s'",
+            VhostUser {
+                socket: Socket::at("/s"),
+                side: Side::Listen,
+                queues: None,
             },
         ),
         (
-            "attach = { kind = 'vhost-user', socket = '/s' }",
-            Attach::VhostUser { socket },
+            "kind = 'vhost-user', socket = '/s', side = 'connect', queues = 2, owner = 'alice', \
+             group = 'kvm', mode = 0o600",
+            VhostUser {
+                socket: shared.clone(),
+                side: Side::Connect,
+                queues: Some(2),
+            },
         ),
-        ("attach = { kind = 'reflect' }", Attach::Reflect {}),
         (
-            "attach = { kind = 'tap', name = 'lg0' }",
-            Attach::Tap {
-                name: "lg0".to_owned(),
+            "kind = 'memif', socket = '/s', id = 4294967295, peer = 'bob', owner = 'alice', \
+             group = 'kvm', mode = '0600'",
+            Memif {
+                socket: shared,
+                id: u32::MAX,
+                peer: some("bob"),
+            },
+        ),
+        (
+            "kind = 'tap', name = 'lg0', netns = 'blue', owner = 'alice'",
+            Tap {
+                name: "lg0".into(),
+                netns: some("blue"),
+                owner: some("alice"),
+            },
+        ),
+        (
+            "kind = 'stack', addresses = ['10.20.0.1/24', 'fd20::1/64'], \
+             serve = ['ping', 'echo', 'http']",
+            stack,
+        ),
+        (
+            "kind = 'lane', socket = '/s'",
+            Lane {
+                socket: Socket::at("/s"),
             },
         ),
     ] {
-        assert_eq!(with(text).partitions[0].attach.value, attach);
+        let attach = if text.is_empty() {
+            String::new()
+        } else {
+            format!("attach = {{ {text} }}")
+        };
+        let policy = with(&attach);
+        assert_eq!(policy.partitions[0].attachment().kind, kind, "{text}");
+        let plan = policy.check(&Capabilities::I82576, &machine()).unwrap();
+        assert_eq!(plan.partitions()[0].attachment.kind, kind, "{text}");
     }
+}
+
+#[test]
+fn every_attachment_says_how_it_waits_and_who_runs_it() {
+    for kind in [
+        "'pcap'",
+        "'reflect'",
+        "'vf'",
+        "'tap', name = 'x'",
+        "'lane', socket = 'x'",
+    ] {
+        let policy = with(&format!(
+            "attach = {{ kind = {kind}, wait = 'sleep', user = 'lg' }}"
+        ));
+        let attachment = policy.partitions[0].attachment();
+        assert_eq!(attachment.wait, Wait::Sleep);
+        assert_eq!(attachment.user.as_deref(), Some("lg"));
+    }
+    let attachment = with("").partitions[0].attachment().clone();
+    assert_eq!((attachment.wait, attachment.user), (Wait::Auto, None));
+}
+
+#[test]
+fn the_wire_of_a_model_and_the_way_to_poll_are_read() {
+    for (text, wire) in [
+        ("", WireSource::Nothing),
+        ("replay = 'w.pcap'", WireSource::Replay("w.pcap".into())),
+        ("tap = 'lg0'", WireSource::Tap("lg0".into())),
+        ("interface = 'eth0'", WireSource::Interface("eth0".into())),
+    ] {
+        let plan = with(&format!("[wire]\n{text}"));
+        let plan = plan.check(&Capabilities::I82576, &machine()).unwrap();
+        assert_eq!((&plan.spec().wire, plan.spec().poll), (&wire, Poll::Spin));
+    }
+    let text = "[nic]\ndevice = 'model:82576'\npoll = 'adaptive'\n[[partition]]\nname = 'a'";
+    let plan = Policy::parse(text).unwrap();
+    let plan = plan.check(&Capabilities::I82576, &machine()).unwrap();
+    assert_eq!(plan.spec().poll, Poll::Adaptive);
 }
 
 #[test]
 fn multicast_is_a_list_or_all() {
     assert_eq!(
         with("multicast = 'all'").partitions[0].multicast,
-        Multicast::All
+        MulticastList::All
     );
     assert_eq!(
         with("multicast = []").partitions[0].multicast,
-        Multicast::List(vec![])
+        MulticastList::List(vec![])
     );
 }
 
@@ -151,9 +252,12 @@ proptest::proptest! {
         let text = format!("{}{noise}{rest}", &EXAMPLE[..at]);
         match Policy::parse(&text).and_then(|policy| policy.check(&Capabilities::I82576, &machine())) {
             Ok(_) => {}
-            Err(error) => {
-                let Place { line, column } = Place::of(&text, error.at);
-                assert!(line > 0 && column > 0 && error.to_string().contains(": "));
+            Err(errors) => {
+                for error in errors.iter() {
+                    let Place { line, column } = Place::of(&text, error.at);
+                    assert!(line > 0 && column > 0);
+                    assert!(!error.to_string().is_empty() && !error.help().is_empty());
+                }
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockgate_vmdq::{Capabilities, Machine, Policy, PolicyErrorKind as Kind};
+use lockgate_policy::{Policy, PolicyErrorKind};
+use lockgate_vmdq::{Capabilities, Machine, PlanErrorKind as Kind};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -140,10 +141,10 @@ proptest! {
     fn a_policy_passes_exactly_when_no_level_can_leak_down(case in case()) {
         let machine = Machine { cores: vec![0] };
         let checked = Policy::parse(&case.text()).unwrap().check(&Capabilities::I82576, &machine);
-        match checked.map_err(|error| *error.kind) {
+        match checked.map_err(|errors| *errors.first().kind.clone()) {
             Ok(_) => prop_assert!(!case.meet() && !case.downhill()),
-            Err(Kind::LevelsMeet(..)) => prop_assert!(case.meet()),
-            Err(Kind::FlowDownhill(..)) => prop_assert!(case.downhill() && !case.meet()),
+            Err(PolicyErrorKind::Plan(Kind::LevelsMeet { .. })) => prop_assert!(case.meet()),
+            Err(PolicyErrorKind::Plan(Kind::FlowDownhill { .. })) => prop_assert!(case.downhill() && !case.meet()),
             Err(other) => prop_assert!(false, "{}", other),
         }
     }

@@ -1,9 +1,8 @@
 //! What a plan makes of a policy that is allowed: workers, cores, the card's filters.
 
+use lockgate_policy::Policy;
 use lockgate_rss::{HashKinds, Key};
-use lockgate_vmdq::{
-    Capabilities, Machine, Plan, Policy, PoolPlan, SteeringMode, Wire, multicast_index,
-};
+use lockgate_vmdq::{Capabilities, Machine, Plan, PoolPlan, SteeringMode, Wire, multicast_index};
 
 fn plan_on(card: &Capabilities, nic: &str, rest: &str) -> Plan {
     let text = format!("[nic]\ndevice = 'model:82576'\n{nic}\n{rest}");
