@@ -6,12 +6,14 @@
 //!
 //! Not here: what is wrong with a policy (`lockgate-policy`).
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use lockgate_policy::{Place, PolicyErrors};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use lockgate_policy::{Place, PolicyError, PolicyErrors};
 use lockgate_vmdq::Plan;
 
 use crate::error::Failure;
@@ -19,7 +21,7 @@ use crate::error::Failure;
 /// More than any policy needs; the time that a check takes grows with the square.
 const MAX_BYTES: u64 = 256 << 10;
 
-/// Most that is shown of one line.
+/// Most characters of one line, its number included.
 const EXCERPT_CHARS: usize = 120;
 
 /// Most errors that are shown beside the first.
@@ -99,59 +101,69 @@ impl Source {
 
     /// `errors`, which are about this file, in words for its author.
     pub fn refuse(&self, errors: &PolicyErrors) -> Failure {
-        let error = errors.first();
-        let mut excerpt = self.excerpt(Place::of(&self.text, error.at), "");
-        if let Some(other) = error.also {
-            excerpt += &self.excerpt(Place::of(&self.text, other), " the other side");
+        let first = errors.first();
+        let more: Vec<_> = errors.iter().skip(1).collect();
+        let titles: Vec<_> = more
+            .iter()
+            .map(|more| self.located(more.at, more))
+            .collect();
+        let mut groups = vec![Group::with_level(Level::ERROR).element(self.snippet(first))];
+        for (more, title) in more.iter().zip(&titles).take(MOST_MORE) {
+            let title = Level::ERROR.no_name().primary_title(title);
+            let help = Level::HELP.message(more.help());
+            groups.push(title.element(self.snippet(more)).element(help));
         }
-        for more in errors.iter().skip(1).take(MOST_MORE) {
-            excerpt += &format!(
-                "  also: {} ({})\n",
-                self.located(more.at, more),
-                more.help()
-            );
-        }
-        Failure::usage(self.located(error.at, error), error.help()).with_excerpt(excerpt)
+        let failure = Failure::usage(self.located(first.at, first), first.help());
+        self.show(failure, &groups)
     }
 
     /// That what stands at byte `at` cannot be done.
-    pub fn refuse_at(&self, at: usize, message: String, help: &str) -> Failure {
-        let excerpt = self.excerpt(Place::of(&self.text, at), "");
-        Failure::usage(self.located(at, &message), help).with_excerpt(excerpt)
+    pub fn refuse_at(&self, at: usize, message: &str, help: &str) -> Failure {
+        let snippet = self.marked(at, None);
+        let groups = [Group::with_level(Level::ERROR).element(snippet)];
+        self.show(Failure::usage(self.located(at, &message), help), &groups)
     }
 
-    /// A message with the place that it is about before it.
+    /// A failure with what it is about shown below; an empty file has nothing to show.
+    fn show(&self, failure: Failure, groups: &[Group<'_>]) -> Failure {
+        if self.text.is_empty() {
+            return failure;
+        }
+        let renderer = Renderer::plain().term_width(EXCERPT_CHARS);
+        failure.with_excerpt(renderer.render(groups))
+    }
+
+    fn snippet(&self, error: &PolicyError) -> Snippet<'_, Annotation<'_>> {
+        self.marked(error.at, error.also)
+    }
+
+    /// The lines of the character at byte `at`, and of the other side if there is one.
+    fn marked(&self, at: usize, also: Option<usize>) -> Snippet<'_, Annotation<'_>> {
+        let primary = AnnotationKind::Primary.span(self.character(at));
+        let snippet = Snippet::source(&self.text).annotation(primary);
+        match also {
+            None => snippet,
+            Some(also) => {
+                let other = AnnotationKind::Context.span(self.character(also));
+                snippet.annotation(other.label("the other side"))
+            }
+        }
+    }
+
+    /// The bytes of the character that starts at byte `at`; none at the end of a line.
+    fn character(&self, at: usize) -> Range<usize> {
+        let rest = self.text.get(at..).unwrap_or("");
+        let start = self.text.len() - rest.len();
+        let next = rest.chars().next().filter(|next| *next != '\n');
+        start..start + next.map_or(0, char::len_utf8)
+    }
+
+    /// A message with the place that it is about before it. It may quote the policy, and a
+    /// control character could move a terminal's cursor.
     fn located(&self, at: usize, message: &dyn fmt::Display) -> String {
         let Place { line, column } = Place::of(&self.text, at);
+        let message = message.to_string().replace(char::is_control, "\u{fffd}");
         format!("{}:{line}:{column}: {message}", self.path.display())
-    }
-
-    /// The line of a place and a caret under its column; nothing past the end of the file.
-    fn excerpt(&self, Place { line, column }: Place, note: &str) -> String {
-        let mut excerpt = String::new();
-        if let Some(text) = self.text.lines().nth(line.saturating_sub(1)) {
-            // Tabs stay tabs and the rest become spaces, so that the caret stands
-            // under its character whatever a tab is worth.
-            let before = column.saturating_sub(1);
-            // Of a long line, what is around the caret.
-            let from = before.saturating_sub(EXCERPT_CHARS / 2);
-            let part = || text.chars().skip(from).take(EXCERPT_CHARS);
-            let blank = |c| if c == '\t' { '\t' } else { ' ' };
-            let indent: String = part().take(before - from).map(blank).collect();
-            let shown: String = part().map(harmless).collect();
-            let _ = writeln!(excerpt, "  {line:>4} | {shown}");
-            let _ = writeln!(excerpt, "       | {indent}^{note}");
-        }
-        excerpt
-    }
-}
-
-/// A control character could move a terminal's cursor; a tab may.
-fn harmless(c: char) -> char {
-    if c.is_control() && c != '\t' {
-        '\u{fffd}'
-    } else {
-        c
     }
 }
 
@@ -181,36 +193,68 @@ mod tests {
         Source::new(Path::new("p.toml"), text.to_owned())
     }
 
+    /// What is shown of the place at byte `at`.
+    fn excerpt(text: &str, at: usize) -> String {
+        let shown = source(text).refuse_at(at, "odd", "").to_string();
+        let lines: Vec<_> = shown.lines().skip(2).collect();
+        lines.join("\n")
+    }
+
     #[test]
     fn of_a_long_line_the_part_around_the_caret_is_shown() {
-        let source = source(&format!("{}here{}", "a".repeat(5000), "b".repeat(5000)));
-        let excerpt = source.excerpt(
-            Place {
-                line: 1,
-                column: 5001,
-            },
-            "",
-        );
+        let text = format!("{}here{}", "a".repeat(5000), "b".repeat(5000));
+        let excerpt = excerpt(&text, 5000);
         let lines: Vec<_> = excerpt.lines().collect();
         assert!(lines[0].len() < 140, "{excerpt}");
         assert_eq!(lines[0].find("here"), lines[1].find('^'));
     }
 
     #[test]
-    fn the_caret_stands_under_the_column_counted_in_characters() {
-        let source = source("[nic]\n\tné = \"x\"\n");
-        assert_eq!(
-            source.excerpt(Place { line: 2, column: 4 }, ""),
-            "     2 | \tné = \"x\"\n       | \t  ^\n"
-        );
+    fn the_caret_stands_under_its_character() {
+        let text = "[nic]\nname = \"né\" 3\n";
+        let at = text.find('3').unwrap();
+        assert_eq!(excerpt(text, at), "2 | name = \"né\" 3\n  |             ^");
     }
 
     #[test]
-    fn a_place_past_the_end_has_no_excerpt() {
-        let excerpt = |text, line, column| source(text).excerpt(Place { line, column }, "");
-        assert_eq!(excerpt("", 1, 1), "");
-        assert_eq!(excerpt("a\n", 9, 1), "");
-        assert_eq!(excerpt("a", 0, 0), "     0 | a\n       | ^\n");
+    fn a_place_past_the_end_is_shown_at_the_end() {
+        assert_eq!(excerpt("", 1), "");
+        assert_eq!(excerpt("a", 9), "1 | a\n  |  ^");
+    }
+
+    #[test]
+    fn every_error_of_a_kind_is_shown_with_its_place_and_remedy() {
+        let text = "[nic]\ndevice = 'model:82576'\n[[partition]]\nname = 'a b'\n\
+                    [[partition]]\nname = 'c'\nmacs = ['00:00:00:00:00:00']\n";
+        let machine = lockgate_vmdq::Machine { cores: vec![0] };
+        let policy = lockgate_policy::Policy::parse(text).unwrap();
+        let errors = policy.check(&lockgate_vmdq::Capabilities::I82576, &machine);
+        let shown = source(text).refuse(&errors.unwrap_err()).to_string();
+        for part in [
+            "p.toml:4:8: \"a b\" is no name",
+            "4 | name = 'a b'",
+            "p.toml:7:9: 00:00:00:00:00:00 is no unicast address",
+            "7 | macs = ['00:00:00:00:00:00']",
+            "= help: correct the address",
+            "\n  help: use letters",
+        ] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_escape_sequence_in_a_policy_does_not_reach_the_terminal() {
+        assert!(!excerpt("a\x1b[2Jb", 0).contains('\x1b'));
+        let text = "[nic]\ndevice = 'model:82576'\n[[partition]]\nname = 'a'\n[[flow]]\n\
+                    from = \"\\u001b[2J\"\nto = 'a'\n";
+        let machine = lockgate_vmdq::Machine { cores: vec![0] };
+        let policy = lockgate_policy::Policy::parse(text).unwrap();
+        let errors = policy.check(&lockgate_vmdq::Capabilities::I82576, &machine);
+        let shown = source(text).refuse(&errors.unwrap_err()).to_string();
+        assert!(
+            shown.contains("a flow names") && !shown.contains('\x1b'),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -231,15 +275,6 @@ mod tests {
         assert!(
             failure.help().unwrap().starts_with("use letters"),
             "{failure}"
-        );
-    }
-
-    #[test]
-    fn an_escape_sequence_in_a_policy_does_not_reach_the_terminal() {
-        assert!(
-            !source("a\x1b[2Jb")
-                .excerpt(Place { line: 1, column: 1 }, "")
-                .contains('\x1b')
         );
     }
 

@@ -754,3 +754,199 @@ fn every_core_is_one_that_the_machine_has() {
         }
     );
 }
+
+/// A value of every type that TOML has.
+const VALUES: [&str; 8] = [
+    "'text'",
+    "3",
+    "-70000",
+    "1.5",
+    "true",
+    "1979-05-27",
+    "[[1]]",
+    "{ odd = 1 }",
+];
+
+#[test]
+fn no_type_of_the_program_s_reaches_the_user() {
+    let theirs = [
+        "i64", "u8", "u16", "u32", "usize", "struct", "enum", "tuple", "sequence", "variant",
+        "Option", "option", "Spanned", "spanned", "tagged", "unit", "newtype", "field", " map",
+    ];
+    let partition = |key: &str| format!("{NIC}[[partition]]\nname = 'a'\n{key} = ");
+    let attach = |key: &str| format!("{}{{ kind = 'x', {key} = ", partition("attach"));
+    let mut places = vec![
+        ("nic = ".to_owned(), ""),
+        ("[nic]\ndevice = ".to_owned(), ""),
+        (format!("{NIC}partition = "), ""),
+        (format!("{NIC}[levels]\norder = "), ""),
+        (format!("{NIC}[wire]\nreplay = "), ""),
+        (format!("{NIC}[[flow]]\nfrom = "), ""),
+        (
+            format!("{NIC}[[flow]]\nfrom = 'a'\nto = 'b'\ndowngrade = "),
+            "",
+        ),
+    ];
+    for key in ["mtu", "workers", "poll", "wire", "levels", "flow"] {
+        places.push((format!("{NIC}{key} = "), ""));
+    }
+    for key in [
+        "level",
+        "cores",
+        "queues",
+        "macs",
+        "vlans",
+        "wire",
+        "broadcast",
+        "multicast",
+        "rss",
+        "tx",
+        "attach",
+    ] {
+        places.push((partition(key), ""));
+    }
+    for key in ["key", "hash"] {
+        places.push((format!("{}{{ {key} = ", partition("rss")), " }"));
+    }
+    for key in ["weight", "rate"] {
+        places.push((format!("{}{{ {key} = ", partition("tx")), " }"));
+    }
+    for key in [
+        "socket",
+        "queues",
+        "id",
+        "mode",
+        "addresses",
+        "serve",
+        "wait",
+    ] {
+        places.push((attach(key), " }"));
+    }
+    for (before, behind) in places {
+        for value in VALUES {
+            let text = format!("{before}{value}{behind}\n");
+            let Err(errors) = judge(&text, &Capabilities::I82576) else {
+                continue;
+            };
+            for error in errors.iter() {
+                let message = error.to_string();
+                let found = theirs.iter().find(|word| message.contains(**word));
+                assert_eq!(found, None, "{message:?} of {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_attachment_s_values_are_refused_where_they_stand() {
+    for (attach, says) in [
+        ("kind = 'memif', socket = 'x', id = «-1", "-1 is not right"),
+        (
+            "kind = 'memif', socket = 'x', id = «4294967296",
+            "4294967296 is not right",
+        ),
+        (
+            "kind = 'vhost-user', socket = 'x', side = «'both'",
+            "`listen` or `connect`",
+        ),
+        (
+            "kind = 'vhost-user', socket = 'x', mode = «660",
+            "permissions are octal",
+        ),
+        (
+            "kind = 'vhost-user', socket = 'x', mode = «'0888'",
+            "permissions are octal",
+        ),
+        (
+            "kind = 'stack', addresses = [«'10.0.0.1']",
+            "an address has its network's bits",
+        ),
+        (
+            "kind = 'stack', addresses = ['::1/64', «'::2/129']",
+            "an address has",
+        ),
+        (
+            "kind = 'stack', addresses = ['::1/64'], serve = [«'telnet']",
+            "`ping`, `echo`",
+        ),
+        (
+            "kind = 'tap', name = 'x', wait = «'long'",
+            "`auto`, `spin`, `yield` or `sleep`",
+        ),
+        (
+            "kind = 'tap', name = 'x', socket = «'y'",
+            "unknown key `socket`",
+        ),
+        (
+            "kind = 'lane', socket = 'x', peer = «'y'",
+            "unknown key `peer`",
+        ),
+        ("kind = 'vf', replay = «'y'", "unknown key `replay`"),
+    ] {
+        let text = format!("[[partition]]\nname = 'a'\nattach = {{ {attach} }}");
+        refused(&text, &[says]);
+    }
+    for (attach, says) in [
+        (
+            "kind = 'tap', name = 'sixteen-letters-'",
+            "no interface's name",
+        ),
+        ("kind = 'tap', name = 'a/b'", "no interface's name"),
+        ("kind = 'lane', socket = ''", "paths have 1 to 107"),
+        (
+            "kind = 'vhost-user', socket = 'x', queues = 17",
+            "it has 1 to 16",
+        ),
+        ("kind = 'stack', addresses = []", "no address"),
+        (
+            "kind = 'stack', addresses = ['::1/64', '::1/65']",
+            "::1 twice",
+        ),
+        (
+            "kind = 'stack', addresses = ['::1/64'], serve = ['echo', 'echo']",
+            "echo twice",
+        ),
+        ("kind = 'pcap', user = ' '", "an empty `user`"),
+    ] {
+        let text = format!("[[partition]]\nname = 'a'\nattach = «{{ {attach} }}");
+        kind!(
+            refused(&text, &["partition `a` attaches by", says]),
+            Kind::Plan(PlanErrorKind::BadAttachment { .. })
+        );
+    }
+    let long = format!(
+        "attach = «{{ kind = 'lane', socket = '{}' }}",
+        "x".repeat(108)
+    );
+    refused(
+        &format!("[[partition]]\nname = 'a'\n{long}"),
+        &["108 bytes"],
+    );
+}
+
+#[test]
+fn a_wire_leads_to_one_thing() {
+    let says = ["both `replay` and `tap`"];
+    let kind = refused("[wire]\nreplay = »'x'\ntap = «'y'", &says);
+    kind!(kind, Kind::WireTwice { .. });
+    refused(
+        "[wire]\ninterface = »'x'\ntap = «'y'",
+        &["both `tap` and `interface`"],
+    );
+    refused("poll = «'nap'", &["unknown value `nap`"]);
+}
+
+#[test]
+fn what_is_wrong_in_several_places_is_said_of_each() {
+    let text = format!(
+        "{NIC}[[partition]]\nname = 'a b'\nvlans = [7, 7]\n[[partition]]\nname = 'wire'\n\
+         macs = ['00:00:00:00:00:00']\n"
+    );
+    let errors = judge(&text, &Capabilities::I82576).unwrap_err();
+    let places: Vec<_> = errors
+        .iter()
+        .map(|error| Place::of(&text, error.at))
+        .collect();
+    let lines: Vec<_> = places.iter().map(|place| place.line).collect();
+    assert_eq!(lines, [4, 5, 7, 8], "{errors}");
+}

@@ -48,7 +48,7 @@ fn refuse_unbuilt(loaded: &LoadedPolicy, plan: &Plan) -> Result<(), Failure> {
     if plan.spec().poll == Poll::Adaptive {
         return Err(loaded.refuse(
             |policy| policy.nic.poll.at,
-            "workers cannot sleep on interrupts in this version".to_owned(),
+            "workers cannot sleep on interrupts in this version",
             "use poll = \"spin\"",
         ));
     }
@@ -63,7 +63,7 @@ fn refuse_unbuilt(loaded: &LoadedPolicy, plan: &Plan) -> Result<(), Failure> {
                 let keys = [&policy.wire.tap, &policy.wire.interface];
                 keys.into_iter().flatten().next().map_or(0, |key| key.at)
             },
-            format!("the wire of a model cannot be {wire} in this version"),
+            &format!("the wire of a model cannot be {wire} in this version"),
             "use replay = \"FILE\"",
         ));
     }
@@ -76,7 +76,7 @@ fn refuse_unbuilt(loaded: &LoadedPolicy, plan: &Plan) -> Result<(), Failure> {
                     let partition = policy.partitions.get(position);
                     partition.map_or(0, |partition| partition.attachment_at())
                 },
-                format!("partition {name} attaches by {kind}, which this version cannot do yet"),
+                &format!("partition {name} attaches by {kind}, which this version cannot do yet"),
                 "use attach = { kind = \"pcap\" } or { kind = \"reflect\" }",
             ));
         }

@@ -166,7 +166,7 @@ impl LoadedPolicy {
     pub(super) fn refuse(
         &self,
         at: impl FnOnce(&Policy) -> usize,
-        message: String,
+        message: &str,
         help: &str,
     ) -> Failure {
         match &self.written {
