@@ -117,7 +117,7 @@ fn a_policy_that_is_not_there_is_named() {
 #[test]
 fn text_that_is_not_toml_is_shown_with_its_line() {
     let desk = Desk::new("[nic]\ndevice = model:82576\n");
-    desk.refuses_policy(&["policy.toml:2:", "   2 | device = model:82576", "^"]);
+    desk.refuses_policy(&["policy.toml:2:", "2 | device = model:82576", "^"]);
 }
 
 #[test]

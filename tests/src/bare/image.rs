@@ -1,6 +1,7 @@
 //! Building the image, starting it in QEMU, and what it says.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
