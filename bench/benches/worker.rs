@@ -10,8 +10,9 @@ use std::thread;
 
 use lockgate_bench::ffi::cycles;
 use lockgate_bench::machine::{pin, two_cores};
-use lockgate_bench::path::{Scene, Stage, Subject, Way};
+use lockgate_bench::path::{BURST, Scene, Stage, Subject, Way};
 use lockgate_bench::samples::Spread;
+use lockgate_bench::traffic::Traffic;
 use lockgate_tests::subject::Kind;
 
 const TEXT: &str = "\
@@ -20,12 +21,16 @@ lane, one queue to a partition where the table does not say more. The card is pl
 doorbell is a store, descriptors are written back by the program itself (instructions) or by \
 another core at full speed (cycles), and frames are in the receive buffers from the beginning. \
 Everything that a worker does is included: polling, the policy, the copy, counters, the clock. \
-*wire → lane* and *lane → wire* are the worker; *receive* and *send* are the driver's share: \
-descriptors, buffers, doorbells, without a look at a frame. *uneven*: no frame is as long as \
-the one before. *each to another*: no frame goes to the station of the frame before, so none \
-takes the short way. *there and back*: each queue gets one frame, a partition that reflects \
-sends it back in the same round. Where the worker hashes (several queues to a partition, and \
-no hash of the card's) instructions are those of the tables: callgrind knows no AVX-512.
+*wire → lane*, *lane → wire* and *lane → lane* are the worker; *receive* and *send* are the \
+driver's share: descriptors, buffers, doorbells, without a look at a frame. *uneven*: no frame \
+is as long as the one before. *64 stations*: no frame is to or from the station of the frame \
+before. *iMIX*: seven frames of 60 bytes to four of 594 and one of 1514, 64 stations. *alone*: \
+each queue, or each lane, hands over one frame. *there and back*: so, and a partition sends it \
+back in the same round. *captured*: the policy and the captures of `examples/mils.toml` with \
+their lengths and in their order, five partitions of which one has two queues; *lane → wire* is \
+then all that the partitions send, what is refused and what goes to another partition included. \
+Where the worker hashes (several queues to a partition, and no hash of the card's) instructions \
+are those of the tables: callgrind knows no AVX-512.
 ";
 
 /// Whose frames are not counted, and how many are, for each queue or lane.
@@ -47,22 +52,76 @@ const CARDS: [Card; 3] = [
         [(1, 1), (8, 1), (64, 1), (64, 2)],
     ),
 ];
-const WAYS: [(&str, Way, bool); 9] = [
-    ("wire → lane", Way::WireToLane, false),
-    ("lane → wire", Way::LaneToWire, false),
-    ("wire → lane, uneven", Way::WireToLaneUneven, false),
-    ("lane → wire, uneven", Way::LaneToWireUneven, false),
-    ("lane → wire, each to another", Way::LaneToMany, false),
-    ("lane → lane", Way::LaneToLane, false),
-    ("there and back, one at a time", Way::Reflected, false),
-    ("receive", Way::WireToLane, true),
-    ("send", Way::LaneToWire, true),
+
+/// A row: what it is called, and what of the scene is its own.
+struct Row {
+    title: &'static str,
+    way: Way,
+    traffic: Traffic,
+    burst: usize,
+    /// The driver without the worker.
+    bare: bool,
+}
+
+/// A row of bursts through the worker.
+const fn row(title: &'static str, way: Way, traffic: Traffic) -> Row {
+    Row {
+        title,
+        way,
+        traffic,
+        burst: BURST,
+        bare: false,
+    }
+}
+
+/// A row of frames that come alone.
+const fn alone(title: &'static str, way: Way) -> Row {
+    Row {
+        burst: 1,
+        ..row(title, way, Traffic::Uniform)
+    }
+}
+
+/// A row of the driver alone.
+const fn bare(title: &'static str, way: Way) -> Row {
+    Row {
+        bare: true,
+        ..row(title, way, Traffic::Uniform)
+    }
+}
+
+use Traffic::{Captured, Imix, Stations, Uneven, Uniform};
+use Way::{LaneToLane, LaneToWire, ThereAndBack, WireToLane};
+
+const ROWS: [Row; 20] = [
+    row("wire → lane", WireToLane, Uniform),
+    row("wire → lane, uneven", WireToLane, Uneven),
+    row("wire → lane, 64 stations", WireToLane, Stations),
+    row("wire → lane, iMIX", WireToLane, Imix),
+    row("wire → lane, captured", WireToLane, Captured),
+    alone("wire → lane, alone", WireToLane),
+    row("lane → wire", LaneToWire, Uniform),
+    row("lane → wire, uneven", LaneToWire, Uneven),
+    row("lane → wire, 64 stations", LaneToWire, Stations),
+    row("lane → wire, iMIX", LaneToWire, Imix),
+    row("lane → wire, captured", LaneToWire, Captured),
+    alone("lane → wire, alone", LaneToWire),
+    row("lane → lane", LaneToLane, Uniform),
+    row("lane → lane, uneven", LaneToLane, Uneven),
+    row("lane → lane, iMIX", LaneToLane, Imix),
+    row("lane → lane, captured", LaneToLane, Captured),
+    alone("lane → lane, alone", LaneToLane),
+    alone("there and back, alone", ThereAndBack),
+    bare("receive", WireToLane),
+    bare("send", LaneToWire),
 ];
 const SIZES: [usize; 9] = [60, 64, 128, 256, 512, 1024, 1514, 4096, 9014];
 /// What a table measures that does not say otherwise.
 const SCENE: Scene = Scene {
     kind: Kind::Model82576,
     way: Way::WireToLane,
+    traffic: Uniform,
+    burst: BURST,
     partitions: 1,
     queues: 1,
     bytes: 60,
@@ -119,11 +178,10 @@ fn flooded() {
         flood: true,
         ..SCENE
     };
-    let (mut stage, share, mut far) = Stage::new(scene);
-    let mut subject = stage.subject(scene, share);
+    let mut stage = Stage::new(scene);
     for _ in 0..ROUNDS {
-        far.step();
-        subject.pass();
+        stage.far.step();
+        stage.subject.pass();
     }
     let frames = stage.delivered();
     let rate = |frames: &u64| format!("{:.1}", *frames as f64 / ROUNDS as f64);
@@ -150,24 +208,44 @@ fn table(measure: impl Fn(Scene) -> Option<String>) {
             columns.map(title).join(" | ")
         );
         println!("|---|{}", "--:|".repeat(columns.len()));
-        for (what, way, bare) in WAYS {
-            let cells = columns.map(|(partitions, queues)| {
-                let scene = Scene {
-                    kind,
-                    way,
-                    partitions,
-                    queues,
-                    bare,
-                    ..SCENE
-                };
-                match way == Way::LaneToLane && partitions == 1 {
-                    true => "–".to_owned(),
-                    false => cell(measure(scene)),
+        for row in &ROWS {
+            let cells = columns.map(|column| {
+                let scene = row.scene(kind, column);
+                if row.is_for(column, columns[0]) {
+                    cell(measure(scene))
+                } else {
+                    "–".to_owned()
                 }
             });
-            println!("| {what} | {} |", cells.join(" | "));
+            println!("| {} | {} |", row.title, cells.join(" | "));
         }
         println!();
+    }
+}
+
+impl Row {
+    /// What it measures with so many partitions of so many queues.
+    fn scene(&self, kind: Kind, (partitions, queues): (usize, usize)) -> Scene {
+        Scene {
+            kind,
+            way: self.way,
+            traffic: self.traffic,
+            burst: self.burst,
+            partitions,
+            queues,
+            bare: self.bare,
+            ..SCENE
+        }
+    }
+
+    /// Whether there is anything to measure: captured traffic has partitions of its own, and
+    /// is in the column that comes `first`; a partition alone has nobody to talk to.
+    fn is_for(&self, column: (usize, usize), first: (usize, usize)) -> bool {
+        match (self.traffic, self.way) {
+            (Captured, _) => column == first,
+            (_, LaneToLane) => column.0 > 1,
+            _ => true,
+        }
     }
 }
 
@@ -181,12 +259,13 @@ fn counted(scene: Scene) -> Option<f64> {
 /// Frames that moved, and instructions that the measured function had executed by then.
 fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
     let card = CARDS.iter().position(|card| card.1 == scene.kind)?;
-    let way = WAYS
-        .iter()
-        .position(|way| (way.1, way.2) == (scene.way, scene.bare))?;
+    let row = ROWS.iter().position(|row| {
+        (row.way, row.traffic, row.burst, row.bare)
+            == (scene.way, scene.traffic, scene.burst, scene.bare)
+    })?;
     let numbers = [
         card,
-        way,
+        row,
         scene.partitions,
         scene.queues,
         scene.bytes,
@@ -218,32 +297,25 @@ fn count(scene: Scene, frames: usize) -> Option<(u64, u64)> {
 
 /// What the process under callgrind does.
 fn move_frames(numbers: &[usize]) {
-    let &[card, way, partitions, queues, bytes, frames] = numbers else {
+    let &[card, row, partitions, queues, bytes, frames] = numbers else {
         panic!("six numbers");
     };
-    let (way, bare) = (WAYS[way].1, WAYS[way].2);
     let scene = Scene {
-        kind: CARDS[card].1,
-        way,
-        partitions,
-        queues,
         bytes,
-        bare,
-        ..SCENE
+        ..ROWS[row].scene(CARDS[card].1, (partitions, queues))
     };
-    let (mut stage, share, mut far) = Stage::new(scene);
-    let mut subject = stage.subject(scene, share);
+    let mut stage = Stage::new(scene);
     let mut moved = 0;
     while moved < frames {
-        far.step();
-        moved += measured(&mut subject);
+        stage.far.step();
+        moved += measured(&mut stage.subject);
     }
     println!("{moved}");
 }
 
 /// What callgrind counts.
 #[inline(never)]
-fn measured(subject: &mut Subject<'_>) -> usize {
+fn measured(subject: &mut Subject) -> usize {
     subject.pass()
 }
 
@@ -255,7 +327,11 @@ fn timed(scene: Scene, cores: [usize; 2]) -> Option<Spread> {
 }
 
 fn turn(scene: Scene, [own, other]: [usize; 2]) -> f64 {
-    let (mut stage, share, mut far) = Stage::new(scene);
+    let Stage {
+        mut subject,
+        mut far,
+        ..
+    } = Stage::new(scene);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -265,7 +341,6 @@ fn turn(scene: Scene, [own, other]: [usize; 2]) -> f64 {
             }
         });
         pin(own);
-        let mut subject = stage.subject(scene, share);
         let (mut moved, mut spent) = (0, 0);
         while moved < TIMED / scene.bytes.div_ceil(1514) {
             let begun = cycles().unwrap_or(0);

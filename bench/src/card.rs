@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use lockgate_drivers::device::{Bar, BusError, Card, DmaMemory, Iommu};
 use lockgate_nicmodel::Model;
-use lockgate_regs::descriptor::{RssType, RxInfo, RxStatus, TxData, ring};
+use lockgate_regs::descriptor::{RxInfo, RxStatus, TxData, ring};
 use lockgate_shm::Memory;
 
 /// Bytes of a descriptor.
@@ -103,6 +103,9 @@ fn rings(
             words: words.clone(),
             tail,
             head: 0,
+            arrivals: Vec::new(),
+            filled: false,
+            arrived: 0,
         })
     };
     writes.windows(3).filter_map(ring).collect()
@@ -147,6 +150,20 @@ pub struct Ring {
     /// Which of them is its tail.
     tail: usize,
     head: usize,
+    arrivals: Vec<Arrival>,
+    /// Every slot holds the frame that comes next there, whenever it comes.
+    filled: bool,
+    /// How many arrived.
+    arrived: usize,
+}
+
+/// A frame that comes from the wire, and what the card says of its hash.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Its bytes.
+    pub frame: Vec<u8>,
+    /// The first word of its descriptor when it is written back.
+    pub info: RxInfo,
 }
 
 impl Ring {
@@ -154,41 +171,45 @@ impl Ring {
         self.words[self.tail].load(Ordering::Acquire) as usize
     }
 
-    /// Writes `frame(slot)` into the buffer of every descriptor of a receive ring.
+    /// What arrives in a receive ring, over and over. Where each slot gets one frame only it is
+    /// there from the beginning, so that a card that hands it over has little to do.
     ///
     /// # Panics
-    /// When a buffer is too short.
-    pub fn fill(&self, frame: impl Fn(usize) -> Vec<u8>) {
-        for slot in 0..self.slots {
-            let buffer = self
-                .memory
-                .load_u64(slot * DESCRIPTOR)
-                .expect("a descriptor");
-            if buffer > 0 {
-                let at = (buffer - self.iova) as usize;
-                assert!(
-                    self.memory.write(at, &frame(slot)),
-                    "a buffer that holds it"
-                );
-            }
+    /// When a frame is longer than a buffer.
+    pub fn fill(&mut self, arrivals: Vec<Arrival>) {
+        self.filled = !arrivals.is_empty() && self.slots.is_multiple_of(arrivals.len());
+        self.arrivals = arrivals;
+        for slot in 0..if self.filled { self.slots } else { 0 } {
+            self.write_frame(slot, slot % self.arrivals.len());
         }
     }
 
-    /// Hands up to `count` frames of `lengths` bytes by turns over in a receive ring; says how
-    /// many.
-    pub fn receive(&mut self, count: usize, lengths: [u16; 2]) -> usize {
-        let status = RxStatus::new().with_done(true).with_end_of_packet(true);
-        let status = lengths.map(|length| u64::from(status.with_length(length)));
+    /// Writes arrival number `number` into the buffer of `slot`.
+    fn write_frame(&self, slot: usize, number: usize) {
+        let descriptor = self.memory.load_u64(slot * DESCRIPTOR);
+        let at = (descriptor.expect("a descriptor") - self.iova) as usize;
+        let frame = &self.arrivals[number].frame;
+        assert!(self.memory.write(at, frame), "a buffer that holds it");
+    }
+
+    /// Hands up to `count` frames over in a receive ring; says how many.
+    pub fn receive(&mut self, count: usize) -> usize {
         let tail = self.tail();
         let mut done = 0;
-        while done < count && self.head != tail {
+        while done < count && self.head != tail && !self.arrivals.is_empty() {
+            let number = self.arrived % self.arrivals.len();
+            if !self.filled {
+                self.write_frame(self.head, number);
+            }
+            let Arrival { frame, info } = &self.arrivals[number];
+            let status = RxStatus::new().with_done(true).with_end_of_packet(true);
+            let status = status.with_length(frame.len() as u16);
             let at = self.head * DESCRIPTOR;
-            let hash = (self.head as u32).wrapping_mul(0x9e37_79b9);
-            let info = RxInfo::new().with_rss_type(RssType::UdpV4).with_hash(hash);
             // A card writes both at once, and no driver looks at one without the other.
-            self.memory.store_u64(at, info.into());
-            self.memory.store_u64(at + 8, status[self.head & 1]);
+            self.memory.store_u64(at, (*info).into());
+            self.memory.store_u64(at + 8, status.into());
             self.head = (self.head + 1) & (self.slots - 1);
+            self.arrived += 1;
             done += 1;
         }
         done

@@ -18,4 +18,5 @@ pub mod path;
 pub mod recorded;
 pub mod samples;
 pub mod table;
+pub mod traffic;
 pub mod travel;

@@ -1,12 +1,16 @@
 //! The worker on a card of plain memory, with partitions that never tire.
 //!
-//! Not here: what is counted and printed (`benches/worker.rs`).
+//! Not here: which frames travel ([`crate::traffic`]), what is counted and printed
+//! (`benches/worker.rs`).
 
-use lockgate::clock::Clock;
-use lockgate::endpoints::Reflector;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lockgate_dataplane::mailbox::WorkerHandle;
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
-use lockgate_drivers::{Nic, RxQueue, TxQueue};
+use lockgate_dataplane::wiring::{PartitionLane, deal};
+use lockgate_dataplane::{Epoch, Worker};
+use lockgate_drivers::{Nic, Queues, RxQueue, TxQueue};
 use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};
 use lockgate_nicmodel::Model;
 use lockgate_tests::cards;
@@ -14,6 +18,7 @@ use lockgate_tests::subject::Kind;
 use lockgate_vmdq::Plan;
 
 use crate::card::{Plain, Ring};
+use crate::traffic::Traffic;
 
 /// Frames that the card, and each partition, hands over at a time.
 pub const BURST: usize = 32;
@@ -25,17 +30,10 @@ pub enum Way {
     WireToLane,
     /// From every partition to the card.
     LaneToWire,
-    /// From the card to every partition, no frame as long as the one before.
-    WireToLaneUneven,
-    /// From every partition to the card, no frame as long as the one before.
-    LaneToWireUneven,
-    /// From every partition to the card, no frame to the station of the one before.
-    LaneToMany,
     /// From every partition to the next.
     LaneToLane,
-    /// From the card to every partition and, reflected there, back to the card: one frame at
-    /// a time.
-    Reflected,
+    /// From the card to every partition and, reflected there, back to the card.
+    ThereAndBack,
 }
 
 /// What is measured.
@@ -45,11 +43,15 @@ pub struct Scene {
     pub kind: Kind,
     /// Which way.
     pub way: Way,
-    /// How many partitions.
+    /// Which frames.
+    pub traffic: Traffic,
+    /// How many of them a queue or a lane hands over at a time.
+    pub burst: usize,
+    /// How many partitions; the captured traffic has its own.
     pub partitions: usize,
-    /// Receive queues of each.
+    /// Receive queues of each; the same.
     pub queues: usize,
-    /// Bytes of each frame.
+    /// Bytes of each frame, where the traffic does not say.
     pub bytes: usize,
     /// The driver without the worker.
     pub bare: bool,
@@ -57,79 +59,40 @@ pub struct Scene {
     pub flood: bool,
 }
 
-fn mac(partition: usize) -> [u8; 6] {
-    [0x02, 0x4c, 0x47, 0, 0x10, partition as u8]
-}
-
-const OUTSIDE: [u8; 6] = [0x02, 0x4c, 0x47, 0xff, 0xff, 0xee];
-
-/// A UDP packet of IPv4.
-fn frame(dst: [u8; 6], src: [u8; 6], bytes: usize) -> Vec<u8> {
-    let mut frame = [&dst[..], &src, &[8, 0, 0x45]].concat();
-    frame.resize(bytes, 0x5a);
-    frame[23] = 17;
-    frame
-}
-
-impl Scene {
-    /// The policy, as a user would write it.
-    pub fn policy(&self) -> String {
-        let mtu = self.bytes.saturating_sub(14).max(1500);
-        let mut text = format!("[nic]\ndevice = \"model:82576\"\nworkers = [0]\nmtu = {mtu}\n");
-        for p in 0..self.partitions {
-            let mac = mac(p).map(|octet| format!("{octet:02x}")).join(":");
-            text += &format!("[[partition]]\nname = \"p{p}\"\nmacs = [\"{mac}\"]\n");
-            text += &format!("queues = {}\n", self.queues);
-        }
-        for p in 0..self.partitions {
-            let next = (p + 1) % self.partitions;
-            if next != p {
-                text += &format!("[[flow]]\nfrom = \"p{p}\"\nto = \"p{next}\"\n");
-            }
-        }
-        text
-    }
-
-    /// How long frames are, in turn.
-    fn lengths(&self) -> [usize; 2] {
-        let uneven = matches!(self.way, Way::WireToLaneUneven | Way::LaneToWireUneven);
-        [self.bytes, self.bytes + if uneven { 4 } else { 0 }]
-    }
-
-    /// The receive ring of queue `number` of `pool`: to whom its frames are.
-    fn arriving(&self, pool: usize, slot: usize) -> Vec<u8> {
-        let software = self.kind == Kind::Model82574;
-        let to = if software {
-            slot % self.partitions
-        } else {
-            pool
-        };
-        frame(mac(to), OUTSIDE, self.lengths()[1])
-    }
-
-    /// What partition `p` sends, in turn.
-    fn leaving(&self, p: usize) -> Vec<Vec<u8>> {
-        let frame = |dst: [u8; 6]| frame(dst, mac(p), self.bytes);
-        let station = |n: u8| [0x02, 0x4c, 0x47, 0xff, n, 0xee];
-        match self.way {
-            Way::WireToLane | Way::WireToLaneUneven | Way::Reflected => Vec::new(),
-            Way::LaneToWire => vec![frame(OUTSIDE)],
-            Way::LaneToWireUneven => self
-                .lengths()
-                .map(|bytes| self::frame(OUTSIDE, mac(p), bytes))
-                .into(),
-            Way::LaneToMany => (0..64).map(|n| frame(station(n))).collect(),
-            Way::LaneToLane => vec![frame(mac((p + 1) % self.partitions))],
-        }
-    }
-}
-
 /// The card and the partitions.
 pub struct Far {
     scene: Scene,
     rx: Vec<Ring>,
     tx: Vec<Ring>,
-    ends: Vec<(PartitionEnds, Vec<Vec<u8>>)>,
+    partitions: Vec<Partition>,
+}
+
+/// A partition that takes everything and never runs dry.
+struct Partition {
+    ends: PartitionEnds,
+    /// What it sends, over and over.
+    frames: Vec<Vec<u8>>,
+    /// How many it has sent.
+    sent: usize,
+}
+
+impl Partition {
+    /// Drains its lane and sends a burst.
+    fn step(&mut self, burst: usize) {
+        for ring in &mut self.ends.rx {
+            let waiting = ring.waiting();
+            ring.advance(waiting);
+            ring.release();
+        }
+        let first = self.sent % self.frames.len().max(1);
+        for frame in self.frames.iter().cycle().skip(first).take(burst) {
+            if self.ends.tx.push(frame, Meta::default()).is_err() {
+                break;
+            }
+            self.sent += 1;
+        }
+        self.ends.tx.publish();
+    }
 }
 
 impl Far {
@@ -138,43 +101,50 @@ impl Far {
         for ring in &mut self.tx {
             ring.transmit();
         }
-        for (end, frames) in &mut self.ends {
-            for ring in &mut end.rx {
-                let waiting = ring.waiting();
-                ring.advance(waiting);
-                ring.release();
-            }
-            for frame in frames.iter().cycle().take(BURST) {
-                if end.tx.push(frame, Meta::default()).is_err() {
-                    break;
-                }
-            }
-            end.tx.publish();
+        for partition in &mut self.partitions {
+            partition.step(self.scene.burst);
         }
-        let burst = match self.scene.way {
-            Way::WireToLane | Way::WireToLaneUneven => Some(BURST),
-            Way::Reflected => Some(1),
-            _ => None,
-        };
-        if let Some(burst) = burst {
-            for (n, ring) in self.rx.iter_mut().enumerate() {
-                let count = if n == 0 && self.scene.flood {
-                    usize::MAX
-                } else {
-                    burst
-                };
-                ring.receive(count, self.scene.lengths().map(|bytes| bytes as u16));
-            }
+        for (n, ring) in self.rx.iter_mut().enumerate() {
+            let flooded = n == 0 && self.scene.flood;
+            ring.receive(if flooded {
+                usize::MAX
+            } else {
+                self.scene.burst
+            });
         }
     }
 }
 
-/// Everything that a worker needs, and the far side of it.
+/// A partition in the worker's thread that sends back what comes, its addresses swapped.
+struct Echo(PartitionEnds);
+
+impl Echo {
+    /// Sends back all that waits.
+    fn turn(&mut self) {
+        let PartitionEnds { rx, tx, .. } = &mut self.0;
+        for ring in rx {
+            while let Some(frame) = ring.peek() {
+                let mut bytes = [0; 1536];
+                if let Some(frame) = frame.read(&mut bytes) {
+                    let (dst, rest) = frame.split_at_mut(6);
+                    dst.swap_with_slice(&mut rest[..6]);
+                    let _ = tx.push(frame, Meta::default());
+                }
+                ring.advance(1);
+            }
+            ring.release();
+        }
+        tx.publish();
+    }
+}
+
+/// Everything that is measured, and the far side of it.
 pub struct Stage {
-    plan: Plan,
-    stats: WorkerStats,
-    control: Control,
-    reflectors: Vec<Reflector>,
+    /// What is measured.
+    pub subject: Subject,
+    /// The card and the partitions.
+    pub far: Far,
+    stats: Arc<WorkerStats>,
     /// Keeps the card.
     _nic: Nic,
 }
@@ -184,145 +154,162 @@ impl Stage {
     ///
     /// # Panics
     /// When the scene is none that the card can hold.
-    pub fn new(scene: Scene) -> (Self, Assignment, Far) {
-        let plan = scene.kind.plan(&scene.policy());
-        let model = match scene.kind {
-            Kind::Model82574 => Model::i82574(),
-            Kind::Model82599 => Model::i82599(),
-            _ => Model::i82576(),
+    pub fn new(scene: Scene) -> Self {
+        let plan = scene.kind.plan(&scene.traffic.policy(&scene));
+        let (nic, queues, rx, tx) = start(&scene, &plan);
+        let (lanes, mut partitions) = lanes(&scene, &plan);
+        let stats = Arc::new(WorkerStats::default());
+        let subject = if scene.bare {
+            Subject::Bare(queues, scene)
+        } else {
+            let share = deal(&plan, queues, lanes)
+                .expect("lanes of the plan")
+                .remove(0);
+            let epoch = Arc::new(Epoch::new(1, plan));
+            let (worker, handle) = Worker::new(epoch, stats.clone(), share).expect("its share");
+            let echoes = match scene.way {
+                Way::ThereAndBack => partitions.drain(..).map(|far| Echo(far.ends)).collect(),
+                _ => Vec::new(),
+            };
+            Subject::Worker(Box::new(Served {
+                worker,
+                begun: Instant::now(),
+                echoes,
+                _handle: handle,
+            }))
         };
-        let (plain, card) = Plain::new(&model);
-        let (mut nic, queues) = cards::started(card, &plan, 512);
-        cards::linked(&mut nic);
-        let (rx, tx) = plain.go();
-        assert_eq!(
-            (rx.len(), tx.len()),
-            (queues.rx.len(), queues.tx.len()),
-            "all rings"
-        );
-        for (ring, queue) in rx.iter().zip(&queues.rx) {
-            ring.fill(|slot| scene.arriving(queue.pool().into(), slot));
-        }
-        let slot = (scene.bytes as u32).next_multiple_of(64).max(1536);
-        let geometry = Geometry {
-            rings: 1,
-            slots: 1024,
-            frame_bytes: slot,
+        let far = Far {
+            scene,
+            rx,
+            tx,
+            partitions,
         };
-        let (mut down, mut up, mut ends) = (vec![], vec![], vec![]);
-        for p in 0..plan.partitions().len() {
-            let lane = Lane::in_heap(geometry).expect("a lane");
-            let own = queues
-                .tx
-                .iter()
-                .position(|queue| usize::from(queue.pool()) == p);
-            ends.push((lane.partition, scene.leaving(p)));
-            down.extend(lane.core.rx);
-            up.push((p, lane.core.tx, own.or(Some(0))));
-        }
-        let stats = WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into()));
-        let control = Control::new(plan.partitions().len());
-        let share = Assignment {
-            rx: queues.rx,
-            tx: queues.tx,
-            down,
-            up,
-            mirror: None,
-        };
-        let mut reflectors = Vec::new();
-        if scene.way == Way::Reflected {
-            reflectors.extend(ends.drain(..).map(|(end, _)| Reflector::new(end)));
-        }
-        let stage = Self {
-            plan,
+        Self {
+            subject,
+            far,
             stats,
-            control,
-            reflectors,
             _nic: nic,
-        };
-        (
-            stage,
-            share,
-            Far {
-                scene,
-                rx,
-                tx,
-                ends,
-            },
-        )
+        }
     }
 
     /// Frames that each partition was given.
     pub fn delivered(&self) -> Vec<u64> {
-        self.stats
-            .partitions
-            .iter()
+        let partitions = self.stats.partitions.iter();
+        partitions
             .map(|partition| partition.rx.frames.get())
             .collect()
     }
+}
 
-    /// What is measured, with its share.
-    pub fn subject(&mut self, scene: Scene, share: Assignment) -> Subject<'_> {
-        let Self {
-            plan,
-            stats,
-            control,
-            reflectors,
-            ..
-        } = self;
-        match scene.bare {
-            true => Subject::Bare(Box::new(share), scene, vec![0; scene.bytes]),
-            false => {
-                let worker = Worker::new(plan, stats, control, share, Overflow::Drop);
-                Subject::Worker(Box::new(worker), Clock::start(), reflectors)
-            }
+/// The started card, and its rings as the card sees them.
+fn start(scene: &Scene, plan: &Plan) -> (Nic, Queues, Vec<Ring>, Vec<Ring>) {
+    let model = match scene.kind {
+        Kind::Model82574 => Model::i82574(),
+        Kind::Model82599 => Model::i82599(),
+        _ => Model::i82576(),
+    };
+    let (plain, card) = Plain::new(&model);
+    let (mut nic, queues) = cards::started(card, plan, 512);
+    cards::linked(&mut nic);
+    let (mut rx, tx) = plain.go();
+    let found = (rx.len(), tx.len());
+    assert_eq!(found, (queues.rx.len(), queues.tx.len()), "all rings");
+    if matches!(scene.way, Way::WireToLane | Way::ThereAndBack) {
+        for (ring, queue) in rx.iter_mut().zip(&queues.rx) {
+            let pool = queue.pool().into();
+            ring.fill(scene.traffic.arriving(scene, plan, pool, queue.queue()));
         }
     }
+    (nic, queues, rx, tx)
+}
+
+/// A lane for each partition, and the partitions.
+fn lanes(scene: &Scene, plan: &Plan) -> (Vec<PartitionLane>, Vec<Partition>) {
+    let geometry = Geometry {
+        rings: 1,
+        slots: 1024,
+        frame_bytes: plan.limits().lane_slot_bytes(),
+    };
+    let lane = |(p, partition): (usize, &lockgate_vmdq::PartitionPlan)| {
+        let lane = Lane::in_heap(geometry).expect("a lane");
+        let near = PartitionLane {
+            partition: partition.id,
+            ends: lane.core,
+        };
+        let far = Partition {
+            ends: lane.partition,
+            frames: scene.traffic.leaving(scene, plan, p),
+            sent: 0,
+        };
+        (near, far)
+    };
+    plan.partitions().iter().enumerate().map(lane).unzip()
 }
 
 /// What is measured.
-pub enum Subject<'r> {
+pub enum Subject {
     /// The worker, with the partitions that share its thread.
-    Worker(Box<Worker<'r>>, Clock, &'r mut [Reflector]),
+    Worker(Box<Served>),
     /// The driver alone: frames are taken and dropped, or sent as they are.
-    Bare(Box<Assignment>, Scene, Vec<u8>),
+    Bare(Queues, Scene),
 }
 
-impl Subject<'_> {
+/// A worker and what its thread does beside it.
+pub struct Served {
+    worker: Worker,
+    begun: Instant,
+    echoes: Vec<Echo>,
+    _handle: WorkerHandle,
+}
+
+impl Served {
+    fn pass(&mut self) -> usize {
+        let moved = self.worker.pass(self.begun.elapsed().as_nanos() as u64);
+        if self.echoes.is_empty() {
+            return moved;
+        }
+        self.echoes.iter_mut().for_each(Echo::turn);
+        let back = self.worker.pass(self.begun.elapsed().as_nanos() as u64);
+        // There and back.
+        (moved + back) / 2
+    }
+}
+
+impl Subject {
     /// One round; says how many frames moved.
     pub fn pass(&mut self) -> usize {
         match self {
-            Self::Worker(worker, clock, reflectors) => {
-                let mut moved = worker.pass(clock.now_ns());
-                moved += reflectors.iter_mut().map(Reflector::reflect).sum::<usize>();
-                // There, in the partition, and back.
-                if reflectors.is_empty() {
-                    moved
-                } else {
-                    moved / 3
-                }
-            }
-            Self::Bare(share, scene, frame) => match scene.way {
-                Way::WireToLane => share.rx.iter_mut().map(take).sum(),
-                _ => share.tx.iter_mut().map(|queue| send(queue, frame)).sum(),
+            Self::Worker(served) => served.pass(),
+            Self::Bare(queues, scene) => match scene.way {
+                Way::WireToLane => queues.rx.iter_mut().map(receive).sum(),
+                _ => queues
+                    .tx
+                    .iter_mut()
+                    .map(|queue| send(queue, scene.bytes))
+                    .sum(),
             },
         }
     }
 }
 
-/// Takes a burst and drops it; says how many frames it had.
-fn take(queue: &mut RxQueue) -> usize {
+fn receive(queue: &mut RxQueue) -> usize {
     let burst = queue.burst(BURST);
-    let count = burst.len();
-    burst.release(count);
-    count
+    let frames = burst.iter().count();
+    burst.release(frames);
+    frames
 }
 
-/// Sends `frame` a burst of times; says how many there was room for.
-fn send(queue: &mut TxQueue, frame: &[u8]) -> usize {
+/// What the driver alone sends.
+static FRAME: [u8; 9018] = [0x5a; 9018];
+
+fn send(queue: &mut TxQueue, bytes: usize) -> usize {
     queue.free();
     let mut sent = 0;
-    while sent < BURST && queue.push(frame) {
+    while sent < BURST
+        && let Some(mut slot) = queue.reserve()
+    {
+        slot.copy_from(&FRAME[..bytes]);
+        slot.commit();
         sent += 1;
     }
     queue.flush();

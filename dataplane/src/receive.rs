@@ -1,120 +1,159 @@
-//! From the wire into the lanes.
+//! Receives bursts from the card's queues.
 //!
-//! The card has chosen a pool; the worker believes it only as far as the plan
-//! agrees. A frame is counted once however many pools the card copied it to:
-//! by the lowest pool that gets it.
+//! The card has chosen a pool; the worker believes it only as far as the plan agrees, and
+//! without pools the plan alone says whose a frame is. A frame is counted once however many
+//! pools the card copied it to: by the lowest pool that gets it.
+//!
+//! Not here: descriptors (`lockgate-drivers`), verdicts (`lockgate-vmdq`).
 
-use lockgate_drivers::RxQueue;
-use lockgate_lane::{Meta, RxHash};
+use lockgate_drivers::{RxBurst, RxQueue};
+use lockgate_vmdq::{FlowCache, FromWire, NextHop, PartitionId, PartitionSet, PoolId, WireVerdict};
 
-use super::exit::{Context, Door, Exit};
-use super::software::{Last, distribute};
-use super::{BURST, Overflow, Worker, account};
+use crate::account;
+use crate::deliver::{Delivery, Frames, RxPorts};
+use crate::epoch::{Epoch, Owner};
+use crate::frame::{Frame, Limit, Run, Source};
 
-impl Worker<'_> {
-    /// Takes a burst from receive queue `port`; returns how many frames it settled.
-    pub(super) fn receive(&mut self, port: usize) -> usize {
-        let Exit {
-            cx, doors, arrived, ..
-        } = &mut self.exit;
-        let Some(queue) = self.rx.get_mut(port).filter(|queue| queue.is_ready()) else {
-            return 0;
-        };
-        let settled = match (&mut self.software, doors.get_mut(usize::from(queue.pool()))) {
-            (None, Some(door)) => door.receive(cx, queue, arrived),
-            (Some(last), _) => receive_unsorted(cx, doors, queue, last, arrived),
-            // A pool that is nobody's gets nothing.
-            (None, None) => 0,
-        };
-        let bad = queue.take_bad().total();
-        if bad > 0 {
-            cx.stats.wire.bad_descriptors.add(bad);
-        }
-        // What was left there waits for room.
-        self.waiting |= cx.overflow == Overflow::Wait && settled < BURST && queue.is_ready();
-        settled
-    }
+/// A receive queue of the card.
+pub(crate) struct Ingress {
+    pub(crate) queue: RxQueue,
+    pub(crate) owner: Owner,
+    /// It is being given up: nothing is taken from it any more.
+    pub(crate) quiesced: bool,
 }
 
-/// Takes a burst of which nobody knows whose frames are.
-fn receive_unsorted(
-    cx: &Context<'_>,
-    doors: &mut [Door<'_>],
-    queue: &mut RxQueue,
-    last: &mut Last,
-    arrived: &mut [u8],
-) -> usize {
-    let burst = queue.burst(BURST);
-    let mut settled = 0;
-    while let Some(frame) = burst.get(settled) {
-        let length = frame.copy_to(arrived);
-        if !distribute(cx, doors, &arrived[..length], last) {
-            break;
-        }
-        settled += 1;
-    }
-    burst.release(settled);
-    settled
-}
-
-impl Door<'_> {
-    /// Takes a burst from a queue of this partition's pool; says how many frames it settled.
-    fn receive(&mut self, cx: &Context<'_>, queue: &mut RxQueue, arrived: &mut [u8]) -> usize {
-        let number = queue.queue().into();
-        let burst = queue.burst(BURST);
-        let mut settled = 0;
-        while let Some(frame) = burst.get(settled) {
-            // What is decided on is this copy, whatever becomes of the buffer.
-            let length = frame.copy_to(arrived);
-            let bytes = &arrived[..length];
-            let hash = frame.hash.map(|hash| RxHash {
-                value: hash.value,
-                kind: hash.kind.code(),
-            });
-            let moved = self.follow(cx, bytes, number, hash) || self.admit(cx, bytes, number, hash);
-            if !moved {
-                break;
-            }
-            settled += 1;
-        }
-        burst.release(settled);
-        settled
-    }
-
-    /// Takes a frame like the last one if there surely is room for it.
-    #[inline(always)]
-    fn follow(&mut self, cx: &Context<'_>, bytes: &[u8], queue: u16, hash: Option<RxHash>) -> bool {
-        // Whoever has one queue needs no hash.
-        let known = self.partition.queues == 1 || hash.is_some();
-        if !known || !self.recent.is_again(bytes) {
-            return false;
-        }
-        let meta = Meta {
+impl Ingress {
+    pub(crate) fn new(queue: RxQueue, epoch: &Epoch) -> Self {
+        let owner = epoch.owner(PoolId::new(queue.pool()));
+        Self {
             queue,
-            hash,
-            stamp_ns: cx.now_ns,
-        };
-        let put = self.ring.push(bytes, meta).is_ok();
-        if put {
-            cx.stats.wire.rx.add(bytes.len());
-            cx.stats.wire.delivered.add(1);
-            self.count(queue, 1, bytes.len() as u64);
+            owner,
+            quiesced: false,
         }
-        put
     }
 
-    /// Settles a frame in queue `number` of the partition's pool; `false` leaves it there.
-    fn admit(&mut self, cx: &Context<'_>, bytes: &[u8], number: u16, hash: Option<RxHash>) -> bool {
-        let wire = &cx.stats.wire;
-        if !cx.plan.accepts(self.partition.id, bytes, bytes.len()) {
-            account::surplus(cx.plan, wire, self.partition.id, bytes);
-            return true;
+    /// Takes a burst of up to `limit` frames and delivers it; says how many frames that were.
+    pub(crate) fn receive(
+        &mut self,
+        limit: usize,
+        at: &Delivery<'_>,
+        flows: &mut FlowCache<FromWire>,
+        ports: &mut RxPorts,
+    ) -> usize {
+        if self.quiesced || !self.queue.is_ready() {
+            return 0;
         }
-        if !self.put(cx, bytes, hash.map(|hash| (number, hash))) {
-            return false;
+        let queue = match self.owner {
+            Owner::Partition(_) => self.queue.queue().into(),
+            Owner::Everybody | Owner::Nobody => 0,
+        };
+        let burst = self.queue.burst(limit);
+        let mut stage = Stage {
+            at,
+            owner: self.owner,
+            queue,
+            flows,
+            ports,
+        };
+        let frames = stage.settle_all(&burst);
+        burst.release(frames);
+        let bad = self.queue.take_bad().total();
+        if bad > 0 {
+            at.stats.wire.bad_descriptors.add(bad);
         }
-        self.recent.keep(bytes);
-        account::delivered(cx.plan, wire, self.partition.id, bytes);
-        true
+        frames + bad as usize
+    }
+}
+
+/// What is done to one burst.
+struct Stage<'w> {
+    at: &'w Delivery<'w>,
+    owner: Owner,
+    /// The partition's queue that the card put the frames into; 0 where it chose none.
+    queue: u16,
+    flows: &'w mut FlowCache<FromWire>,
+    ports: &'w mut RxPorts,
+}
+
+impl Stage<'_> {
+    /// Settles every frame of a burst; says how many.
+    fn settle_all(&mut self, burst: &RxBurst<'_>) -> usize {
+        let mut settled = 0;
+        while let Some(frame) = burst.frame(settled) {
+            let hop = self.flows.look_up(&frame.start);
+            let run = self.deliver_run(burst, settled, hop);
+            if run.frames == 0 {
+                self.settle(&frame, hop);
+                settled += 1;
+            }
+            settled += run.frames;
+        }
+        settled
+    }
+
+    /// Delivers frames from number `first` on to the partition that they are known to go to, if
+    /// the queue's owner lets it.
+    #[inline(always)]
+    fn deliver_run(&mut self, burst: &RxBurst<'_>, first: usize, hop: NextHop) -> Run {
+        let Some(to) = hop.to_partition().filter(|to| self.is_open_to(*to)) else {
+            return Run::default();
+        };
+        let frames = Frames {
+            source: burst,
+            first,
+            limit: Limit::NONE,
+            queue: self.queue,
+        };
+        let run = self.ports.deliver_run(self.at, to, self.flows, &frames);
+        let wire = &self.at.stats.wire;
+        wire.rx.add_all(run.frames as u64, run.bytes as u64);
+        wire.delivered.add(run.frames as u64);
+        run
+    }
+
+    /// Whether frames of this queue may go to `partition`.
+    #[inline(always)]
+    fn is_open_to(&self, partition: PartitionId) -> bool {
+        match self.owner {
+            Owner::Partition(owner) => owner == partition,
+            Owner::Everybody => true,
+            Owner::Nobody => false,
+        }
+    }
+
+    /// Settles one frame, whatever its verdict.
+    #[inline(never)]
+    fn settle<A: lockgate_shm::Access>(&mut self, frame: &Frame<'_, A>, hop: NextHop) {
+        let (plan, wire) = (self.at.epoch.plan(), &self.at.stats.wire);
+        let verdict = match hop.to_partition() {
+            Some(to) => WireVerdict::Deliver([to].into_iter().collect()),
+            None => self.flows.learn(plan, &frame.start),
+        };
+        match (self.owner, verdict) {
+            (Owner::Partition(own), WireVerdict::Deliver(to)) if to.contains(own) => {
+                account::delivered_by_pool(wire, own, to, frame.start.len);
+                self.deliver(frame, [own].into_iter().collect());
+            }
+            (Owner::Partition(own), verdict) => {
+                account::surplus(plan, wire, own, &frame.start, verdict);
+            }
+            (Owner::Everybody, WireVerdict::Deliver(to)) => {
+                account::delivered(wire, to, frame.start.len);
+                self.deliver(frame, to);
+            }
+            (Owner::Everybody, WireVerdict::Drop(reason)) => {
+                wire.rx.add(frame.start.len);
+                wire.drops.add(reason);
+            }
+            (Owner::Nobody, _) => wire.surplus.add(1),
+        }
+    }
+
+    fn deliver<A: lockgate_shm::Access>(&mut self, frame: &Frame<'_, A>, to: PartitionSet) {
+        for partition in to.iter() {
+            let spread = self.at.epoch.spread(partition);
+            let steered = spread.and_then(|spread| spread.of_card(self.queue, frame.hash));
+            self.ports.deliver(self.at, partition, frame, steered);
+        }
     }
 }

@@ -3,10 +3,14 @@
 //! Each counter has one writer, its worker, so an increment is a plain load and
 //! store; everyone else reads. Sums over workers are made by the reader.
 
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use lockgate_vmdq::Reason;
+use alloc::vec::Vec;
+
+use lockgate_vmdq::{MAX_PARTITIONS, PartitionId, Reason};
+
+/// Receive queues that each partition has counters for: the most that a pool of any card has.
+const MOST_QUEUES: usize = 16;
 
 /// A count with one writer and any number of readers.
 #[derive(Debug, Default)]
@@ -97,29 +101,52 @@ pub struct PartitionStats {
     pub queues: Vec<Counter>,
 }
 
+impl PartitionStats {
+    fn new(queues: usize) -> Self {
+        Self {
+            queues: (0..queues).map(|_| Counter::default()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts frames that receive queue `queue` was given.
+    #[inline(always)]
+    pub(crate) fn count_queue(&self, queue: u16, frames: u64) {
+        if let Some(counter) = self.queues.get(usize::from(queue)) {
+            counter.add(frames);
+        }
+    }
+}
+
 /// Everything one worker counts.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct WorkerStats {
+    /// Passes that it has completed: what it counted in them has been shown to whom it
+    /// concerns.
+    pub passes: Counter,
     /// The wire's side.
     pub wire: WireStats,
-    /// Every partition's side, in the policy's order.
+    /// Every partition's side, by partition number, whether there is such a partition or not.
     pub partitions: Vec<PartitionStats>,
 }
 
-impl WorkerStats {
-    /// Zeroes, for partitions with `queues` receive queues each.
-    pub fn new(queues: impl Iterator<Item = usize>) -> Self {
-        let partition = |queues| {
-            let queues = (0..queues).map(|_| Counter::default()).collect();
-            PartitionStats {
-                queues,
-                ..PartitionStats::default()
-            }
-        };
+impl Default for WorkerStats {
+    fn default() -> Self {
         Self {
+            passes: Counter::default(),
             wire: WireStats::default(),
-            partitions: queues.map(partition).collect(),
+            partitions: (0..MAX_PARTITIONS)
+                .map(|_| PartitionStats::new(MOST_QUEUES))
+                .collect(),
         }
+    }
+}
+
+impl WorkerStats {
+    /// What is counted of `partition`.
+    #[inline(always)]
+    pub(crate) fn partition(&self, partition: PartitionId) -> Option<&PartitionStats> {
+        self.partitions.get(partition.index())
     }
 }

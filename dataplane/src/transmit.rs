@@ -1,26 +1,123 @@
-//! From the lanes to the wire and to other lanes.
+//! Serves the lanes that send: to the wire and to other lanes.
 //!
-//! A frame that cannot move yet stays in its lane; the turn passes on.
+//! A frame that cannot move yet stays in its lane; the turn passes on. The wire that takes
+//! nothing because its link is down costs frames and holds up nobody.
+//!
+//! Not here: whose turn it is ([`crate::schedule`]), when doorbells ring
+//! ([`crate::coalesce`]).
 
-use lockgate_lane::{Frame, Meta, RxProducer, TxConsumer};
-use lockgate_vmdq::{FrameLimits, SendVerdict};
+use alloc::vec::Vec;
 
-use super::exit::{Exit, must_wait};
-use super::schedule::Sender;
-use super::{Overflow, Worker};
+use lockgate_drivers::TxQueue;
+use lockgate_lane::{Meta, RxProducer, TxConsumer};
+use lockgate_shm::ReadOnly;
+use lockgate_vmdq::{
+    FlowCache, FromPartition, NextHop, PartitionId, PartitionSet, Plan, Reason, SendVerdict,
+};
 
-impl Worker<'_> {
+use crate::deliver::{Delivery, Frames, RxPorts};
+use crate::epoch::Spread;
+use crate::frame::{Frame, Limit, Run, Source};
+use crate::schedule::{Schedule, Sender};
+use crate::stats::PartitionStats;
+
+/// The way to the wire.
+pub(crate) struct Egress {
+    pub(crate) queues: Vec<TxQueue>,
+    /// A ring that gets a copy of each frame sent to the wire, for captures.
+    pub(crate) mirror: Option<RxProducer>,
+    pub(crate) link: Link,
+}
+
+/// Whether the wire takes frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// It does.
+    Up,
+    /// It does not: frames for it are lost.
+    Down,
+}
+
+/// What became of a frame.
+enum Outcome {
+    /// It went where it should.
+    Sent,
+    /// It is gone.
+    Dropped(Reason),
+    /// It stays where it is until the transmit queue has room.
+    Blocked,
+}
+
+impl Egress {
+    /// Puts one frame into transmit queue `queue`, which has room; false if it has none.
+    #[inline(always)]
+    fn send(
+        at: &Delivery<'_>,
+        queue: &mut TxQueue,
+        mirror: Option<&mut RxProducer>,
+        frame: &Frame<'_, ReadOnly>,
+    ) -> bool {
+        let Some(mut slot) = queue.reserve() else {
+            return false;
+        };
+        if !slot.copy_judged(frame.start.words, frame.body, frame.start.len) {
+            return false;
+        }
+        slot.pad_to(frame.padded);
+        if let Some(mirror) = mirror {
+            let meta = Meta {
+                stamp_ns: at.now_ns,
+                ..Meta::default()
+            };
+            // What leaves, and not what its sender has made of it meanwhile.
+            if mirror
+                .push_block(slot.buffer(), frame.padded, meta)
+                .is_err()
+            {
+                at.stats.wire.uncaptured.add(1);
+            }
+        }
+        slot.commit()
+    }
+
+    /// Whether a frame for the wire can move now.
+    fn has_room(&mut self, queue: Option<usize>) -> bool {
+        let queue = queue.and_then(|queue| self.queues.get_mut(queue));
+        queue.is_some_and(|queue| queue.reserve().is_some() || queue.free() > 0)
+    }
+
+    /// Hands everything to the card, with a doorbell for each queue that has something new.
+    pub(crate) fn flush(&mut self) {
+        self.queues.iter_mut().for_each(TxQueue::flush);
+    }
+
+    /// Shows the capture what was put in.
+    pub(crate) fn publish(&mut self) {
+        if let Some(mirror) = &mut self.mirror {
+            mirror.publish();
+        }
+    }
+}
+
+/// Everything that frames of partitions go to.
+pub(crate) struct Outputs<'w> {
+    pub(crate) at: Delivery<'w>,
+    pub(crate) ports: &'w mut RxPorts,
+    pub(crate) egress: &'w mut Egress,
+}
+
+impl Outputs<'_> {
     /// Sends up to `budget` frames in all, in the order of the schedule, until no lane in a
-    /// whole round has more to give.
-    pub(super) fn transmit(&mut self, budget: usize) -> usize {
+    /// whole round has more to give; says how many.
+    pub(crate) fn serve(&mut self, schedule: &mut Schedule, budget: usize) -> usize {
         let (mut moved, mut barren) = (0, 0);
-        while moved < budget && barren < self.schedule.len() {
-            let Some((sender, up)) = self.schedule.current() else {
+        while moved < budget && barren < schedule.len() {
+            let Some(sender) = schedule.current() else {
                 break;
             };
             barren += 1;
-            if sender.waits(up, self.exit.cx.control) {
-                let sent = self.exit.turn(sender, up, budget - moved);
+            if sender.waits() {
+                let sent = self.serve_lane(sender, budget - moved);
                 moved += sent;
                 // One that has sent all it had is asked again in the next pass.
                 if sent > 0 && sender.deficit > 0 {
@@ -32,154 +129,265 @@ impl Worker<'_> {
                 }
             } else {
                 sender.deficit = 0;
+                if sender.take_closed() {
+                    self.ports.note_closed(sender.partition);
+                }
             }
-            self.schedule.advance();
+            schedule.advance();
         }
         moved
+    }
+
+    /// Sends from one lane until `budget` is used up, which leaves it its turn, or it is empty,
+    /// out of its share, or must wait; says how many frames moved. A function of its own, so
+    /// that a look at an empty lane is a short one.
+    #[inline(never)]
+    fn serve_lane(&mut self, sender: &mut Sender, budget: usize) -> usize {
+        let Some(stats) = self.at.stats.partition(sender.partition) else {
+            return 0;
+        };
+        if let Some(queue) = sender
+            .queue
+            .and_then(|queue| self.egress.queues.get_mut(queue))
+        {
+            queue.free();
+        }
+        let mut turn = Turn::new(sender, budget, self.at.now_ns);
+        while turn.goes_on() {
+            let Some(frame) = Source::frame(&sender.lane, turn.moved.frames) else {
+                // A lane that runs dry loses what it saved.
+                turn.ran_dry = true;
+                break;
+            };
+            if frame.padded > turn.left() {
+                break;
+            }
+            let hop = sender.flows.look_up(&frame.start);
+            let run = self.forward_run(sender, &turn, hop);
+            if run.frames > 0 {
+                stats.tx.add_all(run.frames as u64, run.bytes as u64);
+                turn.count(run);
+                turn.paid += run.bytes;
+            } else if !self.forward(sender, stats, &mut turn, hop) {
+                break;
+            }
+        }
+        turn.end(sender)
+    }
+
+    /// Moves frames from the turn's next on as long as they are known to go to `hop` and surely
+    /// can; says which.
+    #[inline(always)]
+    fn forward_run(&mut self, sender: &Sender, turn: &Turn, hop: NextHop) -> Run {
+        let frames = Frames {
+            source: &sender.lane,
+            first: turn.moved.frames,
+            limit: turn.limit(),
+            queue: 0,
+        };
+        if hop == NextHop::WIRE {
+            self.send_run(sender, &frames)
+        } else if let Some(to) = hop.to_partition() {
+            self.ports.deliver_run(&self.at, to, &sender.flows, &frames)
+        } else {
+            Run::default()
+        }
+    }
+
+    /// [`Outputs::forward_run`] to the wire.
+    #[inline(always)]
+    fn send_run(&mut self, sender: &Sender, frames: &Frames<'_, TxConsumer>) -> Run {
+        let Egress {
+            queues,
+            mirror,
+            link: Link::Up,
+        } = self.egress
+        else {
+            return Run::default();
+        };
+        let Some(queue) = sender.queue.and_then(|queue| queues.get_mut(queue)) else {
+            return Run::default();
+        };
+        let run = send_frames(&self.at, queue, mirror.as_mut(), &sender.flows, frames);
+        let wire = &self.at.stats.wire;
+        wire.tx.add_all(run.frames as u64, run.bytes as u64);
+        run
     }
 }
 
-impl<'r> Exit<'r> {
-    /// Sends from one lane until `budget` is used up, which leaves it its turn, or it is
-    /// empty, out of its share, or must wait; says how many frames moved. A function of its
-    /// own, so that a look at an empty lane is a short one.
+impl Outputs<'_> {
+    /// Judges the turn's next frame if that is not known, and moves it where it may go. False
+    /// if it has to stay where it is.
     #[inline(never)]
-    fn turn(&mut self, sender: &mut Sender<'r>, up: &mut TxConsumer, budget: usize) -> usize {
-        let mut moved = 0;
-        while moved < budget {
-            // Most frames by the short way, and each that is not like them by the other.
-            if sender.follows {
-                moved += self.follow(sender, up, budget - moved);
-            }
-            let Some(frame) = up.frame(0) else {
-                sender.deficit = 0;
-                break;
-            };
-            // Refused frames use up the share too, or a flood of them would hold the turn.
-            let price = frame.len().max(FrameLimits::SHORTEST);
-            if moved >= budget || sender.deficit < price || !self.depart(sender, &frame) {
-                break;
-            }
-            sender.deficit -= price;
-            up.advance(1);
-            moved += 1;
-        }
-        up.release();
-        moved
-    }
-
-    /// Judges the first frame of a lane and moves it if it may and can; `false` leaves it where
-    /// it is.
-    ///
-    /// The partition may rewrite its slot at any moment, so the frame is copied into core
-    /// memory first, judged there, and it is that copy which travels on.
-    fn depart(&mut self, sender: &mut Sender<'r>, waiting: &Frame<'_>) -> bool {
-        let Self {
-            cx,
-            doors,
-            tx,
-            mirror,
-            scratch,
-            ..
-        } = self;
-        let mut queue = sender.tx.and_then(|at| tx.get_mut(at));
-        let (len, room) = (waiting.len(), scratch.len());
-        let (copied, padded) = (len.min(room), len.max(FrameLimits::SHORTEST));
-        let frame = &mut scratch[..padded.min(room)];
-        if !waiting.copy_to(&mut frame[..copied]) {
+    fn forward(
+        &mut self,
+        sender: &mut Sender,
+        stats: &PartitionStats,
+        turn: &mut Turn,
+        hop: NextHop,
+    ) -> bool {
+        let Some(frame) = Source::frame(&sender.lane, turn.moved.frames) else {
             return false;
-        }
-        frame[copied..].fill(0);
-        let own = &frame[..copied];
-        let (to, wire) = match cx.plan.from_partition(sender.id, own, len) {
-            SendVerdict::Send { to, wire } => (to, wire),
-            SendVerdict::Refuse(reason) => {
-                sender.stats.drops.add(reason);
-                return true;
+        };
+        let verdict = verdict(
+            self.at.epoch.plan(),
+            sender.partition,
+            &mut sender.flows,
+            &frame,
+            hop,
+        );
+        match self.carry_out(sender.queue, &frame, verdict) {
+            Outcome::Sent => {
+                stats.tx.add(frame.padded);
+                turn.paid += frame.padded;
             }
-        };
-        // Twice the same, or a sender to many would pay for looking.
-        sender.follows = sender.recent.is_again(own);
-        if wire && to.is_empty() {
-            sender.recent.keep(own);
+            Outcome::Dropped(reason) => stats.drops.add(reason),
+            Outcome::Blocked => return false,
         }
-        // Room first, then the rate, so that nothing is paid for a frame that stays.
-        let lossless = cx.overflow == Overflow::Wait;
-        let mirrored = |mirror: &mut RxProducer| !lossless || mirror.free(1) > 0;
-        let mut ready = || {
-            queue.as_mut().is_some_and(|queue| queue.free() > 0)
-                && mirror.as_mut().is_none_or(mirrored)
-        };
-        let moved = !must_wait(doors, cx, to)
-            && (!wire || ready())
-            && sender
-                .bucket
-                .as_mut()
-                .is_none_or(|b| b.take(cx.now_ns, padded));
-        if !moved {
-            return false;
-        }
-        for p in to.iter() {
-            let door = doors.get_mut(p.index());
-            door.map(|door| door.put(cx, frame, None));
-        }
-        if let Some(queue) = queue.filter(|_| wire)
-            && queue.push(frame)
-        {
-            cx.stats.wire.tx.add(padded);
-        }
-        if let Some(mirror) = mirror.as_mut().filter(|_| wire) {
-            let meta = Meta {
-                stamp_ns: cx.now_ns,
-                ..Meta::default()
-            };
-            let captured = mirror.push(frame, meta).is_ok();
-            cx.stats.wire.uncaptured.add(u64::from(!captured));
-        }
-        sender.stats.tx.add(padded);
+        // Refused frames use up the share too, or a flood of them would hold the turn.
+        turn.count(Run {
+            frames: 1,
+            bytes: frame.padded,
+        });
         true
     }
 
-    /// Sends to the wire what is like the last frame that went there and nowhere else, as
-    /// long as it comes and there surely is room for it; says how many frames those were. A
-    /// function of its own, so that its loop has all registers.
-    #[inline(never)]
-    fn follow(&mut self, sender: &mut Sender<'r>, up: &mut TxConsumer, limit: usize) -> usize {
-        let free = sender.bucket.is_none() && self.mirror.is_none();
-        let Some(queue) = sender
-            .tx
-            .filter(|_| free)
-            .and_then(|tx| self.tx.get_mut(tx))
-        else {
-            return 0;
+    /// Does with one frame what `verdict` says; transmit queue `queue` is its sender's.
+    fn carry_out(
+        &mut self,
+        queue: Option<usize>,
+        frame: &Frame<'_, ReadOnly>,
+        verdict: SendVerdict,
+    ) -> Outcome {
+        let (to, wire) = match verdict {
+            SendVerdict::Refuse(reason) => return Outcome::Dropped(reason),
+            SendVerdict::Send { to, wire } => (to, wire),
         };
-        queue.free();
-        let (recent, mut share) = (sender.recent, sender.deficit);
-        let scratch = &mut self.scratch;
-        let mut moved = 0;
-        while moved < limit
-            && let Some(waiting) = up.frame(moved)
-            && (FrameLimits::SHORTEST..=share).contains(&waiting.len())
-            && recent.covers(waiting.len())
-            && let Some(frame) = scratch.get_mut(..waiting.len())
-            && let Some(mut slot) = queue.reserve()
-        {
-            // What is judged is the copy that leaves; a slot that is dropped sends nothing.
-            if !waiting.copy_to(frame)
-                || !recent.is_again(frame)
-                || !slot.copy_from(frame)
-                || !slot.commit()
-            {
-                break;
-            }
-            share -= frame.len();
-            moved += 1;
+        let wire = wire && self.egress.link == Link::Up;
+        // Room on the wire first, so that no partition gets a frame that comes again.
+        if wire && !self.egress.has_room(queue) {
+            return Outcome::Blocked;
         }
-        up.advance(moved);
-        let bytes = (sender.deficit - share) as u64;
-        sender.deficit = share;
-        sender.stats.tx.add_all(moved as u64, bytes);
-        self.cx.stats.wire.tx.add_all(moved as u64, bytes);
-        moved
+        self.deliver(frame, to);
+        if wire && let Some(queue) = queue.and_then(|queue| self.egress.queues.get_mut(queue)) {
+            let sent = Egress::send(&self.at, queue, self.egress.mirror.as_mut(), frame);
+            self.at
+                .stats
+                .wire
+                .tx
+                .add_all(sent.into(), if sent { frame.padded as u64 } else { 0 });
+        } else if to.is_empty() {
+            return Outcome::Dropped(Reason::LinkDown);
+        }
+        Outcome::Sent
+    }
+
+    fn deliver(&mut self, frame: &Frame<'_, ReadOnly>, to: PartitionSet) {
+        for partition in to.iter() {
+            let spread = self.at.epoch.spread(partition);
+            let steered = spread.and_then(Spread::without_hash);
+            self.ports.deliver(&self.at, partition, frame, steered);
+        }
+    }
+}
+
+/// What becomes of a frame, by the cache where that knows.
+fn verdict(
+    plan: &Plan,
+    from: PartitionId,
+    flows: &mut FlowCache<FromPartition>,
+    frame: &Frame<'_, ReadOnly>,
+    hop: NextHop,
+) -> SendVerdict {
+    if hop == NextHop::UNKNOWN {
+        return flows.learn(plan, from, &frame.start);
+    }
+    SendVerdict::Send {
+        to: hop.to_partition().into_iter().collect(),
+        wire: hop == NextHop::WIRE,
+    }
+}
+
+/// Puts frames into `queue` as long as they are known to go to the wire and there is room;
+/// says which. A function of its own, so that its loop has all registers.
+#[inline(never)]
+fn send_frames(
+    at: &Delivery<'_>,
+    queue: &mut TxQueue,
+    mut mirror: Option<&mut RxProducer>,
+    flows: &FlowCache<FromPartition>,
+    frames: &Frames<'_, TxConsumer>,
+) -> Run {
+    let mut run = Run::default();
+    while let Some(frame) = Source::frame(frames.source, frames.first + run.frames)
+        && frames.limit.allows(run, frame.padded)
+        && flows.look_up(&frame.start) == NextHop::WIRE
+        && Egress::send(at, queue, mirror.as_deref_mut(), &frame)
+    {
+        run.add(frame.padded);
+    }
+    run
+}
+
+/// One lane's turn.
+struct Turn {
+    /// Frames and bytes that it may move.
+    budget: usize,
+    share: usize,
+    /// What it has moved, refused frames among it.
+    moved: Run,
+    /// Bytes that went somewhere, which a rate counts.
+    paid: usize,
+    ran_dry: bool,
+}
+
+impl Turn {
+    /// Up to `budget` frames of what `sender` has saved and its rate allows at `now_ns`.
+    fn new(sender: &mut Sender, budget: usize, now_ns: u64) -> Self {
+        let rate = sender.bucket.as_mut().map(|bucket| bucket.refill(now_ns));
+        Self {
+            budget,
+            share: sender.deficit.min(rate.unwrap_or(usize::MAX)),
+            moved: Run::default(),
+            paid: 0,
+            ran_dry: false,
+        }
+    }
+
+    /// Whether it may move one more frame.
+    fn goes_on(&self) -> bool {
+        self.moved.frames < self.budget
+    }
+
+    /// Bytes that it may still move.
+    fn left(&self) -> usize {
+        self.share - self.moved.bytes
+    }
+
+    fn limit(&self) -> Limit {
+        Limit {
+            frames: self.budget - self.moved.frames,
+            bytes: self.left(),
+        }
+    }
+
+    fn count(&mut self, run: Run) {
+        self.moved.frames += run.frames;
+        self.moved.bytes += run.bytes;
+    }
+
+    /// Takes from the sender what was moved; says how many frames that were.
+    fn end(self, sender: &mut Sender) -> usize {
+        sender.lane.advance(self.moved.frames);
+        sender.lane.release();
+        if let Some(bucket) = &mut sender.bucket {
+            bucket.spend(self.paid);
+        }
+        sender.deficit = if self.ran_dry {
+            0
+        } else {
+            sender.deficit - self.moved.bytes
+        };
+        self.moved.frames
     }
 }

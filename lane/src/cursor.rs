@@ -76,6 +76,16 @@ impl Cursor {
         (self.next as usize).wrapping_add(ahead)
     }
 
+    /// The index of the slot that is used next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The other side's index as last seen.
+    pub(crate) fn theirs(&self) -> u64 {
+        self.bound.wrapping_sub(self.lead)
+    }
+
     /// Steps past the next `count` slots, or as many as are left.
     #[inline(always)]
     pub(crate) fn advance(&mut self, count: usize) {

@@ -18,9 +18,6 @@ use crate::geometry::Geometry;
 use crate::latch::Latch;
 use crate::meta::{META_WORDS, Meta};
 
-/// Bytes of a frame's head.
-const HEAD_BYTES: usize = HEAD_WORDS * size_of::<u64>();
-
 /// Why a frame was not pushed. Nothing happened to the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
@@ -153,12 +150,9 @@ impl<D: Direction> Producer<D> {
         } = frame;
         let padded = frame.padded.max(len);
         self.fill(padded, meta, |slot| {
-            let fits = padded <= slot.len() && slot.copy_range_from_block(body, HEAD_BYTES..len);
-            if fits {
-                slot.set_head(head);
-                if len < padded {
-                    slot.zero(len, padded);
-                }
+            let fits = padded <= slot.len() && slot.copy_with_head(head, body, len);
+            if fits && len < padded {
+                slot.zero(len, padded);
             }
             fits
         })
@@ -169,6 +163,17 @@ impl<D: Direction> Producer<D> {
     #[inline(always)]
     pub fn publish(&mut self) {
         self.end.tell();
+    }
+
+    /// How many frames were pushed since the lane was made.
+    pub fn produced(&self) -> u64 {
+        self.end.cursor.next()
+    }
+
+    /// Whether the other side has given back the slots of the first `produced` frames, after a
+    /// look; true once the lane is closed.
+    pub fn is_consumed(&mut self, produced: u64) -> bool {
+        self.look().is_err() || self.end.cursor.theirs().wrapping_sub(produced) as i64 >= 0
     }
 
     /// Why the lane is closed, if it is; it stays so.

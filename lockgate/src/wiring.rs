@@ -1,19 +1,19 @@
 //! The lanes of a session, and who holds which end of them.
 //!
-//! What decides whose lane is whose is here and nowhere else: a slip would let one partition
-//! have another's frames. Each lane has an owner and a generation; a lane that was shut is
+//! Which worker has which of the core's ends is dealt out by `lockgate_dataplane::wiring`; what
+//! is here says whose lane is whose once, when it is made. Each lane has an owner and a generation; a lane that was shut is
 //! never used again, its successor has the next generation.
 //!
 //! Not here: the memory of a lane (`lockgate-lane`), and what is done at its ends.
 
+use lockgate_dataplane::wiring::{PartitionLane, WorkerResources, deal};
 use lockgate_drivers::Queues;
 use lockgate_host::memfd::{self, Bells};
-use lockgate_lane::{Geometry, Header, Lane, PartitionEnds, RxProducer, TxConsumer, TxProducer};
-use lockgate_vmdq::{PartitionPlan, Plan, PoolId, SteeringMode};
+use lockgate_lane::{Geometry, Header, Lane, PartitionEnds, RxProducer, TxProducer};
+use lockgate_vmdq::{PartitionPlan, Plan};
 
 use crate::endpoints::{Deliveries, Figures, Placement, Port, Reflector, placement_of};
 use crate::error::Failure;
-use lockgate_dataplane::Assignment;
 
 /// Slots per ring: what a partition may fall behind before it loses frames.
 const SLOTS: u32 = 1024;
@@ -115,19 +115,26 @@ impl PeerEnds {
 
 /// All lanes, both ends still together.
 pub struct Wiring {
-    /// By partition: a ring for each worker.
-    down: Vec<Vec<RxProducer>>,
-    up: Vec<TxConsumer>,
+    /// The core's ends, each of one partition.
+    lanes: Vec<PartitionLane>,
     /// A ring for each worker.
     mirror: Vec<RxProducer>,
     ports: Vec<LanePort>,
     ends: PeerEnds,
 }
 
+/// What one worker begins with.
+pub struct WorkerShare {
+    /// Queues and lane ends.
+    pub resources: WorkerResources,
+    /// A ring for copies of what it sends to the wire, if somebody wants them.
+    pub mirror: Option<RxProducer>,
+}
+
 /// Who gets what once the card's queues are there.
 pub struct Wired {
     /// By worker, in the plan's order.
-    pub workers: Vec<Assignment>,
+    pub workers: Vec<WorkerShare>,
     /// What endpoints in this process get.
     pub ends: PeerEnds,
     /// By partition: what a process of its own would get.
@@ -147,8 +154,7 @@ impl Wiring {
             frame_bytes: plan.limits().lane_slot_bytes(),
         };
         let mut wiring = Self {
-            down: Vec::new(),
-            up: Vec::new(),
+            lanes: Vec::new(),
             mirror: Vec::new(),
             ports: Vec::new(),
             ends: PeerEnds::new(plan),
@@ -173,8 +179,10 @@ impl Wiring {
             Placement::Supervisor => SLOTS,
         };
         let (lane, bells) = create(&partition.name, Geometry { slots, ..geometry })?;
-        self.down.push(lane.core.rx);
-        self.up.push(lane.core.tx);
+        self.lanes.push(PartitionLane {
+            partition: partition.id,
+            ends: lane.core,
+        });
         self.ports.push(LanePort {
             owner: self.ports.len(),
             generation: FIRST_GENERATION,
@@ -186,36 +194,26 @@ impl Wiring {
     }
 
     /// Deals queues and near ends out to the workers as `plan` says.
-    pub fn assign(self, plan: &Plan, queues: Queues) -> Wired {
+    ///
+    /// # Errors
+    /// A running failure if they do not fit the plan, which is an error of ours.
+    pub fn assign(self, plan: &Plan, queues: Queues) -> Result<Wired, Failure> {
+        let resources = deal(plan, queues, self.lanes).map_err(|error| {
+            Failure::running(
+                format!("cannot wire the lanes: {error}"),
+                "this is an error in Lockgate: report it with the policy",
+            )
+        })?;
         let mut mirrors = self.mirror.into_iter();
-        let mut workers: Vec<Assignment> = plan
-            .workers()
-            .iter()
-            .map(|_| Assignment {
-                rx: Vec::new(),
-                tx: Vec::new(),
-                down: Vec::new(),
-                up: Vec::new(),
-                mirror: mirrors.next(),
-            })
-            .collect();
-        for rings in self.down {
-            for (worker, ring) in workers.iter_mut().zip(rings) {
-                worker.down.push(ring);
-            }
-        }
-        deal_queues(plan, queues, &mut workers);
-        for (p, (up, partition)) in self.up.into_iter().zip(plan.partitions()).enumerate() {
-            if let Some(worker) = workers.get_mut(partition.worker) {
-                let tx = departure_queue(plan, worker, p);
-                worker.up.push((p, up, tx));
-            }
-        }
-        Wired {
-            workers,
+        let share = |resources| WorkerShare {
+            resources,
+            mirror: mirrors.next(),
+        };
+        Ok(Wired {
+            workers: resources.into_iter().map(share).collect(),
             ends: self.ends,
             ports: self.ports,
-        }
+        })
     }
 }
 
@@ -237,51 +235,4 @@ fn create(name: &str, geometry: Geometry) -> Result<(Lane, Bells), Failure> {
         partition: attached.ends,
     };
     Ok((ends, lane.bells))
-}
-
-/// Gives each queue to the worker that the plan names; without pools the card's
-/// queues belong to nobody and go round.
-fn deal_queues(plan: &Plan, queues: Queues, workers: &mut [Assignment]) {
-    let count = workers.len().max(1);
-    for queue in queues.rx {
-        let worker = match partition_of(plan, queue.pool()) {
-            Some(partition) => partition
-                .queue_workers
-                .get(usize::from(queue.queue()))
-                .copied()
-                .unwrap_or(0),
-            _ => usize::from(queue.queue()) % count,
-        };
-        if let Some(worker) = workers.get_mut(worker) {
-            worker.rx.push(queue);
-        }
-    }
-    for (n, queue) in queues.tx.into_iter().enumerate() {
-        let worker = match partition_of(plan, queue.pool()) {
-            Some(partition) => partition.worker,
-            _ => n % count,
-        };
-        if let Some(worker) = workers.get_mut(worker) {
-            worker.tx.push(queue);
-        }
-    }
-}
-
-/// Whose pool `pool` is.
-fn partition_of(plan: &Plan, pool: u8) -> Option<&PartitionPlan> {
-    plan.partition(plan.partition_of(PoolId::new(pool))?)
-}
-
-/// Which of `worker`'s transmit queues partition `p` leaves by: its pool's own, or
-/// without pools the one that all share.
-fn departure_queue(plan: &Plan, worker: &Assignment, p: usize) -> Option<usize> {
-    match plan.steering() {
-        SteeringMode::Pools => {
-            let partition = plan.partitions().get(p)?;
-            let pool = plan.pool_of(partition.id)?;
-            let queues = &mut worker.tx.iter();
-            queues.position(|queue| usize::from(queue.pool()) == pool.index())
-        }
-        SteeringMode::Software => (!worker.tx.is_empty()).then_some(0),
-    }
 }

@@ -17,6 +17,9 @@ const LINE: usize = 64;
 /// Words of a block's head, which is loaded by value: 32 bytes.
 pub const HEAD_WORDS: usize = 4;
 
+/// Bytes of a block's head.
+const HEAD_BYTES: usize = HEAD_WORDS * size_of::<u64>();
+
 /// Blocks at equal distances, a power of two of them; an index is taken modulo their count.
 #[derive(Debug)]
 pub struct Blocks<A: Access = ReadWrite> {
@@ -171,6 +174,33 @@ impl Block<'_, ReadWrite> {
         fits
     }
 
+    /// Copies the first `bytes` bytes of `from` to its beginning as [`Block::copy_from_block`]
+    /// does, but with `head` for the first 32 of them, whatever `from` holds there by now.
+    /// `false`, and nothing copied, if either block is shorter than `bytes`; where `bytes` are
+    /// fewer than 32 all of `head` is written.
+    #[inline(always)]
+    pub fn copy_with_head<B: Access>(
+        &self,
+        head: [u64; HEAD_WORDS],
+        from: Block<'_, B>,
+        bytes: usize,
+    ) -> bool {
+        let fits = bytes <= self.bytes && bytes <= from.bytes;
+        if fits {
+            if bytes > HEAD_BYTES {
+                // Up to 64 bytes the second half of them is all there is behind the head, and
+                // may overlap it; the head comes last.
+                let start = HEAD_BYTES.min(bytes - HEAD_BYTES);
+                let to = self.base.as_ptr().wrapping_add(start);
+                let source = from.base.as_ptr().wrapping_add(start);
+                // SAFETY: `bytes` are in both blocks, and valid for writes in this one.
+                unsafe { copy::racing_tail(source, to, bytes - start) };
+            }
+            self.set_head(head);
+        }
+        fits
+    }
+
     /// Writes its first 32 bytes.
     #[inline(always)]
     pub fn set_head(&self, head: [u64; HEAD_WORDS]) {
@@ -276,6 +306,31 @@ mod tests {
         let mut into = [0; 40];
         blocks.get(1).copy_to(&mut into);
         assert_eq!((&into[..32], &into[32..]), (&bytes[..], &[0; 8][..]));
+    }
+
+    #[test]
+    fn what_is_copied_with_a_head_begins_with_it_and_goes_on_as_its_source() {
+        let (_memory, blocks) = blocks(4);
+        let bytes: Vec<u8> = (1..=150).collect();
+        assert!(blocks.get(0).copy_from(&bytes));
+        assert!(blocks.get(1).copy_from(&[0xee; 150]));
+        let head = blocks.get(1).head();
+        for len in 0..=150 {
+            let to = blocks.get(2);
+            to.zero(0, 150);
+            assert!(to.copy_with_head(head, blocks.get(0), len));
+            let mut found = [0; 150];
+            to.copy_to(&mut found);
+            for (at, byte) in found.into_iter().enumerate() {
+                let expected = match at {
+                    0..32 => 0xee,
+                    _ if at < len => bytes[at],
+                    _ => 0,
+                };
+                assert_eq!(byte, expected, "byte {at} of {len}");
+            }
+        }
+        assert!(!blocks.get(2).copy_with_head(head, blocks.get(0), 151));
     }
 
     #[test]

@@ -13,8 +13,10 @@ mod x86;
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use bytewise as racing;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use bytewise as racing_tail;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::racing;
+pub(crate) use x86::{racing, racing_tail};
 
 /// Copies `len` bytes, one by one, of which either end may be shared with a hostile process.
 ///

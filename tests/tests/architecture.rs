@@ -33,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "lockgate-dataplane",
         &[
             "lockgate-lane",
+            "lockgate-shm",
             "lockgate-rss",
             "lockgate-vmdq",
             "lockgate-drivers",
@@ -86,7 +87,7 @@ const CORE_TAKES: [(&str, &[&str]); 8] = [
     ("lockgate-vmdq", &["thiserror"]),
     ("lockgate-drivers", &["thiserror"]),
     ("lockgate-host", &["rustix", "thiserror", "vfio-bindings"]),
-    ("lockgate-dataplane", &["rustix"]),
+    ("lockgate-dataplane", &["rtrb"]),
 ];
 
 /// Where `unsafe` may stand, and nowhere else.

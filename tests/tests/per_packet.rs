@@ -15,9 +15,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
 use lockgate::clock::Clock;
+use lockgate::supervisor::control::Control;
 use lockgate::supervisor::worker_loop::{self, Passes};
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
+use lockgate_dataplane::wiring::{PartitionLane, WorkerResources, deal};
+use lockgate_dataplane::{Epoch, Worker};
 use lockgate_drivers::device::Bar;
 use lockgate_drivers::{Nic, Queues};
 use lockgate_lane::{Geometry, Lane, Meta, PartitionEnds};
@@ -25,7 +27,7 @@ use lockgate_nicmodel::Model;
 use lockgate_tests::cards;
 use lockgate_tests::machine::find_program;
 use lockgate_tests::subject::Kind;
-use lockgate_vmdq::{Plan, Reason};
+use lockgate_vmdq::{PartitionPlan, Plan, Reason};
 use rustix::thread::set_name;
 
 /// Models of all families, by their kinds.
@@ -48,7 +50,7 @@ const OUTSIDE: [u8; 6] = [2, 0, 0, 0, 0, 0xee];
 /// Two partitions on one segment; `a` may talk to `b`.
 fn plan(kind: Kind) -> Plan {
     kind.plan(
-        "[nic]\ndevice = \"model:82576\"\nworkers = [0]\n\
+        "[nic]\ndevice = \"model:82576\"\nworkers = [0]\nmtu = 100\n\
          [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:0a\"]\nvlans = [10]\n\
          [[partition]]\nname = \"b\"\nmacs = [\"02:00:00:00:00:0b\"]\nvlans = [10]\n\
          [[flow]]\nfrom = \"a\"\nto = \"b\"\n",
@@ -108,7 +110,7 @@ struct Rig {
     plan: Plan,
     nic: Nic,
     wire: Arc<Fed>,
-    share: Assignment,
+    share: WorkerResources,
     ends: Vec<PartitionEnds>,
 }
 
@@ -154,10 +156,12 @@ impl Rig {
     /// Works until nothing is left; gives the number of allocations.
     fn run(mut self, frames: usize) -> u64 {
         let control = Control::new(self.plan.partitions().len());
-        let stats = WorkerStats::new(self.plan.partitions().iter().map(|p| p.queues.into()));
+        let (epoch, stats) = (Arc::new(Epoch::new(1, self.plan)), Arc::default());
         control.finish();
+        let stats: Arc<WorkerStats> = stats;
         let (info, queues) = thread::scope(|scope| {
-            let worker = Worker::new(&self.plan, &stats, &control, self.share, Overflow::Wait);
+            let made = Worker::new(epoch, Arc::clone(&stats), self.share);
+            let (worker, _mailbox) = made.expect("its share");
             let work = || {
                 let mut queues = None;
                 set_name(BEGIN).expect("a name");
@@ -191,33 +195,23 @@ impl Rig {
 }
 
 /// Lanes with room for everything, so that nobody has to drain them meanwhile.
-fn lanes(plan: &Plan, queues: Queues) -> (Assignment, Vec<PartitionEnds>) {
+fn lanes(plan: &Plan, queues: Queues) -> (WorkerResources, Vec<PartitionEnds>) {
     let geometry = Geometry {
         rings: 1,
         slots: 16384,
         frame_bytes: 128,
     };
-    let (mut down, mut up, mut ends) = (vec![], vec![], vec![]);
-    for p in 0..plan.partitions().len() {
+    let lane = |partition: &PartitionPlan| {
         let lane = Lane::in_heap(geometry).expect("a lane");
-        let tx = queues
-            .tx
-            .iter()
-            .position(|queue| usize::from(queue.pool()) == p);
-        ends.push(lane.partition);
-        down.extend(lane.core.rx);
-        up.push((p, lane.core.tx, tx.or(Some(0))));
-    }
-    (
-        Assignment {
-            rx: queues.rx,
-            tx: queues.tx,
-            down,
-            up,
-            mirror: None,
-        },
-        ends,
-    )
+        let near = PartitionLane {
+            partition: partition.id,
+            ends: lane.core,
+        };
+        (near, lane.partition)
+    };
+    let (lanes, ends) = plan.partitions().iter().map(lane).unzip();
+    let shares = deal(plan, queues, lanes).expect("lanes of the plan");
+    (shares.into_iter().next().expect("one worker"), ends)
 }
 
 fn work(kind: Kind, model: fn() -> Model, frames: usize) -> u64 {

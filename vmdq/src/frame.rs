@@ -45,6 +45,39 @@ impl fmt::Display for Segment {
     }
 }
 
+/// The first 32 bytes of a frame by value, and its length: more than a verdict asks for.
+///
+/// Whoever decides on a frame that somebody else may still write takes this copy first and
+/// decides on it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameStart {
+    /// The bytes as words in host order; those behind the frame's end are of no meaning.
+    pub words: [u64; 4],
+    /// Bytes of the whole frame before padding, FCS not counted.
+    pub len: usize,
+}
+
+impl FrameStart {
+    /// Of these bytes, of a frame of `len`.
+    pub fn new(bytes: [u8; 32], len: usize) -> Self {
+        let (words, _) = bytes.as_chunks::<8>();
+        Self {
+            words: core::array::from_fn(|at| u64::from_ne_bytes(words[at])),
+            len,
+        }
+    }
+
+    /// The bytes.
+    #[inline]
+    pub fn bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (to, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.words) {
+            *to = word.to_ne_bytes();
+        }
+        bytes
+    }
+}
+
 /// The fields of a frame that decide where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {

@@ -87,6 +87,11 @@ impl PartitionSet {
         self.0 |= Self::bit(partition);
     }
 
+    /// Takes `partition` out.
+    pub const fn remove(&mut self, partition: PartitionId) {
+        self.0 &= !Self::bit(partition);
+    }
+
     /// Whether `partition` is a member.
     pub const fn contains(self, partition: PartitionId) -> bool {
         self.0 & Self::bit(partition) != 0

@@ -66,6 +66,7 @@ mod capabilities;
 mod check;
 mod codec;
 mod error;
+mod flow_cache;
 pub mod frame;
 mod hardware;
 mod hex;
@@ -77,11 +78,9 @@ mod pci;
 mod plan;
 mod prelude;
 mod rate;
-mod recent;
 mod rules;
 #[cfg(test)]
 mod sample;
-mod software;
 mod spec;
 mod verdict;
 
@@ -92,7 +91,8 @@ pub use attachment::{
 pub use capabilities::{Capabilities, Machine, PoolLayout};
 pub use codec::DecodeError;
 pub use error::{FlowPart, PartitionPart, PlanError, PlanErrorKind, SpecPlace};
-pub use frame::{FrameHeader, Segment};
+pub use flow_cache::{FlowCache, FromPartition, FromWire, NextHop, Origin};
+pub use frame::{FrameHeader, FrameStart, Segment};
 pub use hardware::{
     FilterChange, HardwareChanges, HardwareDiff, HardwarePlan, MulticastChange, PoolChange,
     PoolPlan, ResetReason, RssPlan, SteeringMode, multicast_index,
@@ -104,6 +104,5 @@ pub use numbers::{Numbers, number_partitions};
 pub use pci::{NotAPciAddress, PciAddress};
 pub use plan::{PartitionPlan, Plan};
 pub use rate::{BitRate, NotARate};
-pub use recent::Recent;
 pub use spec::{FlowSpec, Multicast, PartitionSpec, PlanSpec, Poll, Rss, Wire, WireSource};
 pub use verdict::{Reason, SendVerdict, WireVerdict};

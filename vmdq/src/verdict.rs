@@ -43,6 +43,8 @@ reasons! {
     ForeignVlan = "foreign-vlan",
     /// No flow lets it pass, and the wire is closed to it.
     FlowDenied = "flow-denied",
+    /// The wire took nothing: its link is down.
+    LinkDown = "link-down",
     /// The receiver's ring had no room.
     RingFull = "ring-full",
 }

@@ -11,7 +11,7 @@
 use alloc::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
-use lockgate_shm::{Access, Block};
+use lockgate_shm::{Access, Block, HEAD_WORDS};
 use lockgate_vmdq::FrameLimits;
 
 use super::Ring;
@@ -79,6 +79,17 @@ impl TxQueue {
     pub fn pending(&mut self) -> usize {
         self.free();
         self.next - self.head
+    }
+
+    /// How many frames were committed since the start.
+    pub fn pushed(&self) -> usize {
+        self.next
+    }
+
+    /// Whether the card has sent the first `pushed` of them, after a look.
+    pub fn is_sent(&mut self, pushed: usize) -> bool {
+        self.free();
+        self.head >= pushed
     }
 
     /// The next free slot that is known of ([`TxQueue::free`] looks); `None` without one.
@@ -152,6 +163,20 @@ impl TxSlot<'_> {
     #[inline(always)]
     pub fn copy_from_block<A: Access>(&mut self, from: Block<'_, A>, length: usize) -> bool {
         let copied = self.buffer().copy_from_block(from, length);
+        self.filled = if copied { length } else { 0 };
+        copied
+    }
+
+    /// Makes `head` and what is behind the first 32 bytes of `from` the frame, of `length` bytes
+    /// in all; `false`, and the frame empty, if either side is shorter.
+    #[inline(always)]
+    pub fn copy_judged<A: Access>(
+        &mut self,
+        head: [u64; HEAD_WORDS],
+        from: Block<'_, A>,
+        length: usize,
+    ) -> bool {
+        let copied = self.buffer().copy_with_head(head, from, length);
         self.filled = if copied { length } else { 0 };
         copied
     }

@@ -8,10 +8,10 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use lockgate_dataplane::Control;
 use lockgate_dataplane::stats::{self, PartitionStats, WorkerStats};
 use lockgate_vmdq::{Plan, Reason, SteeringMode};
 
+use super::control::Control;
 use super::worker_loop::Passes;
 use crate::clock::Clock;
 use crate::endpoints::{Count, Figures, Progress};
@@ -20,13 +20,13 @@ use crate::snapshot::{
 };
 
 /// The number of the plan that a session begins with.
-const FIRST_EPOCH: u64 = 1;
+pub(super) const FIRST_EPOCH: u64 = 1;
 
 /// What a worker's thread and the supervisor share.
 #[derive(Debug)]
 pub(super) struct WorkerCell {
     pub(super) core: u16,
-    pub(super) stats: WorkerStats,
+    pub(super) stats: Arc<WorkerStats>,
     pub(super) passes: Passes,
 }
 
@@ -50,10 +50,9 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(plan: Arc<Plan>, generations: Vec<u64>) -> Self {
-        let queues = || plan.partitions().iter().map(|p| usize::from(p.queues));
         let cell = |&core: &u16| WorkerCell {
             core,
-            stats: WorkerStats::new(queues()),
+            stats: Arc::default(),
             passes: Passes::default(),
         };
         Self {

@@ -9,6 +9,7 @@
 //! ([`crate::endpoints`]), where the options come from ([`crate::commands`]).
 
 mod card;
+pub mod control;
 mod event_loop;
 mod figures;
 mod hugepages;

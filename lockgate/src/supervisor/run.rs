@@ -13,7 +13,9 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use lockgate_dataplane::{Assignment, Overflow, Worker};
+use lockgate_dataplane::mailbox::{Command, Reply, WorkerHandle};
+use lockgate_dataplane::wiring::WorkerResources;
+use lockgate_dataplane::{Epoch, Worker};
 use lockgate_drivers::Queues;
 use lockgate_host::affinity;
 use lockgate_vmdq::Plan;
@@ -26,7 +28,7 @@ use super::{StopRequest, no_thread, worker_loop};
 use crate::endpoints::{EndpointSet, Reflector};
 use crate::error::Failure;
 use crate::snapshot::Phase;
-use crate::wiring::LanePort;
+use crate::wiring::{LanePort, WorkerShare};
 
 /// How long autonegotiation may take before the session goes on without a link.
 const LINK_PATIENCE: Duration = Duration::from_secs(10);
@@ -56,9 +58,12 @@ type WorkerThread = JoinHandle<Queues>;
 /// Everything that the supervisor holds while a session runs.
 pub(super) struct Supervisor {
     pub(super) shared: Arc<Shared>,
-    /// By worker, until its thread starts: its share, and what runs beside it. A mailbox of
-    /// each worker's belongs here too.
-    pub(super) assigned: Vec<(Assignment, Vec<(usize, Reflector)>)>,
+    /// By worker, until its thread starts: its share, and what runs beside it.
+    pub(super) assigned: Vec<(WorkerShare, Vec<(usize, Reflector)>)>,
+    /// The plan in force.
+    pub(super) epoch: Arc<Epoch>,
+    /// By worker: the other side of its mailbox.
+    pub(super) mailboxes: Vec<WorkerHandle>,
     /// By partition: what an endpoint in a process of its own would get.
     pub(super) lanes: Vec<LanePort>,
     pub(super) endpoints: EndpointSet,
@@ -123,16 +128,46 @@ impl Supervisor {
     fn start_workers(&mut self) -> Result<Vec<WorkerThread>, Failure> {
         let mut threads = Vec::new();
         for (w, (share, reflectors)) in std::mem::take(&mut self.assigned).into_iter().enumerate() {
-            match start_worker(&self.shared, w, share, reflectors) {
+            match self.start_worker(w, share, reflectors) {
                 Ok(thread) => threads.push(thread),
-                Err(error) => {
+                Err(failure) => {
                     self.shared.control.abort_at(0);
                     drop(join(threads));
-                    return Err(no_thread(&error));
+                    return Err(failure);
                 }
             }
         }
         Ok(threads)
+    }
+
+    /// Makes worker `w` and starts its thread.
+    fn start_worker(
+        &mut self,
+        w: usize,
+        share: WorkerShare,
+        reflectors: Vec<(usize, Reflector)>,
+    ) -> Result<WorkerThread, Failure> {
+        let (worker, mut mailbox) = self.worker(w, share.resources)?;
+        if let Some(mirror) = share.mirror {
+            // The first of its commands: there is room.
+            let _ = mailbox.send(Command::Mirror(Some(mirror)));
+        }
+        self.mailboxes.push(mailbox);
+        spawn_worker(&self.shared, w, worker, reflectors).map_err(|error| no_thread(&error))
+    }
+
+    fn worker(
+        &self,
+        w: usize,
+        resources: WorkerResources,
+    ) -> Result<(Worker, WorkerHandle), Failure> {
+        let stats = Arc::clone(&self.shared.workers[w].stats);
+        Worker::new(Arc::clone(&self.epoch), stats, resources).map_err(|error| {
+            Failure::running(
+                format!("cannot start worker {w}: {error}"),
+                "this is an error in Lockgate: report it with the policy",
+            )
+        })
     }
 
     fn limit_ns(&self) -> u64 {
@@ -208,6 +243,7 @@ impl Supervisor {
 
     /// Tells of lanes that were shut, each once; nobody waits for what they hold.
     fn tell_shut_lanes(&mut self, serving: &mut Serving) {
+        self.read_mailboxes();
         for (partition, told) in serving.shut.iter_mut().enumerate() {
             let Some(reason) = self.shared.control.shut(partition).filter(|_| !*told) else {
                 continue;
@@ -216,6 +252,21 @@ impl Supervisor {
             self.endpoints.give_up(partition);
             // Whoever does not listen does not want to know.
             let _ = self.events.send(Event::LaneShut { partition, reason });
+        }
+    }
+
+    /// Hears what workers have to say.
+    fn read_mailboxes(&mut self) {
+        let (plan, control) = (&self.shared.plan, &self.shared.control);
+        let mailboxes = self.mailboxes.iter_mut();
+        for reply in mailboxes.flat_map(|mailbox| std::iter::from_fn(|| mailbox.poll_reply())) {
+            if let Reply::LaneClosed {
+                partition, reason, ..
+            } = reply
+                && let Some(p) = plan.partitions().iter().position(|p| p.id == partition)
+            {
+                control.note_shut(p, reason);
+            }
         }
     }
 
@@ -265,10 +316,10 @@ impl Supervisor {
 }
 
 /// Starts the thread of worker `w`.
-fn start_worker(
+fn spawn_worker(
     shared: &Arc<Shared>,
     w: usize,
-    share: Assignment,
+    worker: Worker,
     mut reflectors: Vec<(usize, Reflector)>,
 ) -> io::Result<WorkerThread> {
     let shared = Arc::clone(shared);
@@ -277,9 +328,7 @@ fn start_worker(
         .spawn(move || {
             let cell = &shared.workers[w];
             affinity::pin(&[cell.core]);
-            let (plan, control) = (&shared.plan, &shared.control);
-            let worker = Worker::new(plan, &cell.stats, control, share, Overflow::Drop);
-            worker_loop::run(worker, control, &cell.passes, shared.clock, |_| {
+            worker_loop::run(worker, &shared.control, &cell.passes, shared.clock, |_| {
                 reflectors.iter_mut().map(|(_, port)| port.reflect()).sum()
             })
         })

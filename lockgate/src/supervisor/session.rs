@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use lockgate_dataplane::Epoch;
 use lockgate_drivers::device::Card;
 use lockgate_drivers::{Nic, RingSizes};
 use lockgate_host::Alarm;
@@ -19,7 +20,7 @@ use lockgate_vmdq::Plan;
 
 use super::card::{CardMonitor, card_failure};
 use super::event_loop::EventLoop;
-use super::figures::Shared;
+use super::figures::{FIRST_EPOCH, Shared};
 use super::run::Supervisor;
 use super::{StopRequest, hugepages, no_thread};
 use crate::endpoints::{Captures, EndpointSet, Sources, Time};
@@ -138,7 +139,7 @@ impl Session {
         let wiring = Wiring::build(&plan, mirrored)?;
         let mut nic = lockgate_drivers::open(card).map_err(card_failure)?;
         let queues = nic.start(&plan, RINGS).map_err(card_failure)?;
-        let wired = wiring.assign(&plan, queues);
+        let wired = wiring.assign(&plan, queues)?;
         let generations = wired.ports.iter().map(|port| port.generation).collect();
         let shared = Arc::new(Shared::new(Arc::clone(&plan), generations));
         let (stop, device) = (options.stop.clone(), options.device.clone());
@@ -267,6 +268,8 @@ impl Setup<'_> {
         Ok(Supervisor {
             shared: Arc::clone(shared),
             assigned: wired.workers.into_iter().zip(reflectors).collect(),
+            epoch: Arc::new(Epoch::new(FIRST_EPOCH, shared.plan.as_ref().clone())),
+            mailboxes: Vec::new(),
             lanes: wired.ports,
             endpoints,
             card,

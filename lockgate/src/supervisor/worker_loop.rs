@@ -9,9 +9,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use lockgate_dataplane::{Control, Worker};
+use lockgate_dataplane::Worker;
 use lockgate_drivers::Queues;
 
+use super::control::Control;
 use crate::clock::Clock;
 
 /// Passes without work before the core is lent to others now and then.
@@ -41,7 +42,7 @@ impl Passes {
 /// queues, for the card to be stopped before their memory goes. `co_located` polls what else
 /// this core serves, at most for a burst, and says how many frames that moved.
 pub fn run(
-    mut worker: Worker<'_>,
+    mut worker: Worker,
     control: &Control,
     passes: &Passes,
     clock: Clock,

@@ -23,6 +23,41 @@ pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
+/// [`racing`] of what is behind a frame's head: 32 bytes of a short frame.
+///
+/// # Safety
+/// As for [`bytewise`].
+#[inline(always)]
+pub(crate) unsafe fn racing_tail(from: *const u8, to: *mut u8, len: usize) {
+    if len == 32 {
+        // SAFETY: the caller vouches for 32 bytes.
+        unsafe { two(from, to) };
+    } else {
+        // SAFETY: the caller vouches for the same.
+        unsafe { racing(from, to, len) }
+    }
+}
+
+/// Copies 32 bytes.
+///
+/// # Safety
+/// As for [`bytewise`], for those bytes.
+#[inline(always)]
+unsafe fn two(from: *const u8, to: *mut u8) {
+    // SAFETY: the caller vouches for the bytes; for the rest see `four`.
+    unsafe {
+        core::arch::asm!(
+            "movdqu xmm0, [{from}]",
+            "movdqu xmm1, [{from} + 16]",
+            "movdqu [{to}], xmm0",
+            "movdqu [{to} + 16], xmm1",
+            from = in(reg) from, to = in(reg) to,
+            out("xmm0") _, out("xmm1") _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
 /// [`racing`] of less than 32 bytes, or more than 64. A function of its own, so that the
 /// compiler keeps nothing in vector registers across it, whose upper halves it clears.
 ///

@@ -1,0 +1,134 @@
+//! A frame whose header was copied, and whose rest lies where others may still write.
+//!
+//! The rule of the whole crate: the first 32 bytes are loaded once, verdicts are decided on
+//! that copy, and what is delivered begins with it. Only bytes that no verdict asks for are
+//! copied from the shared memory later, and may by then be whatever their writer likes.
+//!
+//! Not here: verdicts, and where frames go.
+
+use lockgate_drivers::{RxBurst, RxHash};
+use lockgate_lane::{JudgedFrame, TxConsumer};
+use lockgate_shm::{Access, Block, ReadOnly, ReadWrite};
+use lockgate_vmdq::{FrameLimits, FrameStart};
+
+/// A frame to be judged and moved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'b, A: Access> {
+    /// What verdicts are decided on, and its length.
+    pub(crate) start: FrameStart,
+    /// The rest, at its place behind the start.
+    pub(crate) body: Block<'b, A>,
+    /// Its length where it arrives: a MAC pads short frames.
+    pub(crate) padded: usize,
+    /// What the card hashed.
+    pub(crate) hash: Option<RxHash>,
+}
+
+/// Frames that wait in order: a burst from the card, or those in a lane.
+pub(crate) trait Source {
+    /// Whether the core could write where they lie.
+    type Access: Access;
+
+    /// Number `index` of them, with its start loaded here and now; `None` beyond the last.
+    fn frame(&self, index: usize) -> Option<Frame<'_, Self::Access>>;
+}
+
+impl Source for RxBurst<'_> {
+    type Access = ReadWrite;
+
+    /// A frame from the card is as long as it came.
+    #[inline(always)]
+    fn frame(&self, index: usize) -> Option<Frame<'_, ReadWrite>> {
+        let received = self.get(index)?;
+        Some(Frame {
+            start: FrameStart {
+                words: received.buffer.head(),
+                len: received.length,
+            },
+            body: received.buffer,
+            padded: received.length,
+            hash: received.hash,
+        })
+    }
+}
+
+impl Source for TxConsumer {
+    type Access = ReadOnly;
+
+    #[inline(always)]
+    fn frame(&self, index: usize) -> Option<Frame<'_, ReadOnly>> {
+        let sent = self.frame(index)?;
+        let len = sent.len();
+        Some(Frame {
+            start: FrameStart {
+                words: sent.head(),
+                len,
+            },
+            body: sent.block(),
+            padded: len.max(FrameLimits::SHORTEST),
+            hash: None,
+        })
+    }
+}
+
+/// Frames in a row that went the same way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) frames: usize,
+    /// Padding included.
+    pub(crate) bytes: usize,
+}
+
+impl Run {
+    #[inline(always)]
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// How far a run may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) frames: usize,
+    /// Padding included.
+    pub(crate) bytes: usize,
+}
+
+impl Limit {
+    /// No limit but the source's end.
+    pub(crate) const NONE: Self = Self {
+        frames: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    /// Whether `run` may have one more frame of `bytes`.
+    #[inline(always)]
+    pub(crate) fn allows(self, run: Run, bytes: usize) -> bool {
+        run.frames < self.frames && bytes <= self.bytes - run.bytes
+    }
+}
+
+impl<'b, A: Access> Frame<'b, A> {
+    /// For a lane: begins with what was judged.
+    #[inline(always)]
+    pub(crate) fn judged(&self) -> JudgedFrame<'b, A> {
+        JudgedFrame {
+            head: self.start.words,
+            body: self.body,
+            len: self.start.len,
+            padded: self.padded,
+        }
+    }
+
+    /// Copies as much of it as `into` holds, which begins with what was judged.
+    pub(crate) fn copy_start<'c>(&self, into: &'c mut [u8]) -> &'c [u8] {
+        let len = into.len().min(self.start.len);
+        let copy = &mut into[..len];
+        self.body.copy_to(copy);
+        let head = self.start.bytes();
+        let judged = head.len().min(len);
+        copy[..judged].copy_from_slice(&head[..judged]);
+        copy
+    }
+}
