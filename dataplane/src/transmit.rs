@@ -11,9 +11,7 @@ use alloc::vec::Vec;
 use lockgate_drivers::TxQueue;
 use lockgate_lane::{Meta, RxProducer, TxConsumer};
 use lockgate_shm::ReadOnly;
-use lockgate_vmdq::{
-    FlowCache, FromPartition, NextHop, PartitionId, PartitionSet, Plan, Reason, SendVerdict,
-};
+use lockgate_vmdq::{FlowCache, FromPartition, NextHop, PartitionSet, Reason, SendVerdict};
 
 use crate::deliver::{Delivery, Frames, RxPorts};
 use crate::epoch::Spread;
@@ -146,14 +144,13 @@ impl Outputs<'_> {
         let Some(stats) = self.at.stats.partition(sender.partition) else {
             return 0;
         };
-        if let Some(queue) = sender
-            .queue
-            .and_then(|queue| self.egress.queues.get_mut(queue))
-        {
+        let queue = sender.queue.and_then(|at| self.egress.queues.get_mut(at));
+        if let Some(queue) = queue {
             queue.free();
         }
         let mut turn = Turn::new(sender, budget, self.at.now_ns);
         while turn.goes_on() {
+            // Loaded once: its verdict, its price and its copies are all of this.
             let Some(frame) = Source::frame(&sender.lane, turn.moved.frames) else {
                 // A lane that runs dry loses what it saved.
                 turn.ran_dry = true;
@@ -168,7 +165,16 @@ impl Outputs<'_> {
                 stats.tx.add_all(run.frames as u64, run.bytes as u64);
                 turn.count(run);
                 turn.paid += run.bytes;
-            } else if !self.forward(sender, stats, &mut turn, hop) {
+                continue;
+            }
+            let verdict = match hop {
+                NextHop::UNKNOWN => {
+                    let plan = self.at.epoch.plan();
+                    sender.flows.learn(plan, sender.partition, &frame.start)
+                }
+                known => known.verdict(),
+            };
+            if !self.forward(sender.queue, &frame, verdict, stats, &mut turn) {
                 break;
             }
         }
@@ -176,7 +182,7 @@ impl Outputs<'_> {
     }
 
     /// Moves frames from the turn's next on as long as they are known to go to `hop` and surely
-    /// can; says which.
+    /// can; says which. Each is loaded here and judged by that.
     #[inline(always)]
     fn forward_run(&mut self, sender: &Sender, turn: &Turn, hop: NextHop) -> Run {
         let frames = Frames {
@@ -213,30 +219,19 @@ impl Outputs<'_> {
         wire.tx.add_all(run.frames as u64, run.bytes as u64);
         run
     }
-}
 
-impl Outputs<'_> {
-    /// Judges the turn's next frame if that is not known, and moves it where it may go. False
-    /// if it has to stay where it is.
+    /// Moves the turn's next frame where `verdict`, which is its own, says; transmit queue
+    /// `queue` is its sender's. False if it has to stay where it is.
     #[inline(never)]
     fn forward(
         &mut self,
-        sender: &mut Sender,
+        queue: Option<usize>,
+        frame: &Frame<'_, ReadOnly>,
+        verdict: SendVerdict,
         stats: &PartitionStats,
         turn: &mut Turn,
-        hop: NextHop,
     ) -> bool {
-        let Some(frame) = Source::frame(&sender.lane, turn.moved.frames) else {
-            return false;
-        };
-        let verdict = verdict(
-            self.at.epoch.plan(),
-            sender.partition,
-            &mut sender.flows,
-            &frame,
-            hop,
-        );
-        match self.carry_out(sender.queue, &frame, verdict) {
+        match self.carry_out(queue, frame, verdict) {
             Outcome::Sent => {
                 stats.tx.add(frame.padded);
                 turn.paid += frame.padded;
@@ -288,23 +283,6 @@ impl Outputs<'_> {
             let steered = spread.and_then(Spread::without_hash);
             self.ports.deliver(&self.at, partition, frame, steered);
         }
-    }
-}
-
-/// What becomes of a frame, by the cache where that knows.
-fn verdict(
-    plan: &Plan,
-    from: PartitionId,
-    flows: &mut FlowCache<FromPartition>,
-    frame: &Frame<'_, ReadOnly>,
-    hop: NextHop,
-) -> SendVerdict {
-    if hop == NextHop::UNKNOWN {
-        return flows.learn(plan, from, &frame.start);
-    }
-    SendVerdict::Send {
-        to: hop.to_partition().into_iter().collect(),
-        wire: hop == NextHop::WIRE,
     }
 }
 

@@ -387,7 +387,7 @@ fn frames_for_a_wire_whose_link_is_down_are_lost_and_hold_up_nobody() {
     let mut rig = Rig::new(plan(A_TO_B));
     let reply = rig.ask(0, Command::Link(Link::Down), |_| ());
     assert!(matches!(reply, Reply::Done));
-    for n in 0..300 {
+    for n in 0..200 {
         for dst in [OUTSIDE, B] {
             let bytes = frame(dst, A, n);
             while rig.ends[0].tx.push(&bytes, Meta::default()).is_err() {
@@ -397,14 +397,14 @@ fn frames_for_a_wire_whose_link_is_down_are_lost_and_hold_up_nobody() {
         }
     }
     let mut got = Vec::new();
-    take_all(&mut rig.ends[1], &mut got, 300);
-    assert_eq!(got, all(300));
+    take_all(&mut rig.ends[1], &mut got, 200);
+    assert_eq!(got, all(200));
     let reply = rig.ask(0, Command::Link(Link::Up), |_| ());
     assert!(matches!(reply, Reply::Done));
     assert_eq!(rig.model.transmitted().len(), 0, "nothing stale leaves");
     let stats = rig.end();
     let lost = stats[0].partitions[0].drops.get(Reason::LinkDown);
-    assert_eq!(lost, 300);
+    assert_eq!(lost, 200);
 }
 
 #[test]

@@ -47,6 +47,15 @@ impl NextHop {
     pub const fn to_partition(self) -> Option<PartitionId> {
         PartitionId::new(self.0 as usize)
     }
+
+    /// The verdict of frames that are known to go there: [`NextHop::UNKNOWN`] is none, and
+    /// sends nothing anywhere.
+    pub fn verdict(self) -> SendVerdict {
+        SendVerdict::Send {
+            to: self.to_partition().into_iter().collect(),
+            wire: self == Self::WIRE,
+        }
+    }
 }
 
 /// Which bytes count of the frames that a cache is for: [`FromWire`] or [`FromPartition`].
@@ -401,11 +410,7 @@ mod tests {
                     let (sent, arrived) = (sending.look_up(frame), arriving.look_up(frame));
                     let verdict = sending.learn(&plan, from, frame);
                     if sent != NextHop::UNKNOWN {
-                        let expected = SendVerdict::Send {
-                            to: sent.to_partition().into_iter().collect(),
-                            wire: sent == NextHop::WIRE,
-                        };
-                        prop_assert_eq!(verdict, expected);
+                        prop_assert_eq!(verdict, sent.verdict());
                     }
                     let verdict = arriving.learn(&plan, frame);
                     if arrived != NextHop::UNKNOWN {
