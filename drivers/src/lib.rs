@@ -16,6 +16,7 @@ extern crate std;
 
 mod access;
 mod adapter;
+mod advanced;
 mod apply;
 pub mod device;
 mod e1000e;

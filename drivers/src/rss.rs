@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use lockgate_regs::Index;
 use lockgate_regs::common::*;
-use lockgate_rss::{HashKinds, Key};
+use lockgate_rss::{HashKind, HashKinds, Key};
 use lockgate_vmdq::RssPlan;
 
 use crate::access::{RegisterWrite, Registers};
@@ -55,4 +55,18 @@ pub(crate) fn read_rss(
         kinds,
         table,
     })
+}
+
+/// The kinds whose fields, as `fields` sets them, are all in `mrqc`.
+pub(crate) fn kinds_of<Mrqc: Into<u32>>(
+    mrqc: Mrqc,
+    fields: impl Fn(HashKinds) -> Mrqc,
+) -> HashKinds {
+    let mrqc = mrqc.into();
+    let is_set = |kind: &HashKind| {
+        let own = fields(HashKinds::NONE.with(*kind)).into();
+        own != 0 && mrqc & own == own
+    };
+    let kinds = HashKind::ALL.into_iter().filter(is_set);
+    kinds.fold(HashKinds::NONE, HashKinds::with)
 }

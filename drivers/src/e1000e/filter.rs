@@ -13,7 +13,7 @@ use lockgate_vmdq::{HardwarePlan, PoolPlan};
 use crate::access::RegisterWrite;
 use crate::filter::{ral_rah, tables};
 use crate::gigabit::parser;
-use crate::rss::rss_settings;
+use crate::rss::{kinds_of, rss_settings};
 use crate::slots::FilterSlots;
 
 /// The bit of a RETA entry that is the number of a queue.
@@ -89,11 +89,7 @@ pub(super) fn hash_fields(kinds: HashKinds) -> Mrqc {
 
 /// The kinds whose fields are in `mrqc`.
 pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
-    let field = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
-    let kinds = HashKind::ALL
-        .into_iter()
-        .filter(|&kind| u32::from(mrqc) & field(kind) != 0);
-    kinds.fold(HashKinds::NONE, HashKinds::with)
+    kinds_of(mrqc, hash_fields)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 use crate::access::RegisterWrite;
 use crate::access::tolerate_timeout;
 use crate::adapter::{Adapter, Link};
+use crate::advanced;
 use crate::device::Card;
 use crate::error::Error;
 use crate::family::Family;
@@ -115,11 +116,11 @@ impl Family for Igb {
     fn quiesce(&mut self) -> Result<(), Error> {
         let registers = &self.adapter.registers;
         registers.modify((), |rctl: Rctl| rctl.with_enable(false))?;
-        tolerate_timeout(self.drain())?;
+        tolerate_timeout(advanced::drain::<Txdctl, Tdh, Tdt>(registers))?;
         registers.modify((), |tctl: Tctl| tctl.with_enable(false))?;
         registers.flush();
         registers.sleep(RESET_DELAY);
-        let queues = self.stop_queues();
+        let queues = advanced::stop_queues::<Rxdctl, Txdctl>(registers);
         registers.modify((), |ext: CtrlExt| ext.with_driver_loaded(false))?;
         disable_master(registers)?;
         queues

@@ -201,9 +201,10 @@ fn limits_follow_the_speed_of_the_link_and_flow_control_stays_off() {
 fn a_limited_pool_sends_by_one_queue_however_many_it_receives_by() {
     let mut hardware = plan().hardware().clone();
     let numbers = |plan: &HardwarePlan| {
-        let (rx, tx) = queue::used(plan);
-        let tx: Vec<u32> = tx.into_iter().map(Index::number).collect();
-        (rx.into_iter().map(Index::number).collect::<Vec<_>>(), tx)
+        let used = queue::used(plan);
+        let rx: Vec<_> = used.rx.iter().map(|queue| queue.at.number()).collect();
+        let tx: Vec<_> = used.tx.iter().map(|queue| queue.at.number()).collect();
+        (rx, tx)
     };
     assert_eq!(numbers(&hardware), (vec![0, 8, 1], vec![0, 8, 1]));
     hardware.pools[1].queues = 2;

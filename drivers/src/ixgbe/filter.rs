@@ -16,7 +16,7 @@ use lockgate_vmdq::{HardwarePlan, PoolPlan};
 use super::Layout;
 use crate::access::RegisterWrite;
 use crate::filter::{ral_rah, tables};
-use crate::rss::rss_settings;
+use crate::rss::{kinds_of, rss_settings};
 use crate::slots::FilterSlots;
 
 /// The type of a tag (IEEE 802.1Q, 9.4).
@@ -182,9 +182,5 @@ fn hash_fields(kinds: HashKinds) -> Mrqc {
 
 /// The kinds whose fields are in `mrqc`.
 pub(super) fn hash_kinds(mrqc: Mrqc) -> HashKinds {
-    let fields = |kind| u32::from(hash_fields(HashKinds::NONE.with(kind)));
-    let kinds = HashKind::ALL
-        .into_iter()
-        .filter(|&kind| u32::from(mrqc) & fields(kind) != 0);
-    kinds.fold(HashKinds::NONE, HashKinds::with)
+    kinds_of(mrqc, hash_fields)
 }

@@ -28,6 +28,7 @@ use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 use crate::access::RegisterWrite;
 use crate::access::tolerate_timeout;
 use crate::adapter::{Adapter, Link};
+use crate::advanced;
 use crate::device::Card;
 use crate::error::Error;
 use crate::family::Family;
@@ -114,7 +115,8 @@ impl Family for Ixgbe {
     /// DMA as a whole.
     fn quiesce(&mut self) -> Result<(), Error> {
         self.set_receiving(false)?;
-        tolerate_timeout(self.drain())?;
+        let registers = &self.adapter.registers;
+        tolerate_timeout(advanced::drain::<Txdctl, Tdh, Tdt>(registers))?;
         let queues = self.stop_queues();
         let registers = &self.adapter.registers;
         registers.modify((), |dma: Dmatxctl| dma.with_enable(false))?;

@@ -5,59 +5,36 @@
 //!
 //! Source: 82599 datasheet, 4.6.7 (receive), 4.6.8 (transmit) and chapter 8.
 
-use alloc::vec::Vec;
-
-use lockgate_regs::descriptor::{TxData, dtyp};
-use lockgate_regs::ixgbe::{RxQueue as RxNumber, TxQueue as TxNumber, *};
-use lockgate_regs::{Index, Register};
+use lockgate_regs::Index;
+use lockgate_regs::ixgbe::{RxQueue as RxQueueIndex, TxQueue as TxQueueIndex, *};
 use lockgate_vmdq::{HardwarePlan, Plan};
 
 use super::Ixgbe;
-use super::reset::QUEUE_LIMIT;
+use crate::advanced::{self, QUEUE_LIMIT, QueueControl, UsedQueues};
 use crate::error::Error;
-use crate::ring::{Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};
-
-/// Unit of a receive buffer's size (SRRCTL.BSIZEPACKET).
-const KIB: usize = 1024;
+use crate::ring::{Queues, RingSizes, RxQueue};
 
 impl Ixgbe {
     /// Makes the rings of every pool in `plan` and points the card at them. No
     /// queue is live yet.
     pub(super) fn queues(&self, plan: &Plan, sizes: RingSizes) -> Result<Queues, Error> {
-        let longest = plan.limits().longest_with_fcs();
-        let rings = Rings {
-            rx: RingLayout::new(sizes.rx, longest.next_multiple_of(KIB))?,
-            tx: RingLayout::new(sizes.tx, longest.next_multiple_of(KIB))?,
-            fatal_errors: RxErrors::new().with_receive(true).into(),
-            send,
-        };
         let registers = &self.adapter.registers;
-        let srrctl = Srrctl::new().with_packet_kib(longest.div_ceil(KIB) as u8);
-        let srrctl = srrctl
+        let used = used(plan.hardware());
+        // One full pool must not hold up the frames of another: every queue drops.
+        let srrctl = Srrctl::new()
+            .with_packet_kib(advanced::packet_kib(plan))
             .with_descriptor_type(DescriptorType::OneBuffer)
             .with_drop_enable(true);
-        let (rx, tx) = used(plan.hardware());
-        // One full pool must not hold up the frames of another: every queue drops.
-        rx.iter().for_each(|&at| registers.write(at, srrctl));
+        for queue in &used.rx {
+            registers.write(queue.at, srrctl);
+        }
         // Completion is told by DD: with head write-back there would be none, and a reset
         // does not turn that off.
-        tx.iter()
-            .for_each(|&at| registers.write(at, Tdwbal::new(0)));
-        let queues = per_pool(plan.hardware());
-        let rx = rx.iter().map(|at| RxPlace {
-            base: Rdbal::offset(*at),
-            pool: (at.number() / queues) as u8,
-            queue: (at.number() % queues) as u8,
-        });
-        let tx = tx.iter().map(|at| TxPlace {
-            base: Tdbal::offset(*at),
-            pool: (at.number() / queues) as u8,
-        });
-        rings.build(
-            &self.adapter,
-            &rx.collect::<Vec<_>>(),
-            &tx.collect::<Vec<_>>(),
-        )
+        for queue in &used.tx {
+            registers.write(queue.at, Tdwbal::new(0));
+        }
+        let fatal_errors = RxErrors::new().with_receive(true).into();
+        advanced::build::<Rdbal, Tdbal>(&self.adapter, plan, sizes, fatal_errors, &used)
     }
 
     /// Starts everything: transmit, receive, then the doorbells of receive.
@@ -65,8 +42,8 @@ impl Ixgbe {
         let registers = &self.adapter.registers;
         // No transmit queue comes up before this.
         registers.modify((), |dma: Dmatxctl| dma.with_enable(true))?;
-        let (rx, tx) = used(plan);
-        for at in tx {
+        let used = used(plan);
+        for at in used.tx.iter().map(|queue| queue.at) {
             // A write-back threshold would hold the report of a short burst back.
             registers.write(
                 at,
@@ -77,7 +54,7 @@ impl Ixgbe {
             );
             registers.wait(at, QUEUE_LIMIT, Txdctl::enable)?;
         }
-        for at in rx {
+        for at in used.rx.iter().map(|queue| queue.at) {
             registers.write(at, Rxdctl::new().with_enable(true));
             registers.wait(at, QUEUE_LIMIT, Rxdctl::enable)?;
         }
@@ -87,37 +64,30 @@ impl Ixgbe {
     }
 }
 
-/// The queues that `plan` makes use of: a pool sends by as many as it receives by, but the
-/// limiters are per queue, so one with a rate sends by one.
-pub(super) fn used(plan: &HardwarePlan) -> (Vec<RxNumber>, Vec<TxNumber>) {
-    let (mut rx, mut tx) = (Vec::new(), Vec::new());
-    for (at, pool) in (0..).zip(&plan.pools) {
-        let senders = if pool.rate.is_some() {
-            1
-        } else {
-            pool.queues.max(1)
-        };
-        let senders = if pool.transmit { senders } else { 0 };
-        let first = at * per_pool(plan);
-        rx.extend((first..first + u32::from(pool.queues)).filter_map(RxNumber::new));
-        tx.extend((first..first + u32::from(senders)).filter_map(TxNumber::new));
+/// The queues that `plan` makes use of.
+pub(super) fn used(plan: &HardwarePlan) -> UsedQueues<RxQueueIndex, TxQueueIndex> {
+    let per_pool = RxQueueIndex::COUNT / plan.pools.len().max(1) as u32;
+    UsedQueues::of(plan, |pool, queue| {
+        u32::from(pool) * per_pool + u32::from(queue)
+    })
+}
+
+impl QueueControl for Rxdctl {
+    fn is_on(&self) -> bool {
+        self.enable()
     }
-    (rx, tx)
+
+    fn off(self) -> Self {
+        self.with_enable(false)
+    }
 }
 
-fn per_pool(plan: &HardwarePlan) -> u32 {
-    RxNumber::COUNT / plan.pools.len().max(1) as u32
-}
+impl QueueControl for Txdctl {
+    fn is_on(&self) -> bool {
+        self.enable()
+    }
 
-/// Sends `length` bytes: one frame in one buffer, its check sequence by the card. CC stays
-/// off: it asks for a context, which the card needs only while its switch is on (82599
-/// datasheet, 7.2.3.2.4).
-fn send(length: u16) -> TxData {
-    let data = TxData::new()
-        .with_dtyp(dtyp::DATA)
-        .with_extended(true)
-        .with_end_of_packet(true);
-    data.with_insert_fcs(true)
-        .with_length(length)
-        .with_payload_length(length.into())
+    fn off(self) -> Self {
+        self.with_enable(false)
+    }
 }

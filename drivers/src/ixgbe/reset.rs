@@ -6,20 +6,14 @@
 
 use core::time::Duration;
 
-use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 
 use super::Ixgbe;
 use crate::access::tolerate_timeout;
+use crate::advanced::stop_queues;
 use crate::error::Error;
 use crate::family::Family;
 use crate::reset::{RESET_DELAY, reset_function, reset_mac};
-
-/// How long a queue may take to start or stop; far beyond any seen.
-pub(super) const QUEUE_LIMIT: Duration = Duration::from_millis(20);
-
-/// How long the frames of a queue may take to leave.
-const DRAIN_LIMIT: Duration = Duration::from_millis(50);
 
 /// How long the receive path may take to run empty.
 const PAUSE_LIMIT: Duration = Duration::from_millis(40);
@@ -70,30 +64,10 @@ impl Ixgbe {
         registers.modify((), |path: Secrxctrl| path.with_pause(false))
     }
 
-    /// Waits until no enabled queue has anything left to send.
-    pub(super) fn drain(&self) -> Result<(), Error> {
-        let registers = &self.adapter.registers;
-        for queue in TxQueue::all() {
-            if registers.read::<Txdctl>(queue)?.enable() {
-                let tail = registers.read::<Tdt>(queue)?.get();
-                registers.wait(queue, DRAIN_LIMIT, |head: &Tdh| head.get() == tail)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Disables every queue, and then waits until each says so.
+    /// Disables every queue, and gives what they still write time to arrive.
     pub(super) fn stop_queues(&self) -> Result<(), Error> {
         let registers = &self.adapter.registers;
-        let pairs = || RxQueue::all().zip(TxQueue::all());
-        for (rx, tx) in pairs() {
-            registers.modify(rx, |rxdctl: Rxdctl| rxdctl.with_enable(false))?;
-            registers.modify(tx, |txdctl: Txdctl| txdctl.with_enable(false))?;
-        }
-        for (rx, tx) in pairs() {
-            registers.wait(rx, QUEUE_LIMIT, |rxdctl: &Rxdctl| !rxdctl.enable())?;
-            registers.wait(tx, QUEUE_LIMIT, |txdctl: &Txdctl| !txdctl.enable())?;
-        }
+        stop_queues::<Rxdctl, Txdctl>(registers)?;
         registers.sleep(WRITE_PAUSE);
         Ok(())
     }
