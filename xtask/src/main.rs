@@ -28,6 +28,7 @@ mod vm;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 
 use error::Error;
 
@@ -58,7 +59,7 @@ enum Cli {
     /// Counts the lines of the trusted core.
     Tcb {
         /// Of one family; without it, of each that has a driver.
-        #[arg(long, value_parser = tcb::families())]
+        #[arg(long, value_parser = PossibleValuesParser::new(tcb::families()))]
         family: Option<String>,
         /// A line for each file.
         #[arg(long)]

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lockgate_drivers::CARDS;
 use lockgate_tests::machine;
 use lockgate_tests::source::Source;
 
@@ -20,11 +21,12 @@ use crate::error::Error;
 /// The most lines that the core should have for any one family, `host` apart.
 const AIM: usize = 5_000;
 
-/// The families; each has files or folders of its name in `regs`, `vmdq` and `drivers`.
-const FAMILIES: [&str; 3] = ["e1000e", "igb", "ixgbe"];
-
 /// What some families share and others have no part in: the last card has no pools.
-const SHARED: [(&str, &[&str]); 2] = [("gigabit", &["e1000e", "igb"]), ("software", &["e1000e"])];
+const SHARED: [(&str, &[&str]); 3] = [
+    ("gigabit", &["e1000e", "igb"]),
+    ("advanced", &["igb", "ixgbe"]),
+    ("software", &["e1000e"]),
+];
 
 /// The crates that decide where a frame goes; each is counted whole.
 pub(crate) const TRUSTED: [&str; 7] =
@@ -61,7 +63,7 @@ pub(crate) fn tcb(family: Option<&str>, every_file: bool) -> Result<(), Error> {
     let root = machine::workspace();
     let families: Vec<&str> = match family {
         Some(family) => vec![family],
-        None => FAMILIES
+        None => families()
             .into_iter()
             .filter(|family| has_driver(&root, family))
             .collect(),
@@ -72,9 +74,12 @@ pub(crate) fn tcb(family: Option<&str>, every_file: bool) -> Result<(), Error> {
     print_third_party(&root)
 }
 
-/// The names a command line may give.
-pub(crate) fn families() -> [&'static str; 3] {
-    FAMILIES
+/// The families of the cards that there are drivers for; each has files or folders of its name
+/// in `regs`, `vmdq` and `drivers`.
+pub(crate) fn families() -> Vec<&'static str> {
+    let mut families: Vec<_> = CARDS.iter().map(|card| card.family).collect();
+    families.dedup();
+    families
 }
 
 fn has_driver(root: &Path, family: &str) -> bool {
@@ -252,7 +257,7 @@ fn is_of_another(file: &Path, family: &str) -> bool {
         let shared = SHARED
             .iter()
             .any(|(group, of)| name == *group && !of.contains(&family));
-        shared || name != family && FAMILIES.contains(&name)
+        shared || name != family && CARDS.iter().any(|card| card.family == name)
     })
 }
 

@@ -8,6 +8,7 @@
 //! Source: 82574 datasheet, chapters 4 (initialization), 7 (receive, transmit) and 10
 //! (registers).
 
+mod card;
 mod filter;
 mod queue;
 mod readback;
@@ -22,10 +23,8 @@ use lockgate_regs::e1000e::*;
 use lockgate_rss::HashKinds;
 use lockgate_vmdq::{HardwarePlan, Plan, SteeringMode};
 
-use crate::access::RegisterWrite;
-use crate::access::tolerate_timeout;
+use crate::access::{RegisterWrite, tolerate_timeout};
 use crate::adapter::{Adapter, Link};
-use crate::device::Card;
 use crate::error::Error;
 use crate::family::Family;
 use crate::gigabit;
@@ -34,21 +33,7 @@ use crate::ring::{Queues, RingSizes};
 use crate::slots::FilterSlots;
 use crate::statistics::{self, Statistics};
 
-/// An 82574.
-pub(crate) struct E1000e {
-    adapter: Adapter,
-    /// The longest frame of the last plan, which no register holds exactly.
-    max_frame: u16,
-}
-
-impl E1000e {
-    pub(crate) fn new(card: Card) -> Self {
-        Self {
-            adapter: Adapter::new(card),
-            max_frame: 0,
-        }
-    }
-}
+pub(crate) use card::E1000e;
 
 impl Family for E1000e {
     fn adapter(&self) -> &Adapter {

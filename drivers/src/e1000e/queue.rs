@@ -13,7 +13,7 @@ use lockgate_regs::e1000e::{RxQueue as RxNumber, TxQueue as TxNumber, *};
 use lockgate_regs::{Index, Register};
 use lockgate_vmdq::{HardwarePlan, Plan, PoolPlan};
 
-use super::E1000e;
+use super::card::E1000e;
 use super::filter::{buffer_bytes, receiving};
 use crate::error::Error;
 use crate::ring::{Queues, RingLayout, RingSizes, Rings, RxPlace, RxQueue, TxPlace};

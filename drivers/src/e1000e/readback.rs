@@ -13,7 +13,7 @@ use lockgate_regs::e1000e::*;
 use lockgate_regs::{Index, TableWord};
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
-use super::E1000e;
+use super::card::E1000e;
 use super::filter::{QUEUE_BIT, hash_kinds};
 use crate::error::Error;
 use crate::family::Family;

@@ -8,7 +8,7 @@ use core::time::Duration;
 use lockgate_regs::Index;
 use lockgate_regs::e1000e::*;
 
-use super::E1000e;
+use super::card::E1000e;
 use crate::access::tolerate_timeout;
 use crate::error::Error;
 use crate::family::Family;

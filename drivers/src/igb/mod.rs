@@ -7,6 +7,7 @@
 //!
 //! Source: 82576 datasheet, chapter 4 (initialization) and chapter 8 (registers).
 
+mod card;
 mod filter;
 mod queue;
 mod rate;
@@ -21,11 +22,9 @@ use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
 
-use crate::access::RegisterWrite;
-use crate::access::tolerate_timeout;
+use crate::access::{RegisterWrite, tolerate_timeout};
 use crate::adapter::{Adapter, Link};
 use crate::advanced;
-use crate::device::Card;
 use crate::error::Error;
 use crate::family::Family;
 use crate::gigabit;
@@ -34,36 +33,10 @@ use crate::ring::{Queues, RingSizes};
 use crate::slots::FilterSlots;
 use crate::statistics::{self, Statistics};
 
+pub(crate) use card::Igb;
+
 /// Valid bits of RQDPC.
 const RQDPC_MASK: u64 = 0xFFF;
-
-/// What the receiver does while it is on; pools narrow it down.
-const RECEIVING: Rctl = Rctl::new()
-    .with_enable(true)
-    .with_long_packets(true)
-    .with_broadcast(true)
-    .with_vlan_filter(true)
-    .with_discard_pause(true)
-    .with_strip_crc(true);
-
-/// An 82576.
-pub(crate) struct Igb {
-    adapter: Adapter,
-    /// Rate limits by pool: the limiters do not read back everywhere.
-    rates: [Option<BitRate>; Pool::COUNT as usize],
-    /// The speed that the limiters are set for, in Mbit/s.
-    limited_at: Option<u32>,
-}
-
-impl Igb {
-    pub(crate) fn new(card: Card) -> Self {
-        Self {
-            adapter: Adapter::new(card),
-            rates: Default::default(),
-            limited_at: None,
-        }
-    }
-}
 
 /// The rate limit of each pool.
 fn rates(plan: &HardwarePlan) -> [Option<BitRate>; Pool::COUNT as usize] {

@@ -10,7 +10,7 @@ use lockgate_regs::Index;
 use lockgate_regs::igb::{RxQueue as RxQueueIndex, TxQueue as TxQueueIndex, *};
 use lockgate_vmdq::{HardwarePlan, Plan};
 
-use super::{Igb, RECEIVING};
+use super::card::{Igb, RECEIVING};
 use crate::advanced::{self, QUEUE_LIMIT, QueueControl, UsedQueues};
 use crate::error::Error;
 use crate::ring::{Queues, RingSizes, RxQueue};

@@ -6,7 +6,7 @@ use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_vmdq::BitRate;
 
-use super::Igb;
+use super::card::Igb;
 use crate::rate::rate_factor;
 
 /// Window that suits frames up to 9.5 KiB (RTTBCNRM, 82576 datasheet, chapter 8).

@@ -15,8 +15,8 @@ use lockgate_regs::Index;
 use lockgate_regs::igb::*;
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
+use super::card::{Igb, RECEIVING};
 use super::filter::{QUEUE_BIT, hash_kinds, settings};
-use super::{Igb, RECEIVING};
 use crate::access::RegisterWrite;
 use crate::error::Error;
 use crate::family::Family;

@@ -5,7 +5,7 @@
 
 use lockgate_regs::igb::*;
 
-use super::Igb;
+use super::card::Igb;
 use crate::advanced::stop_queues;
 use crate::error::Error;
 use crate::family::Family;

@@ -10,7 +10,7 @@ use lockgate_policy::Policy;
 use lockgate_vmdq::{Capabilities, Machine};
 
 use super::*;
-use crate::device::Bar;
+use crate::device::{Bar, Card};
 use crate::fake::{CTRL, FLUSH, FakeCard, MDIC};
 use crate::nic::{Nic, open};
 

@@ -13,7 +13,7 @@ use lockgate_regs::{Index, TableWord};
 use lockgate_rss::{HashKind, HashKinds};
 use lockgate_vmdq::{HardwarePlan, PoolPlan};
 
-use super::Layout;
+use super::layout::Layout;
 use crate::access::RegisterWrite;
 use crate::filter::{ral_rah, tables};
 use crate::rss::{kinds_of, rss_settings};

@@ -9,6 +9,7 @@
 //!
 //! Source: 82599 datasheet, chapter 4 (initialization) and chapter 8 (registers).
 
+mod card;
 mod filter;
 mod layout;
 mod queue;
@@ -23,13 +24,11 @@ use alloc::vec::Vec;
 
 use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
-use lockgate_vmdq::{BitRate, HardwarePlan, Plan, SteeringMode};
+use lockgate_vmdq::{HardwarePlan, Plan, SteeringMode};
 
-use crate::access::RegisterWrite;
-use crate::access::tolerate_timeout;
+use crate::access::{RegisterWrite, tolerate_timeout};
 use crate::adapter::{Adapter, Link};
 use crate::advanced;
-use crate::device::Card;
 use crate::error::Error;
 use crate::family::Family;
 use crate::reset::disable_master;
@@ -38,27 +37,7 @@ use crate::slots::FilterSlots;
 use crate::statistics::{self, Statistics};
 use layout::Layout;
 
-/// An 82599.
-pub(crate) struct Ixgbe {
-    adapter: Adapter,
-    /// Rate limits by pool, which depend on the speed of the link.
-    rates: Vec<Option<BitRate>>,
-    /// The speed that the limiters are set for, in Mbit/s.
-    limited_at: Option<u32>,
-    /// Whether no two pools that receive share a set of statistics.
-    apart: bool,
-}
-
-impl Ixgbe {
-    pub(crate) fn new(card: Card) -> Self {
-        Self {
-            adapter: Adapter::new(card),
-            rates: Vec::new(),
-            limited_at: None,
-            apart: true,
-        }
-    }
-}
+pub(crate) use card::Ixgbe;
 
 impl Family for Ixgbe {
     fn adapter(&self) -> &Adapter {

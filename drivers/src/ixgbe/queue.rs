@@ -9,7 +9,7 @@ use lockgate_regs::Index;
 use lockgate_regs::ixgbe::{RxQueue as RxQueueIndex, TxQueue as TxQueueIndex, *};
 use lockgate_vmdq::{HardwarePlan, Plan};
 
-use super::Ixgbe;
+use super::card::Ixgbe;
 use crate::advanced::{self, QUEUE_LIMIT, QueueControl, UsedQueues};
 use crate::error::Error;
 use crate::ring::{Queues, RingSizes, RxQueue};

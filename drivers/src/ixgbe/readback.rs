@@ -16,8 +16,9 @@ use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 use lockgate_vmdq::{HardwarePlan, PoolPlan, SteeringMode};
 
+use super::card::Ixgbe;
 use super::filter::{TAG_BYTES, hash_kinds, settings};
-use super::{Ixgbe, Layout};
+use super::layout::Layout;
 use crate::access::RegisterWrite;
 use crate::error::Error;
 use crate::family::Family;

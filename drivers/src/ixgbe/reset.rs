@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use lockgate_regs::ixgbe::*;
 
-use super::Ixgbe;
+use super::card::Ixgbe;
 use crate::access::tolerate_timeout;
 use crate::advanced::stop_queues;
 use crate::error::Error;

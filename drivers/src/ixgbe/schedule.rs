@@ -6,7 +6,8 @@ use lockgate_regs::Index;
 use lockgate_regs::ixgbe::*;
 use lockgate_vmdq::HardwarePlan;
 
-use super::{Ixgbe, Layout};
+use super::card::Ixgbe;
+use super::layout::Layout;
 use crate::error::Error;
 use crate::rate::rate_factor;
 

@@ -13,7 +13,7 @@ use lockgate_policy::Policy;
 use lockgate_vmdq::{Capabilities, Machine};
 
 use super::*;
-use crate::device::Bar;
+use crate::device::{Bar, Card};
 use crate::fake::FakeCard;
 use crate::nic::{Nic, open};
 

@@ -489,6 +489,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_copied_stays_when_the_card_writes_the_buffer_again() {
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
+        complete(&card, 0, &[0x11; 60], good(60));
+        // Whoever made the mapping may keep its memory, and write it whenever it likes.
+        let memory = card.memory();
+        let burst = queue.burst(1);
+        let frame = burst.get(0).unwrap();
+        let [mut before, mut after] = [[0; 60]; 2];
+        assert_eq!(frame.copy_to(&mut before), 60);
+        assert!(memory.write(4096 + 20, &[0x99]));
+        assert_eq!(frame.copy_to(&mut after), 60);
+        assert_eq!((before[20], after[20]), (0x11, 0x99));
+    }
+
+    #[test]
     fn an_impossible_length_is_refused_and_the_queue_goes_on() {
         let card = FakeCard::new();
         let mut queue = queue(&card);

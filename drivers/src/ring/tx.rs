@@ -360,6 +360,29 @@ mod tests {
     }
 
     #[test]
+    fn after_a_lap_nothing_old_leaves_without_being_copied_again() {
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
+        for number in 0..63 {
+            assert!(push(&mut queue, number));
+        }
+        queue.flush();
+        for slot in 0..63 {
+            send(&card, slot);
+        }
+        assert_eq!((queue.free(), card.doorbells()), (63, std::vec![63]));
+        for _ in 0..3 {
+            let slot = queue.reserve().unwrap();
+            assert!(
+                !slot.commit(),
+                "its buffer holds an old frame, and it sends none"
+            );
+        }
+        queue.flush();
+        assert_eq!(card.doorbells(), []);
+    }
+
+    #[test]
     fn a_report_on_a_descriptor_that_was_not_asked_frees_nothing() {
         let card = FakeCard::new();
         let mut queue = queue(&card);
