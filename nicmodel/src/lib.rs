@@ -10,6 +10,63 @@
 //! ([`Model::advance`]). Otherwise time passes by register reads, so whatever takes a card a
 //! while takes the model a few reads.
 //!
+//! A frame on the wire of a modelled card reaches a queue of the card's driver:
+//!
+//! ```
+//! use lockgate_drivers::RingSizes;
+//! use lockgate_nicmodel::{Model, Receive};
+//! use lockgate_vmdq::{
+//!     Attachment, Capabilities, Mac, Multicast, PartitionId, PartitionSpec, Plan, PlanSpec, Poll,
+//!     PoolId, Rss, Segment, Wire, WireSource,
+//! };
+//!
+//! // One partition, with one address, on the untagged segment.
+//! let own = Mac::new([2, 0, 0, 0, 0, 1]);
+//! let spec = PlanSpec {
+//!     policy_hash: [0; 32],
+//!     device: "model:82576".into(),
+//!     mtu: 1500,
+//!     poll: Poll::Spin,
+//!     workers: vec![0],
+//!     levels: vec![],
+//!     partitions: vec![PartitionSpec {
+//!         id: PartitionId::new(0).unwrap(),
+//!         pool: Some(PoolId::new(0)),
+//!         name: "a".into(),
+//!         level: None,
+//!         cores: vec![1],
+//!         queues: 1,
+//!         macs: vec![own],
+//!         segments: vec![Segment::UNTAGGED],
+//!         wire: Wire::Both,
+//!         broadcast: true,
+//!         multicast: Multicast::default(),
+//!         rss: Rss::default(),
+//!         weight: 1,
+//!         rate: None,
+//!         attachment: Attachment::default(),
+//!     }],
+//!     flows: vec![],
+//!     wire: WireSource::Nothing,
+//! };
+//! let plan = Plan::new(spec, &Capabilities::I82576).unwrap();
+//!
+//! let model = Model::by_name("82576").unwrap();
+//! let mut nic = lockgate_drivers::open(model.card()).unwrap();
+//! let mut queues = nic.start(&plan, RingSizes { rx: 64, tx: 64 }).unwrap();
+//! while !nic.poll_link().unwrap().up {}
+//!
+//! let mut frame = [0x5A; 60];
+//! frame[..6].copy_from_slice(&own.octets());
+//! assert_eq!(model.receive(&frame), Receive::Stored { copies: 1, missed: 0 });
+//!
+//! let burst = queues.rx[0].burst(32);
+//! let mut bytes = [0; 60];
+//! assert_eq!(burst.get(0).unwrap().copy_to(&mut bytes), 60);
+//! assert_eq!(bytes, frame);
+//! burst.release(1);
+//! ```
+//!
 //! Not here: captures and who reads them; the process that serves a model to a machine
 //! (`lockgate-nicmodel serve`, the program of this package).
 #![forbid(unsafe_code)]
