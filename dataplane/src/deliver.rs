@@ -227,7 +227,8 @@ pub(crate) struct Frames<'s, S: Source> {
     pub(crate) queue: u16,
 }
 
-/// The loop of [`RxPorts::deliver_run`]. A function of its own, so that it has all registers.
+/// The loop of [`RxPorts::deliver_run`], for each way to find a frame's queue. A function of its
+/// own, so that it has all registers.
 #[inline(never)]
 fn fill_run<S: Source, O: Origin>(
     at: &Delivery<'_>,
@@ -236,14 +237,39 @@ fn fill_run<S: Source, O: Origin>(
     (flows, hop): (&FlowCache<O>, NextHop),
     frames: &Frames<'_, S>,
 ) -> Run {
+    if spread.shows_card_hash() {
+        let queue = frames.queue;
+        fill(at, ring, (flows, hop), frames, |hash| {
+            spread.of_card(queue, hash)
+        })
+    } else if let Some(steered) = spread.without_hash() {
+        fill(at, ring, (flows, hop), frames, |_| Some(steered))
+    } else {
+        Run::default()
+    }
+}
+
+/// Fills `ring` with frames as long as they are known to go to `hop`, `steer` knows where in
+/// the lane, and there is room.
+#[inline(always)]
+fn fill<S: Source, O: Origin>(
+    at: &Delivery<'_>,
+    ring: &mut RxProducer,
+    (flows, hop): (&FlowCache<O>, NextHop),
+    frames: &Frames<'_, S>,
+    steer: impl Fn(Option<lockgate_drivers::RxHash>) -> Option<Steered>,
+) -> Run {
+    let (source, first, mut limit) = (frames.source, frames.first, frames.limit);
     let mut run = Run::default();
-    while let Some(frame) = frames.source.frame(frames.first + run.frames)
-        && frames.limit.allows(run, frame.padded)
+    while limit.frames > 0
+        && let Some(frame) = source.frame(first + run.frames)
+        && frame.padded <= limit.bytes
         && flows.look_up(&frame.start) == hop
-        && let Some(steered) = spread.of_card(frames.queue, frame.hash)
+        && let Some(steered) = steer(frame.hash)
         && ring.push_judged(frame.judged(), at.meta(steered)).is_ok()
     {
         run.add(frame.padded);
+        limit.spend(frame.padded);
     }
     run
 }

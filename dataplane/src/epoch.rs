@@ -134,6 +134,12 @@ impl Spread {
         }
     }
 
+    /// Whether the card's hashes are shown.
+    #[inline(always)]
+    pub(crate) fn shows_card_hash(&self) -> bool {
+        self.card_hashes
+    }
+
     /// Where a frame goes that nobody has hashed; `None` if that has to be computed.
     #[inline(always)]
     pub(crate) fn without_hash(&self) -> Option<Steered> {

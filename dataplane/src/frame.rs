@@ -102,10 +102,11 @@ impl Limit {
         bytes: usize::MAX,
     };
 
-    /// Whether `run` may have one more frame of `bytes`.
+    /// One more frame of `bytes` went, of which there were enough.
     #[inline(always)]
-    pub(crate) fn allows(self, run: Run, bytes: usize) -> bool {
-        run.frames < self.frames && bytes <= self.bytes - run.bytes
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        self.frames -= 1;
+        self.bytes -= bytes;
     }
 }
 

@@ -57,10 +57,6 @@ pub enum Share {
 }
 
 /// What was given up, or is to be taken over.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once for each change, and never allocated by a worker"
-)]
 pub enum Handover {
     /// A receive queue, with what has arrived in it.
     RxQueue(RxQueue),
@@ -108,10 +104,6 @@ pub enum Command {
 }
 
 /// What a worker says.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once for each change, and never allocated by a worker"
-)]
 pub enum Reply {
     /// To [`Command::AttachLane`] and [`Command::DetachLane`]: the ends that were in use.
     LaneReplaced(LaneEnds),

@@ -296,13 +296,16 @@ fn send_frames(
     flows: &FlowCache<FromPartition>,
     frames: &Frames<'_, TxConsumer>,
 ) -> Run {
+    let (source, first, mut limit) = (frames.source, frames.first, frames.limit);
     let mut run = Run::default();
-    while let Some(frame) = Source::frame(frames.source, frames.first + run.frames)
-        && frames.limit.allows(run, frame.padded)
+    while limit.frames > 0
+        && let Some(frame) = Source::frame(source, first + run.frames)
+        && frame.padded <= limit.bytes
         && flows.look_up(&frame.start) == NextHop::WIRE
         && Egress::send(at, queue, mirror.as_deref_mut(), &frame)
     {
         run.add(frame.padded);
+        limit.spend(frame.padded);
     }
     run
 }

@@ -188,14 +188,10 @@ impl Block<'_, ReadWrite> {
         let fits = bytes <= self.bytes && bytes <= from.bytes;
         if fits {
             if bytes > HEAD_BYTES {
-                // Up to 64 bytes the second half of them is all there is behind the head, and
-                // may overlap it; the head comes last.
-                let start = HEAD_BYTES.min(bytes - HEAD_BYTES);
-                let to = self.base.as_ptr().wrapping_add(start);
-                let source = from.base.as_ptr().wrapping_add(start);
                 // SAFETY: `bytes` are in both blocks, and valid for writes in this one.
-                unsafe { copy::racing_tail(source, to, bytes - start) };
+                unsafe { copy::behind_head(from.base.as_ptr(), self.base.as_ptr(), bytes) };
             }
+            // Last, since what was copied may overlap it.
             self.set_head(head);
         }
         fits

@@ -14,9 +14,9 @@ mod x86;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use bytewise as racing;
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) use bytewise as racing_tail;
+pub(crate) use bytewise as behind_head;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{racing, racing_tail};
+pub(crate) use x86::{behind_head, racing};
 
 /// Copies `len` bytes, one by one, of which either end may be shared with a hostile process.
 ///

@@ -199,8 +199,8 @@ impl RxQueue {
         let limit = limit.min(self.owned());
         let buffer_bytes = self.ring.buffer_bytes();
         let mut count = 0;
-        for received in self.received.iter_mut().take(limit) {
-            let slot = self.next + count;
+        while count < limit {
+            let slot = self.next.wrapping_add(count);
             let status = self.ring.status(slot);
             let length = RxStatus::from(status).length();
             // A length of 0 wraps and is too long.
@@ -209,7 +209,7 @@ impl RxQueue {
                 break;
             }
             let info = self.ring.info(slot);
-            *received = Received {
+            self.received[count % MAX_BURST] = Received {
                 length,
                 kind: KINDS[(info & 0xF) as usize],
                 hash: RxInfo::from(info).hash(),
@@ -291,7 +291,11 @@ impl RxBurst<'_> {
     /// Frame number `index`, from 0; `None` beyond the last.
     #[inline(always)]
     pub fn get(&self, index: usize) -> Option<RxFrame<'_>> {
-        let received = self.queue.received[..self.count].get(index)?;
+        if index >= self.count {
+            return None;
+        }
+        // A burst has no more than that many.
+        let received = &self.queue.received[index % MAX_BURST];
         Some(RxFrame {
             length: received.length.into(),
             hash: received.kind.map(|kind| RxHash {

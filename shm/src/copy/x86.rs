@@ -23,18 +23,22 @@ pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// [`racing`] of what is behind a frame's head: 32 bytes of a short frame.
+/// [`racing`] of what is behind the first 32 bytes, of more than 32; some of those 32 may be
+/// copied too.
 ///
 /// # Safety
 /// As for [`bytewise`].
 #[inline(always)]
-pub(crate) unsafe fn racing_tail(from: *const u8, to: *mut u8, len: usize) {
-    if len == 32 {
-        // SAFETY: the caller vouches for 32 bytes.
+pub(crate) unsafe fn behind_head(from: *const u8, to: *mut u8, len: usize) {
+    // The last 32 bytes of a short frame are all that is behind its first 32.
+    let start = if len <= 64 { len - 32 } else { 32 };
+    let (from, to) = (from.wrapping_add(start), to.wrapping_add(start));
+    if len <= 64 {
+        // SAFETY: the last 32 of `len` bytes.
         unsafe { two(from, to) };
     } else {
-        // SAFETY: the caller vouches for the same.
-        unsafe { racing(from, to, len) }
+        // SAFETY: the caller vouches for `len` bytes, of which these are the rest.
+        unsafe { racing(from, to, len - 32) }
     }
 }
 
