@@ -15,11 +15,13 @@ mod bytes;
 mod capture;
 mod descriptors;
 mod lane;
+mod plan;
 mod policy;
 mod vfio_user;
 
 pub use capture::capture;
 pub use descriptors::descriptors;
 pub use lane::lane;
+pub use plan::plan;
 pub use policy::policy;
 pub use vfio_user::vfio_user;

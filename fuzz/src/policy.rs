@@ -8,7 +8,10 @@ use lockgate_vmdq::{Capabilities, Machine, Plan};
 const HEADER: [u8; 32] = [0xff; 32];
 
 /// Reads `data` as a policy. Whatever is accepted can be checked for each card, and a plan
-/// that comes of it gives a verdict on every frame.
+/// that comes of it gives a verdict on every frame and has a byte form that is decoded.
+///
+/// # Panics
+/// When its byte form is refused, or there are two.
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -21,6 +24,9 @@ pub fn policy(data: &[u8]) {
             for length in [0, 13, 14, 60, 1518, 70_000] {
                 plan.from_wire(&HEADER[..length.min(32)], length);
             }
+            let bytes = plan.encode();
+            let again = Plan::decode(&bytes).expect("what a check made is lawful");
+            assert_eq!(again.encode(), bytes, "one canonical form");
         }
     }
 }

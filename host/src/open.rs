@@ -6,14 +6,13 @@
 //! Not here: whether there is such a card, and who has it; whoever names the IOMMU group has
 //! found out.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use lockgate_drivers::device::{Card, DeviceId};
 use lockgate_vmdq::PciAddress;
 
 use crate::clock::MonotonicClock;
-use crate::error::{OpenError, remedy};
+use crate::error::OpenError;
 use crate::vfio::{Alarm, Opened, Vfio};
 
 /// Opens the card at `pci`, which is `id` and in IOMMU group `group`; it can do nothing yet. The
@@ -38,24 +37,12 @@ pub fn open_pci(id: DeviceId, pci: PciAddress, group: u32) -> Result<(Card, Alar
     Ok((card, alarm))
 }
 
-/// Opens one of VFIO's files.
-pub(crate) fn open_file(path: &str) -> Result<File, OpenError> {
-    let file = File::options().read(true).write(true).open(path);
-    file.map_err(|source| {
-        let remedy = remedy(source.kind());
-        OpenError::File {
-            path: path.to_owned(),
-            remedy,
-            source,
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
 
     use super::*;
+    use crate::error::remedy;
 
     #[test]
     fn a_missing_group_file_names_the_module_to_load() {

@@ -35,9 +35,21 @@ use vfio_bindings::bindings::vfio::{
 };
 
 use crate::dma;
-use crate::error::OpenError;
+use crate::error::{OpenError, remedy};
 use crate::mmio::Mmio;
-use crate::open::open_file;
+
+/// Opens one of VFIO's files.
+fn open_file(path: &str) -> Result<File, OpenError> {
+    let file = File::options().read(true).write(true).open(path);
+    file.map_err(|source| {
+        let remedy = remedy(source.kind());
+        OpenError::File {
+            path: path.to_owned(),
+            remedy,
+            source,
+        }
+    })
+}
 
 /// VFIO's requests are numbers from [`VFIO_BASE`] on, without direction or size.
 const fn request(number: u8) -> Opcode {

@@ -11,7 +11,8 @@ use lockgate_tests::machine;
 use crate::error::Error;
 
 /// The test binaries that start QEMU, guests or tshark.
-pub(crate) const WHOLE_MACHINE: [&str; 11] = [
+pub(crate) const WHOLE_MACHINE: [&str; 12] = [
+    "bare",
     "conformance",
     "differential",
     "guest",
