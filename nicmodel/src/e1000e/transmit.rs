@@ -131,29 +131,38 @@ impl Nic {
         &mut self,
         bus: &mut Bus,
         queue: TxQueue,
-        mut frame: Vec<u8>,
+        frame: Vec<u8>,
         first: TxData,
         last: TxData,
     ) {
-        let number = queue.number() as u8;
-        let insert_fcs = first.insert_fcs() || last.insert_fcs();
-        let longest = if is_cut(first) {
-            LONGEST_UNCUT
-        } else {
-            LONGEST
-        };
-        let longest = longest - if insert_fcs { FCS } else { 0 };
-        if !(SHORTEST_TX..=longest).contains(&frame.len()) {
-            self.misuse.push(Misuse::FrameLength(number));
-            return;
-        }
-        if !insert_fcs {
-            let body = frame.split_off(frame.len() - FCS);
-            if check_sequence(&frame) != body[..] || frame.len() < HEADER {
-                self.misuse.push(Misuse::CheckSequence(number));
+        let frames = match self.prepare(queue, frame, first, last) {
+            Ok(frames) => frames,
+            Err(misuse) => {
+                self.misuse.push(misuse);
                 return;
             }
+        };
+        for frame in frames {
+            if frame.len() > LONGEST - FCS {
+                self.misuse.push(Misuse::FrameLength(queue.number() as u8));
+                return;
+            }
+            self.finish_one(bus, frame, last);
         }
+    }
+
+    /// The frames that leave for a frame, with checksums in and check sequences off.
+    ///
+    /// # Errors
+    /// What the driver must not have asked for.
+    fn prepare(
+        &self,
+        queue: TxQueue,
+        frame: Vec<u8>,
+        first: TxData,
+        last: TxData,
+    ) -> Result<Vec<Vec<u8>>, Misuse> {
+        let frame = check_frame(queue, frame, first, last)?;
         let options = if first.extended() {
             first.options() & 3
         } else {
@@ -162,18 +171,8 @@ impl Nic {
         let asked = TxData::new()
             .with_options(options)
             .with_segment(is_cut(first));
-        let frames = offload::apply(frame, asked, &self.tx[queue.number() as usize].context);
-        let Ok(frames) = frames else {
-            self.misuse.push(Misuse::Offload(number));
-            return;
-        };
-        for frame in frames {
-            if frame.len() > LONGEST - FCS {
-                self.misuse.push(Misuse::FrameLength(number));
-                return;
-            }
-            self.finish_one(bus, frame, last);
-        }
+        let context = &self.tx[queue.number() as usize].context;
+        offload::apply(frame, asked, context).map_err(|_| Misuse::Offload(queue.number() as u8))
     }
 
     /// Sends a frame as it is but for its tag and padding.
@@ -193,6 +192,37 @@ impl Nic {
             bus.wire.send(frame);
         }
     }
+}
+
+/// The frame without check sequence, if it is one that the card can send.
+///
+/// # Errors
+/// What is wrong with it.
+fn check_frame(
+    queue: TxQueue,
+    mut frame: Vec<u8>,
+    first: TxData,
+    last: TxData,
+) -> Result<Vec<u8>, Misuse> {
+    let number = queue.number() as u8;
+    let insert_fcs = first.insert_fcs() || last.insert_fcs();
+    let longest = if is_cut(first) {
+        LONGEST_UNCUT
+    } else {
+        LONGEST
+    };
+    let longest = longest - if insert_fcs { FCS } else { 0 };
+    if !(SHORTEST_TX..=longest).contains(&frame.len()) {
+        return Err(Misuse::FrameLength(number));
+    }
+    if insert_fcs {
+        return Ok(frame);
+    }
+    let fcs = frame.split_off(frame.len() - FCS);
+    if check_sequence(&frame) != fcs[..] || frame.len() < HEADER {
+        return Err(Misuse::CheckSequence(number));
+    }
+    Ok(frame)
 }
 
 /// Whether a frame that begins with this descriptor is to be cut: TSE, which is in
