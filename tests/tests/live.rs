@@ -26,7 +26,7 @@ const B: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
 const OUTSIDE: [u8; 6] = [2, 0, 0, 0, 0, 0xee];
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two workers, one partition for each, on one segment; with `flows` besides.
 fn plan(flows: &str) -> Plan {
@@ -183,6 +183,16 @@ fn take(ends: &mut PartitionEnds) -> Vec<u32> {
         ring.release();
     }
     numbers
+}
+
+/// Sends one frame, once there is room for it.
+fn push(ends: &mut PartitionEnds, frame: &[u8]) {
+    let begun = Instant::now();
+    while ends.tx.push(frame, Meta::default()).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "room in the lane");
+        thread::yield_now();
+    }
+    ends.tx.publish();
 }
 
 /// Takes what comes until `got` holds `count` numbers.
@@ -353,14 +363,7 @@ fn a_mirror_that_nobody_drains_holds_up_no_frame_and_goes_back_when_asked() {
     assert!(matches!(reply, Reply::MirrorReplaced(None)));
     let mut left = Vec::new();
     for n in 0..400 {
-        while rig.ends[0]
-            .tx
-            .push(&frame(OUTSIDE, A, n), Meta::default())
-            .is_err()
-        {
-            thread::yield_now();
-        }
-        rig.ends[0].tx.publish();
+        push(&mut rig.ends[0], &frame(OUTSIDE, A, n));
         left.extend(rig.model.transmitted().iter().map(|frame| number(frame)));
     }
     let begun = Instant::now();
@@ -389,11 +392,7 @@ fn frames_for_a_wire_whose_link_is_down_are_lost_and_hold_up_nobody() {
     assert!(matches!(reply, Reply::Done));
     for n in 0..200 {
         for dst in [OUTSIDE, B] {
-            let bytes = frame(dst, A, n);
-            while rig.ends[0].tx.push(&bytes, Meta::default()).is_err() {
-                thread::yield_now();
-            }
-            rig.ends[0].tx.publish();
+            push(&mut rig.ends[0], &frame(dst, A, n));
         }
     }
     let mut got = Vec::new();
@@ -413,16 +412,9 @@ fn verdicts_are_those_of_the_old_epoch_until_the_worker_enters_the_new_one() {
     let (mut got, mut sent) = (Vec::new(), 0);
     let send = |rig: &mut Rig, sent: &mut u32, count: u32| {
         for _ in 0..count {
-            while rig.ends[0]
-                .tx
-                .push(&frame(B, A, *sent), Meta::default())
-                .is_err()
-            {
-                thread::yield_now();
-            }
+            push(&mut rig.ends[0], &frame(B, A, *sent));
             *sent += 1;
         }
-        rig.ends[0].tx.publish();
     };
     let mut allowed = Vec::new();
     for number in 2..12 {

@@ -225,17 +225,22 @@ fn a_partition_that_rewrites_its_slots_and_lies_of_lengths_sends_nothing_that_is
     let stop = Arc::new(AtomicBool::new(false));
     let scribbler = {
         let (up, stop) = (Arc::clone(&rig.lanes[0].up), Arc::clone(&stop));
-        // The destination flips between c and a station outside, the source between a and b.
-        let words = [own(3, 1), own(9, 1), own(9, 2), own(2, 1)].map(|bytes| bytes[..16].to_vec());
+        // The destination flips between partitions and a station outside, the source between a
+        // and b; a few slots, so that each changes about as often as it is looked at.
+        let words = [own(3, 1), own(9, 1), own(9, 2), own(2, 1)].map(|bytes| {
+            let (words, _) = bytes.as_chunks::<8>();
+            [u64::from_ne_bytes(words[0]), u64::from_ne_bytes(words[1])]
+        });
+        let lengths = [60, 1518, 1519, 0xffff, 17, 13, 60];
         thread::spawn(move || {
-            let frames_at = META_AT + META_BYTES * 256;
             let mut turn = 0;
             while !stop.load(Relaxed) {
-                for slot in 0..256 {
+                for slot in 0..16 {
                     turn += 1;
-                    let at = frames_at + slot * (1536 + 64);
-                    up.write(at, &words[turn % words.len()]);
-                    let lengths = [60, 1518, 1519, 0xffff, 17, 13];
+                    let frame = META_AT + META_BYTES * 256 + slot * (1536 + 64);
+                    let [first, second] = words[turn / 16 % words.len()];
+                    up.store_u64(frame, first);
+                    up.store_u64(frame + 8, second);
                     up.store_u64(META_AT + META_BYTES * slot, lengths[turn % lengths.len()]);
                 }
             }
@@ -243,7 +248,7 @@ fn a_partition_that_rewrites_its_slots_and_lies_of_lengths_sends_nothing_that_is
     };
     let (a, b) = (rig.plan.partitions()[0].id, rig.plan.partitions()[1].id);
     let mut seen = 0;
-    for round in 0..400 {
+    for round in 0..4000 {
         for _ in 0..64 {
             let _ = rig.lanes[0].ends.tx.push(&own(9, 1), Meta::default());
         }
