@@ -52,7 +52,7 @@ fn lint_bare_image() -> Result<(), Error> {
     };
     run(cargo().args(["fmt", "--check"]))?;
     run(cargo()
-        .args(["clippy", "--quiet", "--release", "--locked", "--target-dir"])
+        .args(["clippy", "--quiet", "--release", "--target-dir"])
         .arg(machine::target().join("bare"))
         .args(["--", "-D", "warnings"]))
 }

@@ -42,7 +42,7 @@ pub fn build() -> io::Result<PathBuf> {
     let target = machine::target().join("bare");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = std::process::Command::new(cargo);
-    build.args(["build", "--quiet", "--release", "--locked", "--target-dir"]);
+    build.args(["build", "--quiet", "--release", "--target-dir"]);
     // Cargo takes the image's flags from the folder that it is started in.
     let status = build.arg(&target).current_dir(folder()).status()?;
     if status.success() {
