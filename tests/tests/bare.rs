@@ -40,11 +40,43 @@ fn every_frame_goes_where_the_oracle_says_and_nowhere_else() {
     );
 }
 
-#[test]
-fn what_is_no_plan_is_refused_with_a_reason() {
-    let ended = end_of(Some(b"no policy"), "igb");
+/// Starts the image with bytes that it must refuse, and says what it said.
+fn refusal_of(plan: &[u8]) -> String {
+    let ended = end_of(Some(plan), "igb");
     assert_eq!(ended.ending, Ending::PlanRefused, "{}", ended.console);
-    assert!(ended.console.contains("refused"), "{}", ended.console);
+    ended.console
+}
+
+#[test]
+fn a_plan_that_is_damaged_is_refused_with_a_reason_and_a_remedy() {
+    let plan = bare::compile(&policy()).expect("a sound policy");
+    let mut other = plan.clone();
+    other[0] ^= 1;
+    for damaged in [&b"no plan"[..], &other, &plan[..plan.len() - 1]] {
+        let said = refusal_of(damaged);
+        assert!(said.contains("the plan is refused: "), "{said}");
+        assert!(said.contains("lockgate"), "{said}");
+    }
+}
+
+#[test]
+fn a_plan_that_was_changed_to_cross_a_line_is_refused() {
+    let mut plan = bare::compile(&policy()).expect("a sound policy");
+    // Partition b gets the address of a, with which it shares VLAN 10.
+    let [a, b] = [bare::A, bare::B];
+    let at = plan.windows(b.len()).position(|bytes| bytes == b);
+    let at = at.expect("the address is in the plan");
+    plan[at..at + a.len()].copy_from_slice(&a);
+    let said = refusal_of(&plan);
+    assert!(said.contains("02:4c:47:00:00:0a"), "{said}");
+}
+
+#[test]
+fn a_plan_for_another_card_is_refused() {
+    let policy = policy().replace("model:82576", "model:82599");
+    let plan = bare::compile(&policy).expect("a sound policy");
+    let ended = end_of(Some(&plan), "igb");
+    assert_eq!(ended.ending, Ending::CardRefused, "{}", ended.console);
 }
 
 #[test]

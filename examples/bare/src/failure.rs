@@ -1,10 +1,11 @@
 //! Why the image ends, for a person and as QEMU's exit status.
 
-use alloc::string::String;
 use core::fmt;
 
+use lockgate_dataplane::wiring::WiringError;
 use lockgate_drivers::Error;
 use lockgate_lane::LaneError;
+use lockgate_vmdq::DecodeError;
 
 use crate::pci;
 
@@ -19,7 +20,7 @@ pub(crate) enum Failure {
     /// The loader passed no module.
     NoPlan,
     /// The module is no plan, or none that a policy could have.
-    PlanRefused(String),
+    PlanRefused(DecodeError),
     /// There is no card to drive.
     Card(pci::Error),
     /// The driver refuses card or plan, or the card does not do as it is told.
@@ -30,6 +31,8 @@ pub(crate) enum Failure {
     Workers(usize),
     /// The plan's frames fit no lane.
     Lane(LaneError),
+    /// The lanes do not fit the plan.
+    Wiring(WiringError),
     /// The cable is out.
     NoLink,
 }
@@ -42,7 +45,7 @@ impl Failure {
             Self::PlanRefused(_) => 0x12,
             Self::Card(_) => 0x13,
             Self::Driver(_) | Self::ReadBack => 0x14,
-            Self::Workers(_) | Self::Lane(_) | Self::NoLink => 0x15,
+            Self::Workers(_) | Self::Lane(_) | Self::Wiring(_) | Self::NoLink => 0x15,
         }
     }
 }
@@ -53,7 +56,7 @@ impl fmt::Display for Failure {
             Self::NoPlan => {
                 f.write_str("no plan: pass one as the loader's module (`-initrd PLAN`)")
             }
-            Self::PlanRefused(why) => write!(f, "the plan is refused: {why}"),
+            Self::PlanRefused(why) => write!(f, "the plan is refused: {why}: {}", why.help()),
             Self::Card(error) => error.fmt(f),
             Self::Driver(error) => error.fmt(f),
             Self::ReadBack => {
@@ -65,8 +68,21 @@ impl fmt::Display for Failure {
                  `nic.workers` of one core"
             ),
             Self::Lane(error) => error.fmt(f),
+            Self::Wiring(error) => error.fmt(f),
             Self::NoLink => f.write_str("the card gets no link: is the cable in?"),
         }
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Self::PlanRefused(error)
+    }
+}
+
+impl From<WiringError> for Failure {
+    fn from(error: WiringError) -> Self {
+        Self::Wiring(error)
     }
 }
 

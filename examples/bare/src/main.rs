@@ -21,7 +21,6 @@ mod platform;
 mod report;
 mod session;
 
-use alloc::string::ToString;
 use core::fmt::Arguments;
 use core::panic::PanicInfo;
 
@@ -43,15 +42,10 @@ fn main(machine: boot::Machine) -> ! {
 
 fn run(machine: boot::Machine) -> Result<(), Failure> {
     let module = machine.module.ok_or(Failure::NoPlan)?;
-    let plan = read_plan(module)?;
+    let plan = Plan::decode(module)?;
     let found = platform::find_card(machine.config, machine.clock);
     let card = found.map_err(Failure::Card)?;
-    session::run(&plan, card, machine.clock)
-}
-
-/// The plan that the loader passed, in its byte form.
-fn read_plan(module: &[u8]) -> Result<Plan, Failure> {
-    Plan::decode(module).map_err(|error| Failure::PlanRefused(error.to_string()))
+    session::run(plan, card, machine.clock)
 }
 
 /// Says what went wrong with the image itself, and ends.

@@ -6,14 +6,17 @@
 //!
 //! Not here: the machine (`boot`), and what the partitions do (`endpoint`).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use lockgate_dataplane::mailbox::{Command, WorkerHandle};
 use lockgate_dataplane::stats::WorkerStats;
-use lockgate_dataplane::{Assignment, Control, Overflow, Worker};
+use lockgate_dataplane::wiring::{PartitionLane, WorkerResources, deal};
+use lockgate_dataplane::{Epoch, Worker};
 use lockgate_drivers::device::Card;
 use lockgate_drivers::{Nic, Queues, RingSizes};
 use lockgate_lane::{Geometry, Lane};
-use lockgate_vmdq::{Plan, PoolId};
+use lockgate_vmdq::Plan;
 
 use crate::boot::Clock;
 use crate::console::{SerialLine, say};
@@ -33,28 +36,30 @@ const LOOK_NS: u64 = 10_000_000;
 /// How long a link may take to come up.
 const LINK_NS: u64 = 10_000_000_000;
 
+/// How long what has arrived may take to be gone, at the end.
+const DRAIN_NS: u64 = 1_000_000_000;
+
 /// Runs `plan` on `card` until the operator asks for the end.
 ///
 /// # Errors
 /// The plan is not for this card or machine, or the card does not do as it is told.
-pub(crate) fn run(plan: &Plan, card: Card, clock: Clock) -> Result<(), Failure> {
+pub(crate) fn run(plan: Plan, card: Card, clock: Clock) -> Result<(), Failure> {
     let mut nic = lockgate_drivers::open(card)?;
-    let queues = start(&mut nic, plan)?;
+    let queues = start(&mut nic, &plan)?;
     let Wiring {
         share,
         mut endpoints,
-    } = wire_up(plan, queues)?;
+    } = wire_up(&plan, queues)?;
     await_link(&mut nic, clock)?;
     SerialLine::report().write_line(format_args!("{{\"event\":\"ready\"}}"));
-    let stats = WorkerStats::new(plan.partitions().iter().map(|p| p.queues.into()));
-    let control = Control::new(plan.partitions().len());
-    let mut worker = Worker::new(plan, &stats, &control, share, Overflow::Drop);
-    serve(&mut worker, &mut endpoints, &mut nic, clock)?;
+    let (epoch, stats) = (Arc::new(Epoch::new(0, plan)), Arc::<WorkerStats>::default());
+    let (mut worker, mut handle) = Worker::new(Arc::clone(&epoch), Arc::clone(&stats), share)?;
+    serve(&mut worker, &mut handle, &mut endpoints, &mut nic, clock)?;
     // The card is silent before its queues go, and with them their memory.
     let queues = worker.into_queues();
     nic.stop()?;
     drop(queues);
-    let stats = &stats;
+    let (plan, stats) = (epoch.plan(), &*stats);
     SerialLine::report().write_line(format_args!("{}", Report { plan, stats }));
     let (came, left) = (&stats.wire.rx.frames, &stats.wire.tx.frames);
     say!("lockgate: {} frames came, {} left", came.get(), left.get());
@@ -70,9 +75,10 @@ fn start(nic: &mut Nic, plan: &Plan) -> Result<Queues, Failure> {
     }
 }
 
-/// Moves frames until the operator asks for the end.
+/// Moves frames until the operator has asked for the end and all has drained.
 fn serve(
-    worker: &mut Worker<'_>,
+    worker: &mut Worker,
+    handle: &mut WorkerHandle,
     endpoints: &mut [Endpoint],
     nic: &mut Nic,
     clock: Clock,
@@ -80,13 +86,18 @@ fn serve(
     let mut looked = clock.now_ns();
     loop {
         let now = clock.now_ns();
-        worker.pass(now);
+        let moved = worker.pass(now);
         endpoints.iter_mut().for_each(Endpoint::serve);
+        if worker.is_over(now, moved) {
+            return Ok(());
+        }
         if now - looked >= LOOK_NS {
             looked = now;
             nic.poll_link()?;
             if SerialLine::console().is_told_to_quit() {
-                return Ok(());
+                let deadline_ns = now + DRAIN_NS;
+                // A second command to end would change nothing, so it may be lost.
+                let _ = handle.send(Command::Finish { deadline_ns });
             }
         }
     }
@@ -94,38 +105,31 @@ fn serve(
 
 /// The worker's share, and the other ends of its lanes.
 struct Wiring {
-    share: Assignment,
+    share: WorkerResources,
     endpoints: Vec<Endpoint>,
 }
 
-/// Makes a lane for each partition. The one worker has all queues and all the core's ends.
+/// Makes a lane for each partition, and gives all queues and all the core's ends to the one
+/// worker.
 fn wire_up(plan: &Plan, queues: Queues) -> Result<Wiring, Failure> {
     if plan.workers().len() != 1 {
         return Err(Failure::Workers(plan.workers().len()));
     }
-    let Queues { rx, tx } = queues;
-    let (mut down, mut up, mut endpoints) = (Vec::new(), Vec::new(), Vec::new());
-    for (p, partition) in plan.partitions().iter().enumerate() {
+    let (mut lanes, mut endpoints) = (Vec::new(), Vec::new());
+    for partition in plan.partitions() {
         let lane = Lane::in_heap(Geometry {
             rings: 1,
             slots: SLOTS,
             frame_bytes: plan.limits().lane_slot_bytes(),
         })?;
-        let pool = plan.pool_of(partition.id);
-        let queue = tx
-            .iter()
-            .position(|queue| pool == Some(PoolId::new(queue.pool())));
-        down.extend(lane.core.rx);
-        up.push((p, lane.core.tx, queue));
+        lanes.push(PartitionLane {
+            partition: partition.id,
+            ends: lane.core,
+        });
         endpoints.extend(Endpoint::new(partition, plan.mtu(), lane.partition));
     }
-    let share = Assignment {
-        rx,
-        tx,
-        down,
-        up,
-        mirror: None,
-    };
+    let mut shares = deal(plan, queues, lanes)?;
+    let share = shares.pop().unwrap_or_default();
     Ok(Wiring { share, endpoints })
 }
 

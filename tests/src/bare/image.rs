@@ -7,8 +7,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lockgate_policy::Policy;
-use lockgate_vmdq::{Capabilities, Machine};
+use lockgate_policy::{Device, Policy};
+use lockgate_vmdq::Machine;
 use serde_json::Value;
 
 use crate::emulator::{Emulator, Error, Lines, Options};
@@ -54,14 +54,17 @@ pub fn build() -> io::Result<PathBuf> {
     }
 }
 
-/// The plan of a policy, as the image takes it: in its byte form.
+/// The plan of a policy for a model, in the byte form that the image takes.
 ///
 /// # Errors
 /// Why the policy was refused.
 pub fn compile(text: &str) -> Result<Vec<u8>, String> {
     let policy = Policy::parse(text).map_err(|error| error.to_string())?;
     let machine = Machine { cores: vec![0, 1] };
-    let plan = policy.check(&Capabilities::I82576, &machine);
+    let Device::Model(card) = policy.nic.device.value else {
+        return Err("the image finds its card itself: name a model".into());
+    };
+    let plan = policy.check(card, &machine);
     let plan = plan.map_err(|error| error.to_string())?;
     Ok(plan.encode())
 }

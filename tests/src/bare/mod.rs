@@ -12,5 +12,5 @@ mod script;
 mod verdict;
 
 pub use image::{Bare, Ended, Ending, build, compile, folder, policy};
-pub use script::{Origin, Step, scene, steps};
+pub use script::{A, B, Origin, Step, scene, steps};
 pub use verdict::{Outcome, Row, drive};

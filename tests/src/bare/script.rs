@@ -2,9 +2,11 @@
 
 use crate::oracle::{Groups, Scene, Tenant};
 
-/// The partitions' addresses, and those of machines outside.
-pub(super) const A: [u8; 6] = [0x02, 0x4c, 0x47, 0, 0, 0x0a];
-pub(super) const B: [u8; 6] = [0x02, 0x4c, 0x47, 0, 0, 0x0b];
+/// The address of partition a.
+pub const A: [u8; 6] = [0x02, 0x4c, 0x47, 0, 0, 0x0a];
+/// The address of partition b.
+pub const B: [u8; 6] = [0x02, 0x4c, 0x47, 0, 0, 0x0b];
+/// Those of machines outside, one of which there is not.
 const OUTSIDE: [u8; 6] = [0x02, 0, 0, 0, 0, 0x77];
 const NOBODY: [u8; 6] = [0x02, 0, 0, 0, 0, 0x99];
 const BROADCAST: [u8; 6] = [0xff; 6];
