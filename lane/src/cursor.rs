@@ -135,7 +135,7 @@ impl Cursor {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use alloc::collections::VecDeque;
     use std::vec;

@@ -1,7 +1,7 @@
 //! The rings themselves in every order that the memory model allows, up to a bound
 //! (`cargo xtask loom`).
 //!
-//! Two slots and three frames, so that each slot is used again. A frame is two words of bytes
+//! Two slots and four frames, so that each slot is used twice. A frame is two words of bytes
 //! and a time stamp that all carry its number: what is torn, stale or twice shows. The hostile
 //! peers write words of their region whenever they like.
 #![cfg(loom)]
@@ -20,7 +20,7 @@ const GEOMETRY: Geometry = Geometry {
     slots: 2,
     frame_bytes: 64,
 };
-const FRAMES: u64 = 3;
+const FRAMES: u64 = 4;
 
 /// Offsets in `up` of a lane of this geometry.
 const TRANSMIT_PRODUCED: usize = 128;

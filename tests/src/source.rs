@@ -198,13 +198,14 @@ fn push(tokens: &mut Vec<Token>, span: Span, is_literal: bool) {
     });
 }
 
-/// Whether an item has `#[cfg(test)]`.
+/// Whether an item has `#[cfg(test)]`, or `#[cfg(loom)]`: what takes the place of something in a
+/// model checker is in no program either.
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute
                 .parse_args::<syn::Path>()
-                .is_ok_and(|path| path.is_ident("test"))
+                .is_ok_and(|path| path.is_ident("test") || path.is_ident("loom"))
     })
 }
 
@@ -388,8 +389,7 @@ mod tests {
 
     #[test]
     fn a_test_module_in_a_file_of_its_own_is_named() {
-        let text =
-            "#[cfg(test)]\nmod tests;\n#[cfg(test)]\n#[path = \"x.rs\"]\nmod other;\nmod real;\n";
+        let text = "#[cfg(test)]\nmod tests;\n#[cfg(loom)]\n#[path = \"x.rs\"]\nmod other;\n#[cfg(not(loom))]\nmod real;\n";
         assert_eq!(Source::new(text).test_modules(), ["tests", "other"]);
     }
 
