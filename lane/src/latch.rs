@@ -22,22 +22,16 @@ const CLOSED_BY_TRANSMIT: u8 = 3;
 
 /// Open until it is closed, for good; of several reasons the first is kept.
 #[derive(Debug)]
-pub struct Latch {
+pub(crate) struct Latch {
     state: AtomicU8,
     from: AtomicU64,
     to: AtomicU64,
     limit: AtomicU64,
 }
 
-impl Default for Latch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Latch {
     /// An open one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: AtomicU8::new(OPEN),
             from: AtomicU64::new(0),
@@ -48,12 +42,12 @@ impl Latch {
 
     /// Whether it is closed and there is a reason.
     #[inline(always)]
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.state.load(Relaxed) > CLOSING
     }
 
     /// Why it is closed; `None` as long as it is open or the reason is being written.
-    pub fn reason(&self) -> Option<Closed> {
+    pub(crate) fn reason(&self) -> Option<Closed> {
         // Acquire: the three words below were stored before the state was.
         let ring = match self.state.load(Acquire) {
             CLOSED_BY_RECEIVE => Ring::Receive,
@@ -70,7 +64,7 @@ impl Latch {
 
     /// Closes it for `reason`; gives the reason that is kept.
     #[cold]
-    pub fn close(&self, reason: Closed) -> Closed {
+    pub(crate) fn close(&self, reason: Closed) -> Closed {
         let first = self
             .state
             .compare_exchange(OPEN, CLOSING, Relaxed, Relaxed)

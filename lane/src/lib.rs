@@ -73,6 +73,5 @@ pub use ends::{
     TxConsumer, TxProducer,
 };
 pub use geometry::{Geometry, GeometryError, HEADER_BYTES, Header};
-pub use latch::Latch;
 pub use meta::{Meta, RxHash};
 pub use producer::{JudgedFrame, Producer, PushError};

@@ -2,7 +2,6 @@
 
 use alloc::sync::Arc;
 use core::marker::PhantomData;
-use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
@@ -155,25 +154,6 @@ impl Block<'_, ReadWrite> {
         fits
     }
 
-    /// Copies the bytes of `range` in `from` to the same place in this block; `false`, and
-    /// nothing copied, if either block ends before the range does. An empty range copies
-    /// nothing. As for [`Block::copy_from_block`] the two may overlap.
-    #[inline(always)]
-    pub fn copy_range_from_block<B: Access>(
-        &self,
-        from: Block<'_, B>,
-        range: Range<usize>,
-    ) -> bool {
-        let fits = range.end <= self.bytes && range.end <= from.bytes;
-        if fits && !range.is_empty() {
-            let place = self.base.as_ptr().wrapping_add(range.start);
-            let source = from.base.as_ptr().wrapping_add(range.start);
-            // SAFETY: the range ends in both blocks, and this one is valid for writes.
-            unsafe { copy::racing(source, place, range.len()) };
-        }
-        fits
-    }
-
     /// Copies the first `bytes` bytes of `from` to its beginning as [`Block::copy_from_block`]
     /// does, but with `head` for the first 32 of them, whatever `from` holds there by now.
     /// `false`, and nothing copied, if either block is shorter than `bytes`; where `bytes` are
@@ -266,29 +246,6 @@ mod tests {
         let mut into = [0; 150];
         blocks.get(1).copy_to(&mut into);
         assert_eq!((&into[..149], into[149]), (&bytes[..149], 0));
-    }
-
-    #[test]
-    fn a_range_is_copied_to_the_same_place_and_nothing_else() {
-        let (_memory, blocks) = blocks(2);
-        let bytes: Vec<u8> = (1..=150).collect();
-        assert!(blocks.get(0).copy_from(&bytes));
-        for (start, end) in [(32, 60), (32, 32), (40, 32), (1, 2), (149, 150), (0, 150)] {
-            let to = blocks.get(1);
-            to.zero(0, 150);
-            assert!(to.copy_range_from_block(blocks.get(0), start..end));
-            let mut found = [0; 150];
-            to.copy_to(&mut found);
-            for (at, byte) in found.into_iter().enumerate() {
-                let expected = if (start..end).contains(&at) {
-                    bytes[at]
-                } else {
-                    0
-                };
-                assert_eq!(byte, expected, "{start}..{end}, byte {at}");
-            }
-        }
-        assert!(!blocks.get(1).copy_range_from_block(blocks.get(0), 32..151));
     }
 
     #[test]

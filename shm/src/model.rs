@@ -278,20 +278,25 @@ impl Block<'_, ReadWrite> {
 
     /// As outside the model.
     pub fn copy_from_block<B: Access>(&self, from: Block<'_, B>, bytes: usize) -> bool {
-        self.copy_range_from_block(from, 0..bytes)
+        let fits = bytes <= self.bytes && bytes <= from.bytes;
+        if fits {
+            let mut copy = alloc::vec![0; bytes];
+            load(from.words, &mut copy);
+            store(self.words, 0..bytes, &copy);
+        }
+        fits
     }
 
     /// As outside the model.
-    pub fn copy_range_from_block<B: Access>(
+    pub fn copy_with_head<B: Access>(
         &self,
+        head: [u64; HEAD_WORDS],
         from: Block<'_, B>,
-        range: Range<usize>,
+        bytes: usize,
     ) -> bool {
-        let fits = range.end <= self.bytes && range.end <= from.bytes;
-        if fits && !range.is_empty() {
-            let mut copy = alloc::vec![0; range.end];
-            load(from.words, &mut copy);
-            store(self.words, range.clone(), &copy[range]);
+        let fits = self.copy_from_block(from, bytes);
+        if fits {
+            self.set_head(head);
         }
         fits
     }
