@@ -264,10 +264,18 @@ fn fill<S: Source, O: Origin>(
     while limit.frames > 0
         && let Some(frame) = source.frame(first + run.frames)
         && frame.padded <= limit.bytes
-        && flows.look_up(&frame.start) == hop
-        && let Some(steered) = steer(frame.hash)
-        && ring.push_judged(frame.judged(), at.meta(steered)).is_ok()
     {
+        let found = flows.look_up(&frame.start);
+        if found != hop {
+            run.next = found;
+            break;
+        }
+        let Some(steered) = steer(frame.hash) else {
+            break;
+        };
+        if ring.push_judged(frame.judged(), at.meta(steered)).is_err() {
+            break;
+        }
         run.add(frame.padded);
         limit.spend(frame.padded);
     }

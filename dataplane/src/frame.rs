@@ -9,7 +9,7 @@
 use lockgate_drivers::{RxBurst, RxHash};
 use lockgate_lane::{JudgedFrame, TxConsumer};
 use lockgate_shm::{Access, Block, ReadOnly, ReadWrite};
-use lockgate_vmdq::{FrameLimits, FrameStart};
+use lockgate_vmdq::{FrameLimits, FrameStart, NextHop};
 
 /// A frame to be judged and moved.
 #[derive(Debug, Clone, Copy)]
@@ -72,11 +72,24 @@ impl Source for TxConsumer {
 }
 
 /// Frames in a row that went the same way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) frames: usize,
     /// Padding included.
     pub(crate) bytes: usize,
+    /// Where the frame behind them is known to go, if that has been looked up: a hint for who
+    /// goes on with it, which judges it again.
+    pub(crate) next: NextHop,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            frames: 0,
+            bytes: 0,
+            next: NextHop::UNKNOWN,
+        }
+    }
 }
 
 impl Run {

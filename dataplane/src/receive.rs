@@ -78,15 +78,23 @@ struct Stage<'w> {
 impl Stage<'_> {
     /// Settles every frame of a burst; says how many.
     fn settle_all(&mut self, burst: &RxBurst<'_>) -> usize {
-        let mut settled = 0;
-        while let Some(frame) = burst.frame(settled) {
-            let hop = self.flows.look_up(&frame.start);
-            let run = self.deliver_run(burst, settled, hop);
-            if run.frames == 0 {
-                self.settle(&frame, hop);
-                settled += 1;
+        let (mut settled, mut hint) = (0, NextHop::UNKNOWN);
+        while settled < burst.len() {
+            let mut run = self.deliver_run(burst, settled, hint);
+            if run.frames == 0
+                && let Some(frame) = burst.frame(settled)
+            {
+                let hop = self.flows.look_up(&frame.start);
+                if hop != hint {
+                    run = self.deliver_run(burst, settled, hop);
+                }
+                if run.frames == 0 {
+                    self.settle(&frame, hop);
+                    run.add(frame.padded);
+                }
             }
             settled += run.frames;
+            hint = run.next;
         }
         settled
     }
@@ -105,9 +113,11 @@ impl Stage<'_> {
             queue: self.queue,
         };
         let run = self.ports.deliver_run(self.at, to, self.flows, &frames);
-        let wire = &self.at.stats.wire;
-        wire.rx.add_all(run.frames as u64, run.bytes as u64);
-        wire.delivered.add(run.frames as u64);
+        if run.frames > 0 {
+            let wire = &self.at.stats.wire;
+            wire.rx.add_all(run.frames as u64, run.bytes as u64);
+            wire.delivered.add(run.frames as u64);
+        }
         run
     }
 

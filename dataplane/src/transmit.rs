@@ -240,10 +240,7 @@ impl Outputs<'_> {
             Outcome::Blocked => return false,
         }
         // Refused frames use up the share too, or a flood of them would hold the turn.
-        turn.count(Run {
-            frames: 1,
-            bytes: frame.padded,
-        });
+        turn.moved.add(frame.padded);
         true
     }
 
