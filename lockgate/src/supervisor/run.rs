@@ -93,7 +93,6 @@ impl Supervisor {
         let workers = self.start_workers()?;
         self.shared.enter(Phase::Running);
         self.tell(Event::Ready { link_up });
-        affinity::pin(&endpoint_cores(&self.shared.plan));
         let mut serving = Serving {
             ending: Ending::Drained,
             idle: 0,
@@ -101,7 +100,8 @@ impl Supervisor {
             limit_ns: self.limit_ns(),
             shut: vec![false; self.shared.plan.partitions().len()],
         };
-        let served = self.serve(&mut serving, &workers);
+        let pinned = pin_endpoints(&self.shared.plan);
+        let served = pinned.and_then(|()| self.serve(&mut serving, &workers));
         if served.is_err() {
             self.shared.control.abort_at(self.shared.clock.now_ns());
         }
@@ -153,7 +153,10 @@ impl Supervisor {
             let _ = mailbox.send(Command::Mirror(Some(mirror)));
         }
         self.mailboxes.push(mailbox);
-        spawn_worker(&self.shared, w, worker, reflectors).map_err(|error| no_thread(&error))
+        let core = self.shared.workers[w].core;
+        let spawn = || spawn_worker(&self.shared, w, worker, reflectors);
+        let spawned = affinity::on_core(core, spawn).map_err(|error| no_core(core, &error))?;
+        spawned.map_err(|error| no_thread(&error))
     }
 
     fn worker(
@@ -327,11 +330,25 @@ fn spawn_worker(
         .name(format!("worker-{w}"))
         .spawn(move || {
             let cell = &shared.workers[w];
-            affinity::pin(&[cell.core]);
             worker_loop::run(worker, &shared.control, &cell.passes, shared.clock, |_| {
                 reflectors.iter_mut().map(|(_, port)| port.reflect()).sum()
             })
         })
+}
+
+/// Keeps the thread that serves endpoints on their cores.
+fn pin_endpoints(plan: &Plan) -> Result<(), Failure> {
+    let cores = endpoint_cores(plan);
+    let first = cores.first().copied().unwrap_or_default();
+    affinity::pin(&cores).map_err(|error| no_core(first, &error))
+}
+
+/// A core that cannot be had: a slower run is none.
+fn no_core(core: u16, error: &io::Error) -> Failure {
+    Failure::running(
+        format!("cannot pin a thread to core {core}: {error}"),
+        "name cores that this process may use (`taskset -p $$`, the container's cpuset)",
+    )
 }
 
 /// Every core that an endpoint of `plan` may use.
