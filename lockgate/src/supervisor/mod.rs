@@ -15,6 +15,7 @@ mod figures;
 mod hugepages;
 mod run;
 mod session;
+mod shut_lanes;
 mod stop;
 pub mod worker_loop;
 

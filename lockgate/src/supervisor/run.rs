@@ -24,6 +24,7 @@ use super::card::CardMonitor;
 use super::event_loop::{EventLoop, Ready};
 use super::figures::Shared;
 use super::session::{Ending, Event};
+use super::shut_lanes::{Shut, ShutLanes};
 use super::{StopRequest, no_thread, worker_loop};
 use crate::endpoints::{EndpointSet, Reflector};
 use crate::error::Failure;
@@ -82,8 +83,7 @@ struct Serving {
     next_look_ns: u64,
     /// When the session is over at the latest.
     limit_ns: u64,
-    /// By partition: its lane was shut, and that was told.
-    shut: Vec<bool>,
+    shut: ShutLanes,
 }
 
 impl Supervisor {
@@ -98,7 +98,7 @@ impl Supervisor {
             idle: 0,
             next_look_ns: 0,
             limit_ns: self.limit_ns(),
-            shut: vec![false; self.shared.plan.partitions().len()],
+            shut: ShutLanes::new(self.shared.plan.partitions().len()),
         };
         let pinned = pin_endpoints(&self.shared.plan);
         let served = pinned.and_then(|()| self.serve(&mut serving, &workers));
@@ -244,17 +244,13 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Tells of lanes that were shut, each once; nobody waits for what they hold.
+    /// Tells of lanes that were shut; nobody waits for what they hold.
     fn tell_shut_lanes(&mut self, serving: &mut Serving) {
         self.read_mailboxes();
-        for (partition, told) in serving.shut.iter_mut().enumerate() {
-            let Some(reason) = self.shared.control.shut(partition).filter(|_| !*told) else {
-                continue;
-            };
-            *told = true;
+        let control = &self.shared.control;
+        for Shut { partition, reason } in serving.shut.find_new(|p| control.shut(p)) {
             self.endpoints.give_up(partition);
-            // Whoever does not listen does not want to know.
-            let _ = self.events.send(Event::LaneShut { partition, reason });
+            self.tell(Event::LaneShut { partition, reason });
         }
     }
 
