@@ -30,7 +30,7 @@ impl ShutLanes {
     }
 
     /// Lanes that `shut` knows of and that were not told before.
-    pub(super) fn find_new<'c>(&mut self, shut: impl Fn(usize) -> Option<&'c Closed>) -> Vec<Shut> {
+    pub(super) fn find_new(&mut self, shut: impl Fn(usize) -> Option<Closed>) -> Vec<Shut> {
         let mut found = Vec::new();
         for (partition, told) in self.told.iter_mut().enumerate() {
             if let Some(reason) = shut(partition)
