@@ -59,8 +59,9 @@
 //! # }
 //! ```
 //!
-//! Not here: policies (`lockgate-policy`), plans (`lockgate-vmdq`), cards (`lockgate-drivers`), what a worker
-//! does with a frame (`lockgate-dataplane`), the models (`lockgate-nicmodel`).
+//! Not here: policies (`lockgate-policy`), plans (`lockgate-vmdq`), cards
+//! (`lockgate-drivers`), what a worker does with a frame (`lockgate-dataplane`), the models
+//! (`lockgate-nicmodel`).
 #![forbid(unsafe_code)]
 
 pub mod atomic_file;
