@@ -55,7 +55,7 @@ fn a_plan_that_is_damaged_is_refused_with_a_reason_and_a_remedy() {
     for damaged in [&b"no plan"[..], &other, &plan[..plan.len() - 1]] {
         let said = refusal_of(damaged);
         assert!(said.contains("the plan is refused: "), "{said}");
-        assert!(said.contains("lockgate"), "{said}");
+        assert!(said.contains("`lockgate"), "a remedy: {said}");
     }
 }
 
