@@ -163,9 +163,11 @@ impl RxPorts {
             return;
         };
         let steered = steered.unwrap_or_else(|| {
+            // Zeros, which a short frame is padded with.
             let mut scratch = Spread::SCRATCH;
-            let bytes = Spread::hashed_bytes(frame.padded);
-            spread.compute(frame.copy_start(&mut scratch[..bytes]))
+            let hashed = &mut scratch[..Spread::hashed_bytes(frame.padded)];
+            frame.copy_start(hashed);
+            spread.compute(hashed)
         });
         let pushed = match self.fill(to) {
             Some(port) => port.ring.push_judged(frame.judged(), at.meta(steered)),

@@ -135,14 +135,14 @@ impl<'b, A: Access> Frame<'b, A> {
         }
     }
 
-    /// Copies as much of it as `into` holds, which begins with what was judged.
-    pub(crate) fn copy_start<'c>(&self, into: &'c mut [u8]) -> &'c [u8] {
+    /// Copies as much of it as `into` holds, which begins with what was judged; what a shorter
+    /// frame lacks stays as it is there.
+    pub(crate) fn copy_start(&self, into: &mut [u8]) {
         let len = into.len().min(self.start.len);
         let copy = &mut into[..len];
         self.body.copy_to(copy);
         let head = self.start.bytes();
         let judged = head.len().min(len);
         copy[..judged].copy_from_slice(&head[..judged]);
-        copy
     }
 }
