@@ -88,6 +88,8 @@ pub struct Plan {
     partitions: Vec<PartitionPlan>,
     /// Position of each partition by its number; past the last for numbers without one.
     positions: [u8; MAX_PARTITIONS],
+    /// Position of each pool's partition.
+    owners: [u8; MAX_PARTITIONS],
     hardware: HardwarePlan,
     pub(crate) rules: Rules,
 }
@@ -107,7 +109,8 @@ impl Plan {
         let hardware = HardwarePlan::new(&spec, &fit)?;
         Ok(Self {
             partitions: partitions(&spec, card),
-            positions: positions(&spec),
+            positions: positions(&spec, |partition| Some(partition.id.index())),
+            owners: positions(&spec, |partition| Some(partition.pool?.index())),
             card: *card,
             hardware,
             rules: Rules::new(&spec),
@@ -150,9 +153,9 @@ impl Plan {
     /// The partition whose pool this is; `None` for a pool that is nobody's, and without
     /// pools.
     pub fn partition_of(&self, pool: PoolId) -> Option<PartitionId> {
-        let mut partitions = self.spec.partitions.iter();
-        let owner = partitions.find(|partition| partition.pool == Some(pool));
-        owner.map(|partition| partition.id)
+        let position = *self.owners.get(pool.index())?;
+        let owner = self.partitions.get(usize::from(position))?;
+        Some(owner.id)
     }
 
     /// Core of each worker.
@@ -217,10 +220,17 @@ fn partitions(spec: &PlanSpec, card: &Capabilities) -> Vec<PartitionPlan> {
     partitions
 }
 
-fn positions(spec: &PlanSpec) -> [u8; MAX_PARTITIONS] {
+/// The position of each partition by one of its numbers.
+fn positions(
+    spec: &PlanSpec,
+    number: impl Fn(&PartitionSpec) -> Option<usize>,
+) -> [u8; MAX_PARTITIONS] {
     let mut positions = [NOWHERE; MAX_PARTITIONS];
     for (position, partition) in (0_u8..).zip(&spec.partitions) {
-        positions[partition.id.index()] = position;
+        let place = number(partition).and_then(|number| positions.get_mut(number));
+        if let Some(place) = place {
+            *place = position;
+        }
     }
     positions
 }
