@@ -180,12 +180,16 @@ impl Shared {
         wire
     }
 
+    /// What each worker counts of the partition at position `p` of the plan.
+    fn counted(&self, p: usize) -> impl Iterator<Item = &PartitionStats> {
+        let partition = self.plan.partitions().get(p);
+        let number = partition.map(|partition| partition.id.index());
+        let workers = self.workers.iter();
+        workers.filter_map(move |worker| worker.stats.partitions.get(number?))
+    }
+
     fn partition(&self, p: usize, card: &Card) -> Partition {
-        let each = || {
-            self.workers
-                .iter()
-                .filter_map(|w| w.stats.partitions.get(p))
-        };
+        let each = || self.counted(p);
         let wanted = self.plan.partitions().get(p);
         let queues = wanted.map_or(0, |partition| usize::from(partition.queues));
         let queue = |q: usize| {
@@ -209,7 +213,9 @@ impl Shared {
         let through_queues = partition.queues.iter().sum();
         partition.rx.frames = partition.rx.frames.max(through_queues);
         // What the card dropped for want of descriptors never met a worker.
-        let missed = card.missed_by_pool.get(p).copied().unwrap_or(0);
+        let pool = wanted.and_then(|partition| self.plan.pool_of(partition.id));
+        let missed = pool.and_then(|pool| card.missed_by_pool.get(pool.index()));
+        let missed = missed.copied().unwrap_or(0);
         partition.drops.add(Reason::RingFull, missed);
         let port = self.ports.get().and_then(|ports| ports.partitions.get(p));
         partition.port = port.and_then(Option::as_ref).map(|port| port.figures());
@@ -220,11 +226,7 @@ impl Shared {
 impl Count for Shared {
     fn progress(&self) -> Progress {
         let partitions = 0..self.plan.partitions().len();
-        let each = |p: usize| {
-            self.workers
-                .iter()
-                .filter_map(move |w| w.stats.partitions.get(p))
-        };
+        let each = |p: usize| self.counted(p);
         let reflecting = self.ports.get().map_or(&[][..], |ports| &ports.reflecting);
         let port = |p: &usize| self.ports.get()?.partitions.get(*p)?.as_deref();
         let settled: Vec<u64> = partitions.map(|p| each(p).map(settled).sum()).collect();

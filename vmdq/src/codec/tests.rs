@@ -196,9 +196,9 @@ fn every_change_of_a_byte_is_refused_or_makes_another_lawful_plan() {
         let mut bytes = plan.encode();
         for at in 0..bytes.len() {
             let right = bytes[at];
-            // Every value in a few plans, every bit in all.
+            // Every value in one plan, every bit in all.
             let changes: Vec<u8> = match number {
-                0..3 => (1..=255).collect(),
+                0 => (1..=255).collect(),
                 _ => (0..8).map(|bit| 1 << bit).collect(),
             };
             for change in changes {
