@@ -473,7 +473,7 @@ fn a_partition_that_does_not_exist_can_send_nothing() {
 fn reasons_have_the_names_of_the_design_and_their_place_in_all() {
     let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
     let design = "runt oversize control-frame unknown-vlan unknown-mac not-permitted spoofed-mac \
-                  foreign-vlan flow-denied ring-full";
+                  foreign-vlan flow-denied link-down ring-full";
     assert_eq!(names, design.split(' ').collect::<Vec<_>>());
     assert!(
         Reason::ALL
@@ -481,7 +481,7 @@ fn reasons_have_the_names_of_the_design_and_their_place_in_all() {
             .enumerate()
             .all(|(i, reason)| *reason as usize == i)
     );
-    assert_eq!(Reason::COUNT, 10);
+    assert_eq!(Reason::COUNT, 11);
 }
 
 /// The frames above are no use if they all end the same way.

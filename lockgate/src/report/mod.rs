@@ -56,13 +56,14 @@ const FROM_WIRE: [Reason; 6] = [
 ];
 
 /// Reasons for which a partition loses a frame, sent or due to it.
-const AT_PARTITION: [Reason; 7] = [
+const AT_PARTITION: [Reason; 8] = [
     Reason::Runt,
     Reason::Oversize,
     Reason::ControlFrame,
     Reason::SpoofedMac,
     Reason::ForeignVlan,
     Reason::FlowDenied,
+    Reason::LinkDown,
     Reason::RingFull,
 ];
 

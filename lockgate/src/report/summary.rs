@@ -162,6 +162,7 @@ fn explain(reason: &str) -> &'static str {
         "foreign-vlan" => "the VLAN is not its own",
         "flow-denied" => "no flow lets it go there",
         "ring-full" => "not fetched in time",
+        "link-down" => "the wire took nothing: its link was down",
         _ => "",
     }
 }

@@ -1,13 +1,13 @@
 //! Which fields each part of a plan is written as, in which order.
 //!
 //! One list for each type serves both ways, so that what is written is what is read. A change
-//! here is a change of [`VERSION`](super::VERSION).
+//! here is a change of [`VERSION`](super::error::VERSION).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lockgate_rss::{HashKind, HashKinds, Key};
 
-use super::DecodeError;
+use super::error::DecodeError;
 use super::reader::{Encode, Reader};
 use crate::prelude::*;
 use crate::{

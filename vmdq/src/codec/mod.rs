@@ -17,59 +17,22 @@
 //!
 //! Not here: which field has which bytes (`fields`), and files.
 
+mod error;
 mod fields;
 mod reader;
 
+use error::VERSION;
 use reader::{Encode, Reader};
 
+pub use error::DecodeError;
+
 use crate::prelude::*;
-use crate::{Capabilities, Plan, PlanError, PlanSpec};
+use crate::{Capabilities, Plan, PlanSpec};
 
 /// What a plan's bytes begin with: no text, and broken by whatever changes line ends.
 const MAGIC: [u8; 8] = *b"LGPLAN\r\n";
-/// The version of the form, which changes with every change of it.
-const VERSION: u16 = 1;
 /// Where the length stands.
 const LENGTH_AT: usize = MAGIC.len() + 2;
-
-/// Why bytes are no plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each message documents its variant")]
-pub enum DecodeError {
-    #[error("these bytes are no compiled plan")]
-    NotAPlan,
-    #[error("the plan has version {found}, and this program reads version {VERSION}")]
-    Version { found: u16 },
-    #[error("the plan says that it has {said} bytes, and it has {found}")]
-    Length { said: u32, found: usize },
-    #[error("the plan is longer than {} bytes", Plan::LONGEST_ENCODING)]
-    TooLong,
-    #[error("the plan ends in the middle of a value, at byte {at}")]
-    Truncated { at: usize },
-    #[error("byte {at} of the plan is not in the one form that it may have")]
-    Malformed { at: usize },
-    #[error("the plan is for an {card:?}, which this program does not know")]
-    UnknownCard { card: String },
-    #[error("the plan was made for an {card} with other limits than this program knows")]
-    OtherLimits { card: &'static str },
-    #[error("the plan is not lawful: {first}")]
-    Unlawful {
-        /// What is wrong; there may be more.
-        first: PlanError,
-    },
-}
-
-impl DecodeError {
-    /// What to do about it.
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::NotAPlan => "name a file that `lockgate compile` wrote, or a policy",
-            Self::UnknownCard { .. } => "compile the policy for a card that there is a driver for",
-            Self::Unlawful { first } => first.kind.help(),
-            _ => "compile the policy again, with this version of `lockgate`",
-        }
-    }
-}
 
 impl Plan {
     /// The most bytes that a plan is decoded from.

@@ -3,7 +3,7 @@
 //! The rule: [`Encode::take`] reads what [`Encode::put`] writes and nothing else, and every
 //! value has at least one byte, so that a list is never longer than what is left of the input.
 
-use super::DecodeError;
+use super::error::DecodeError;
 use crate::prelude::*;
 
 /// What has a byte form.
