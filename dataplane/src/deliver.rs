@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use lockgate_lane::{Closed, Meta, PushError, RxProducer};
 use lockgate_shm::Access;
 use lockgate_vmdq::{
-    FlowCache, MAX_PARTITIONS, NextHop, Origin, PartitionId, PartitionSet, Reason,
+    Flow, FlowCache, MAX_PARTITIONS, NextHop, Origin, PartitionId, PartitionSet, Reason,
 };
 
 use crate::epoch::{Epoch, Spread, Steered};
@@ -261,25 +261,34 @@ fn fill<S: Source, O: Origin>(
     frames: &Frames<'_, S>,
     steer: impl Fn(Option<lockgate_drivers::RxHash>) -> Option<Steered>,
 ) -> Run {
-    let (source, first, mut limit) = (frames.source, frames.first, frames.limit);
-    let mut run = Run::default();
-    while limit.frames > 0
-        && let Some(frame) = source.frame(first + run.frames)
-        && frame.padded <= limit.bytes
-    {
-        let found = flows.look_up(&frame.start);
-        if found != hop {
-            run.next = found;
+    let (mut left, mut next) = (frames.limit.bytes, hop);
+    let mut slots = ring.slots_in_row(frames.limit.frames);
+    let source = frames.source.row(frames.first, slots.left());
+    let (mut flow, mut is_spent) = (&Flow::NONE, false);
+    for frame in source {
+        if frame.padded > left {
+            is_spent = true;
             break;
+        }
+        if !flow.covers(&frame.start) {
+            flow = flows.find(&frame.start);
+            next = flow.hop();
+            if next != hop {
+                break;
+            }
         }
         let Some(steered) = steer(frame.hash) else {
             break;
         };
-        if ring.push_judged(frame.judged(), at.meta(steered)).is_err() {
+        if slots.push_judged(frame.judged(), at.meta(steered)).is_err() {
             break;
         }
-        run.add(frame.padded);
-        limit.spend(frame.padded);
+        left -= frame.padded;
     }
-    run
+    Run {
+        frames: slots.commit(),
+        bytes: frames.limit.bytes - left,
+        next,
+        is_spent,
+    }
 }

@@ -29,8 +29,15 @@ pub(crate) trait Source {
     /// Whether the core could write where they lie.
     type Access: Access;
 
-    /// Number `index` of them, with its start loaded here and now; `None` beyond the last.
-    fn frame(&self, index: usize) -> Option<Frame<'_, Self::Access>>;
+    /// The frames from number `first` on: `most` of them, or as many as lie in a row, at least
+    /// one unless there is none. The start of each is loaded when its turn comes.
+    fn row(&self, first: usize, most: usize) -> impl Iterator<Item = Frame<'_, Self::Access>>;
+
+    /// Number `index` of them; `None` beyond the last.
+    #[inline(always)]
+    fn frame(&self, index: usize) -> Option<Frame<'_, Self::Access>> {
+        self.row(index, 1).next()
+    }
 }
 
 impl Source for RxBurst<'_> {
@@ -38,9 +45,9 @@ impl Source for RxBurst<'_> {
 
     /// A frame from the card is as long as it came.
     #[inline(always)]
-    fn frame(&self, index: usize) -> Option<Frame<'_, ReadWrite>> {
-        let received = self.get(index)?;
-        Some(Frame {
+    fn row(&self, first: usize, most: usize) -> impl Iterator<Item = Frame<'_, ReadWrite>> {
+        let received = self.frames_in_row(first, most);
+        received.map(|received| Frame {
             start: FrameStart {
                 words: received.buffer.head(),
                 len: received.length,
@@ -56,16 +63,14 @@ impl Source for TxConsumer {
     type Access = ReadOnly;
 
     #[inline(always)]
-    fn frame(&self, index: usize) -> Option<Frame<'_, ReadOnly>> {
-        let sent = self.frame(index)?;
-        let len = sent.len();
-        Some(Frame {
+    fn row(&self, first: usize, most: usize) -> impl Iterator<Item = Frame<'_, ReadOnly>> {
+        self.frames_in_row(first, most).map(|sent| Frame {
             start: FrameStart {
                 words: sent.head(),
-                len,
+                len: sent.len(),
             },
             body: sent.block(),
-            padded: len.max(FrameLimits::SHORTEST),
+            padded: sent.len().max(FrameLimits::SHORTEST),
             hash: None,
         })
     }
@@ -80,6 +85,8 @@ pub(crate) struct Run {
     /// Where the frame behind them is known to go, if that has been looked up: a hint for who
     /// goes on with it, which judges it again.
     pub(crate) next: NextHop,
+    /// Whether it ended because the next frame has more bytes than were left.
+    pub(crate) is_spent: bool,
 }
 
 impl Default for Run {
@@ -88,6 +95,7 @@ impl Default for Run {
             frames: 0,
             bytes: 0,
             next: NextHop::UNKNOWN,
+            is_spent: false,
         }
     }
 }
@@ -114,13 +122,6 @@ impl Limit {
         frames: usize::MAX,
         bytes: usize::MAX,
     };
-
-    /// One more frame of `bytes` went, of which there were enough.
-    #[inline(always)]
-    pub(crate) fn spend(&mut self, bytes: usize) {
-        self.frames -= 1;
-        self.bytes -= bytes;
-    }
 }
 
 impl<'b, A: Access> Frame<'b, A> {

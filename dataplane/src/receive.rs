@@ -78,11 +78,16 @@ struct Stage<'w> {
 impl Stage<'_> {
     /// Settles every frame of a burst; says how many.
     fn settle_all(&mut self, burst: &RxBurst<'_>) -> usize {
-        let (mut settled, mut hint) = (0, NextHop::UNKNOWN);
+        let mut settled = 0;
+        // Frames of a partition's queue are hardly ever for anybody else.
+        let mut hint = match self.owner {
+            Owner::Partition(owner) => NextHop::partition(owner),
+            Owner::Everybody | Owner::Nobody => NextHop::UNKNOWN,
+        };
         while settled < burst.len() {
             let mut run = self.deliver_run(burst, settled, hint);
             if run.frames == 0
-                && let Some(frame) = burst.frame(settled)
+                && let Some(frame) = Source::frame(burst, settled)
             {
                 let hop = self.flows.look_up(&frame.start);
                 if hop != hint {

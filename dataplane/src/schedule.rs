@@ -10,7 +10,7 @@
 use alloc::vec::Vec;
 
 use lockgate_lane::TxConsumer;
-use lockgate_vmdq::{BitRate, FlowCache, FromPartition, MAX_PARTITIONS, PartitionId};
+use lockgate_vmdq::{BitRate, FlowCache, FromPartition, MAX_PARTITIONS, NextHop, PartitionId};
 
 use crate::BURST;
 use crate::epoch::Epoch;
@@ -66,6 +66,8 @@ pub struct Sender {
     pub(crate) generation: u64,
     pub(crate) lane: TxConsumer,
     pub(crate) flows: FlowCache<FromPartition>,
+    /// Where the last frame was known to go: the next one often goes there too.
+    pub(crate) hint: NextHop,
     /// The rate that it must keep, if it has one.
     pub(crate) bucket: Option<Bucket>,
     /// Index of the transmit queue that its frames leave by, among those of the worker.
@@ -95,6 +97,7 @@ impl Sender {
             generation,
             lane,
             flows: FlowCache::new(0),
+            hint: NextHop::WIRE,
             bucket: None,
             queue: None,
             deficit: 0,

@@ -8,10 +8,10 @@
 
 use alloc::vec::Vec;
 
-use lockgate_drivers::TxQueue;
+use lockgate_drivers::{TxQueue, TxSlots};
 use lockgate_lane::{Meta, RxProducer, TxConsumer};
 use lockgate_shm::ReadOnly;
-use lockgate_vmdq::{FlowCache, FromPartition, NextHop, PartitionSet, Reason, SendVerdict};
+use lockgate_vmdq::{Flow, FlowCache, FromPartition, NextHop, PartitionSet, Reason, SendVerdict};
 
 use crate::deliver::{Delivery, Frames, RxPorts};
 use crate::epoch::Spread;
@@ -47,35 +47,29 @@ enum Outcome {
 }
 
 impl Egress {
-    /// Puts one frame into transmit queue `queue`, which has room; false if it has none.
+    /// Puts one frame into the next of `slots` and shows it to the capture; false if none is
+    /// left or the frame fits none.
     #[inline(always)]
-    fn send(
+    fn put(
         at: &Delivery<'_>,
-        queue: &mut TxQueue,
+        slots: &mut TxSlots<'_>,
         mirror: Option<&mut RxProducer>,
         frame: &Frame<'_, ReadOnly>,
     ) -> bool {
-        let Some(mut slot) = queue.reserve() else {
+        let Some(buffer) = slots.put(&frame.judged()) else {
             return false;
         };
-        if !slot.copy_judged(frame.start.words, frame.body, frame.start.len) {
-            return false;
-        }
-        slot.pad_to(frame.padded);
         if let Some(mirror) = mirror {
             let meta = Meta {
                 stamp_ns: at.now_ns,
                 ..Meta::default()
             };
             // What leaves, and not what its sender has made of it meanwhile.
-            if mirror
-                .push_block(slot.buffer(), frame.padded, meta)
-                .is_err()
-            {
+            if mirror.push_block(buffer, frame.padded, meta).is_err() {
                 at.stats.wire.uncaptured.add(1);
             }
         }
-        slot.commit()
+        true
     }
 
     /// Whether a frame for the wire can move now.
@@ -150,40 +144,43 @@ impl Outputs<'_> {
         }
         let mut turn = Turn::new(sender, budget, self.at.now_ns);
         while turn.goes_on() {
-            // Loaded once: its verdict, its price and its copies are all of this.
-            let Some(frame) = Source::frame(&sender.lane, turn.moved.frames) else {
+            if turn.moved.frames == sender.lane.waiting() {
                 // A lane that runs dry loses what it saved.
                 turn.ran_dry = true;
                 break;
-            };
-            if frame.padded > turn.left() {
-                break;
             }
-            let hop = sender.flows.look_up(&frame.start);
-            let run = self.forward_run(sender, &turn, hop);
+            let run = self.forward_next_run(sender, &turn);
+            sender.hint = run.next;
             if run.frames > 0 {
                 stats.tx.add_all(run.frames as u64, run.bytes as u64);
                 turn.count(run);
                 turn.paid += run.bytes;
-                continue;
             }
-            let verdict = match hop {
-                NextHop::UNKNOWN => {
-                    let plan = self.at.epoch.plan();
-                    sender.flows.learn(plan, sender.partition, &frame.start)
-                }
-                known => known.verdict(),
-            };
-            if !self.forward(sender.queue, &frame, verdict, stats, &mut turn) {
+            if run.is_spent || run.frames == 0 && !self.forward_next(sender, stats, &mut turn) {
                 break;
             }
         }
         turn.end(sender)
     }
 
+    /// Moves frames from the turn's next on as long as they are known to go where that one goes
+    /// and surely can; says which.
+    #[inline(always)]
+    fn forward_next_run(&mut self, sender: &Sender, turn: &Turn) -> Run {
+        let run = self.forward_run(sender, turn, sender.hint);
+        if run.frames > 0 || run.is_spent {
+            return run;
+        }
+        let next = Source::frame(&sender.lane, turn.moved.frames);
+        let hop = next.map_or(NextHop::UNKNOWN, |next| sender.flows.look_up(&next.start));
+        if hop == sender.hint {
+            return run;
+        }
+        self.forward_run(sender, turn, hop)
+    }
+
     /// Moves frames from the turn's next on as long as they are known to go to `hop` and surely
     /// can; says which. Each is loaded here and judged by that.
-    #[inline(always)]
     fn forward_run(&mut self, sender: &Sender, turn: &Turn, hop: NextHop) -> Run {
         let frames = Frames {
             source: &sender.lane,
@@ -198,6 +195,32 @@ impl Outputs<'_> {
         } else {
             Run::default()
         }
+    }
+
+    /// Moves the turn's next frame, wherever it goes; false if it has to stay where it is.
+    #[inline(never)]
+    fn forward_next(
+        &mut self,
+        sender: &mut Sender,
+        stats: &PartitionStats,
+        turn: &mut Turn,
+    ) -> bool {
+        // Loaded once: its verdict, its price and its copies are all of this.
+        let Some(frame) = Source::frame(&sender.lane, turn.moved.frames) else {
+            return false;
+        };
+        if frame.padded > turn.left() {
+            return false;
+        }
+        let hop = sender.flows.look_up(&frame.start);
+        let verdict = if hop == NextHop::UNKNOWN {
+            let plan = self.at.epoch.plan();
+            sender.flows.learn(plan, sender.partition, &frame.start)
+        } else {
+            hop.verdict()
+        };
+        sender.hint = hop;
+        self.forward(sender.queue, &frame, verdict, stats, turn)
     }
 
     /// [`Outputs::forward_run`] to the wire.
@@ -222,7 +245,6 @@ impl Outputs<'_> {
 
     /// Moves the turn's next frame where `verdict`, which is its own, says; transmit queue
     /// `queue` is its sender's. False if it has to stay where it is.
-    #[inline(never)]
     fn forward(
         &mut self,
         queue: Option<usize>,
@@ -262,7 +284,9 @@ impl Outputs<'_> {
         }
         self.deliver(frame, to);
         if wire && let Some(queue) = queue.and_then(|queue| self.egress.queues.get_mut(queue)) {
-            let sent = Egress::send(&self.at, queue, self.egress.mirror.as_mut(), frame);
+            let mut slot = queue.slots_in_row(1);
+            let mirror = self.egress.mirror.as_mut();
+            let sent = Egress::put(&self.at, &mut slot, mirror, frame) && slot.commit() > 0;
             self.at
                 .stats
                 .wire
@@ -293,18 +317,33 @@ fn send_frames(
     flows: &FlowCache<FromPartition>,
     frames: &Frames<'_, TxConsumer>,
 ) -> Run {
-    let (source, first, mut limit) = (frames.source, frames.first, frames.limit);
-    let mut run = Run::default();
-    while limit.frames > 0
-        && let Some(frame) = Source::frame(source, first + run.frames)
-        && frame.padded <= limit.bytes
-        && flows.look_up(&frame.start) == NextHop::WIRE
-        && Egress::send(at, queue, mirror.as_deref_mut(), &frame)
-    {
-        run.add(frame.padded);
-        limit.spend(frame.padded);
+    let (mut left, mut next) = (frames.limit.bytes, NextHop::WIRE);
+    let mut slots = queue.slots_in_row(frames.limit.frames);
+    let source = frames.source.row(frames.first, slots.left());
+    let (mut flow, mut is_spent) = (&Flow::NONE, false);
+    for frame in source {
+        if frame.padded > left {
+            is_spent = true;
+            break;
+        }
+        if !flow.covers(&frame.start) {
+            flow = flows.find(&frame.start);
+            next = flow.hop();
+            if next != NextHop::WIRE {
+                break;
+            }
+        }
+        if !Egress::put(at, &mut slots, mirror.as_deref_mut(), &frame) {
+            break;
+        }
+        left -= frame.padded;
     }
-    run
+    Run {
+        frames: slots.commit(),
+        bytes: frames.limit.bytes - left,
+        next,
+        is_spent,
+    }
 }
 
 /// One lane's turn.

@@ -132,8 +132,8 @@ pub use error::Error;
 pub use nic::{Nic, open};
 pub use registry::{CARDS, SupportedCard, capabilities};
 pub use ring::{
-    BadDescriptors, MAX_BURST, Queues, RX_FREE_THRESH, RingSizes, RxBurst, RxFrame, RxHash,
-    RxQueue, TxQueue, TxSlot,
+    BadDescriptors, MAX_BURST, Queues, RX_FREE_THRESH, RingSizes, RxBurst, RxFrame, RxFrames,
+    RxHash, RxQueue, TxQueue, TxSlot, TxSlots,
 };
 pub use statistics::Statistics;
 

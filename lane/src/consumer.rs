@@ -9,7 +9,7 @@
 use alloc::sync::Arc;
 use core::marker::PhantomData;
 
-use lockgate_shm::{Block, Blocks, HEAD_WORDS, ReadOnly, Words};
+use lockgate_shm::{Block, BlockRun, Blocks, HEAD_WORDS, Pair, PairRun, ReadOnly, Words};
 
 use crate::closed::Closed;
 use crate::cursor::Role;
@@ -91,20 +91,19 @@ impl<D: Direction> Consumer<D> {
     /// ([`Consumer::waiting`] looks). It stays that number until [`Consumer::advance`].
     #[inline(always)]
     pub fn frame(&self, i: usize) -> Option<Frame<'_>> {
-        if i >= self.end.cursor.left() {
-            return None;
+        self.frames_in_row(i, 1).next()
+    }
+
+    /// The frames that are known to wait from number `first` on, in order: `most` of them, or as
+    /// many as lie in a row. Each is looked at when its turn comes.
+    #[inline(always)]
+    pub fn frames_in_row(&self, first: usize, most: usize) -> Frames<'_> {
+        let known = self.end.cursor.left().saturating_sub(first);
+        let (slot, most) = (self.end.cursor.slot(first), most.min(known));
+        Frames {
+            blocks: self.frames.run(slot, most),
+            meta: self.meta.pairs(slot, most),
         }
-        let slot = self.end.cursor.slot(i);
-        let block = self.frames.get(slot);
-        let words = slot.wrapping_mul(META_WORDS);
-        let first = self.meta.load(words);
-        Some(Frame {
-            block,
-            len: Meta::len_of(first).min(block.len()),
-            first,
-            meta: &self.meta,
-            stamp_at: words.wrapping_add(1),
-        })
     }
 
     /// The first frame that waits, after a look if none is known of.
@@ -134,6 +133,29 @@ impl<D: Direction> Consumer<D> {
     }
 }
 
+/// Frames that wait in a row ([`Consumer::frames_in_row`]).
+#[derive(Debug)]
+pub struct Frames<'r> {
+    blocks: BlockRun<'r, ReadOnly>,
+    meta: PairRun<'r, ReadOnly>,
+}
+
+impl<'r> Iterator for Frames<'r> {
+    type Item = Frame<'r>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Frame<'r>> {
+        let (block, meta) = (self.blocks.next()?, self.meta.next()?);
+        let first = meta.first();
+        Some(Frame {
+            block,
+            len: Meta::len_of(first).min(block.len()),
+            first,
+            meta,
+        })
+    }
+}
+
 /// A frame in its slot, which its writer may still change.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'r> {
@@ -141,8 +163,7 @@ pub struct Frame<'r> {
     len: usize,
     /// The first word of the metadata, as it was when the length was taken from it.
     first: u64,
-    meta: &'r Words<ReadOnly>,
-    stamp_at: usize,
+    meta: Pair<'r, ReadOnly>,
 }
 
 impl<'r> Frame<'r> {
@@ -170,7 +191,7 @@ impl<'r> Frame<'r> {
     /// What was told of it, its length apart.
     #[inline(always)]
     pub fn meta(&self) -> Meta {
-        Meta::from_words(self.first, self.meta.load(self.stamp_at))
+        Meta::from_words(self.first, self.meta.second())
     }
 
     /// Copies its first bytes until `into` is full; `false`, and nothing copied, if the frame

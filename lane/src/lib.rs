@@ -66,12 +66,13 @@ mod meta;
 mod producer;
 
 pub use closed::Closed;
-pub use consumer::{Consumer, Frame};
+pub use consumer::{Consumer, Frame, Frames};
 pub use direction::{Direction, Ring, Rx, Tx};
 pub use ends::{
     CoreEnds, CoreMemory, Lane, LaneError, PartitionEnds, PartitionMemory, RxConsumer, RxProducer,
     TxConsumer, TxProducer,
 };
 pub use geometry::{Geometry, GeometryError, HEADER_BYTES, Header};
+pub use lockgate_shm::JudgedFrame;
 pub use meta::{Meta, RxHash};
-pub use producer::{JudgedFrame, Producer, PushError};
+pub use producer::{Producer, PushError, Slots};

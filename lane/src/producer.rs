@@ -8,10 +8,10 @@
 use alloc::sync::Arc;
 use core::marker::PhantomData;
 
-use lockgate_shm::{Access, Block, Blocks, HEAD_WORDS, Words};
+use lockgate_shm::{Access, Block, BlockRun, Blocks, JudgedFrame, PairRun, Words};
 
 use crate::closed::Closed;
-use crate::cursor::Role;
+use crate::cursor::{Cursor, Role};
 use crate::direction::Direction;
 use crate::end::{End, EndOf, Regions};
 use crate::geometry::Geometry;
@@ -29,17 +29,53 @@ pub enum PushError {
     TooLong,
 }
 
-/// A frame whose head was judged as a value, while the rest still lies where others may write.
-#[derive(Debug, Clone, Copy)]
-pub struct JudgedFrame<'b, A: Access> {
-    /// Its first 32 bytes, as they were judged.
-    pub head: [u64; HEAD_WORDS],
-    /// Where the bytes behind those are, at their own place: the block begins with the frame.
-    pub body: Block<'b, A>,
-    /// Its length in bytes.
-    pub len: usize,
-    /// The length of what is pushed: zeros fill what `len` lacks. No less than `len` counts.
-    pub padded: usize,
+/// Free slots in a row, which are filled in order ([`Producer::slots_in_row`]). Frames that were
+/// pushed into them are none before [`Slots::commit`].
+#[derive(Debug)]
+#[must_use = "nothing is pushed until it is committed"]
+pub struct Slots<'p> {
+    frames: BlockRun<'p>,
+    meta: PairRun<'p>,
+    pushed: usize,
+    cursor: &'p mut Cursor,
+}
+
+impl Slots<'_> {
+    /// How many are left.
+    #[inline(always)]
+    pub fn left(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// As [`Producer::push_judged`], into the next of them.
+    ///
+    /// # Errors
+    /// None of them is left, or the frame is longer than either block.
+    #[inline(always)]
+    pub fn push_judged<A: Access>(
+        &mut self,
+        frame: JudgedFrame<'_, A>,
+        meta: Meta,
+    ) -> Result<(), PushError> {
+        let slot = self.frames.peek().ok_or(PushError::Full)?;
+        if !frame.copy_into(slot) {
+            return Err(PushError::TooLong);
+        }
+        // Only now, so that no slot is counted that was not written.
+        self.frames.next();
+        let words = self.meta.next().ok_or(PushError::Full)?;
+        let len = frame.padded.max(frame.len);
+        words.store(meta.first_word(len), meta.stamp_ns);
+        self.pushed += 1;
+        Ok(())
+    }
+
+    /// Counts what was pushed, which [`Producer::publish`] then shows; says how many frames.
+    #[inline(always)]
+    pub fn commit(self) -> usize {
+        self.cursor.advance(self.pushed);
+        self.pushed
+    }
 }
 
 /// Fills one ring of a lane; one thread has it.
@@ -145,17 +181,22 @@ impl<D: Direction> Producer<D> {
         frame: JudgedFrame<'_, A>,
         meta: Meta,
     ) -> Result<(), PushError> {
-        let JudgedFrame {
-            head, body, len, ..
-        } = frame;
-        let padded = frame.padded.max(len);
-        self.fill(padded, meta, |slot| {
-            let fits = padded <= slot.len() && slot.copy_with_head(head, body, len);
-            if fits && len < padded {
-                slot.zero(len, padded);
-            }
-            fits
-        })
+        let padded = frame.padded.max(frame.len);
+        self.fill(padded, meta, |slot| frame.copy_into(slot))
+    }
+
+    /// The next free slots, to be filled in one go: `most` of them, or as many as are known to
+    /// be free in a row; none if none is after a look, which it takes only then.
+    #[inline(always)]
+    pub fn slots_in_row(&mut self, most: usize) -> Slots<'_> {
+        let most = self.end.left(1).min(most);
+        let first = self.end.cursor.slot(0);
+        Slots {
+            frames: self.frames.run(first, most),
+            meta: self.meta.pairs(first, most),
+            pushed: 0,
+            cursor: &mut self.end.cursor,
+        }
     }
 
     /// Shows the other side every frame pushed so far, with one store; nothing once the lane is

@@ -75,6 +75,18 @@ impl<A: Access> Blocks<A> {
         self.block_bytes
     }
 
+    /// Block number `first` and those behind it: `most` of them, or as many as there are before
+    /// the array begins again.
+    #[inline(always)]
+    pub fn run(&self, first: usize, most: usize) -> BlockRun<'_, A> {
+        let first = first & self.mask;
+        BlockRun {
+            next: self.get(first),
+            stride: self.stride,
+            left: most.min(self.len() - first),
+        }
+    }
+
     /// Block number `index`.
     #[inline(always)]
     pub fn get(&self, index: usize) -> Block<'_, A> {
@@ -84,6 +96,43 @@ impl<A: Access> Blocks<A> {
             bytes: self.block_bytes,
             of: PhantomData,
         }
+    }
+}
+
+/// Blocks in a row, in order ([`Blocks::run`]).
+#[derive(Debug)]
+pub struct BlockRun<'m, A: Access = ReadWrite> {
+    /// One of the array, unless none is left.
+    next: Block<'m, A>,
+    stride: usize,
+    left: usize,
+}
+
+impl<'m, A: Access> Iterator for BlockRun<'m, A> {
+    type Item = Block<'m, A>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Block<'m, A>> {
+        self.left = self.left.checked_sub(1)?;
+        let block = Block { ..self.next };
+        // SAFETY: `new` found the block inside the memory with all of its stride.
+        self.next.base = unsafe { self.next.base.add(self.stride) };
+        Some(block)
+    }
+
+    #[inline(always)]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<A: Access> ExactSizeIterator for BlockRun<'_, A> {}
+
+impl<'m, A: Access> BlockRun<'m, A> {
+    /// The one that comes next, without a step to it.
+    #[inline(always)]
+    pub fn peek(&self) -> Option<Block<'m, A>> {
+        (self.left > 0).then_some(Block { ..self.next })
     }
 }
 
@@ -227,6 +276,26 @@ mod tests {
             expected.extend([0; 42]);
         }
         assert_eq!(all[..], expected);
+    }
+
+    #[test]
+    fn a_run_is_the_blocks_in_order_and_ends_where_the_array_begins_again() {
+        let (_memory, blocks) = blocks(4);
+        for index in 0..4 {
+            assert!(blocks.get(index).copy_from(&[index as u8; 150]));
+        }
+        for (first, most, expected) in [
+            (0, 9, &[0, 1, 2, 3][..]),
+            (1, 2, &[1, 2]),
+            (6, 9, &[2, 3]),
+            (usize::MAX, 1, &[3]),
+            (3, 0, &[]),
+        ] {
+            let run = blocks.run(first, most);
+            assert_eq!(run.len(), expected.len());
+            let found = run.map(|block| block.head()[0] as u8);
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{most} from {first}");
+        }
     }
 
     #[test]

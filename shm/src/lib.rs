@@ -40,6 +40,7 @@ mod blocks;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "copies that may race")]
 mod copy;
+mod judged;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "owns and reaches raw memory")]
 mod memory;
@@ -51,10 +52,11 @@ mod words;
 
 pub use access::{Access, ReadOnly, ReadWrite};
 #[cfg(not(loom))]
-pub use blocks::{Block, Blocks, HEAD_WORDS};
+pub use blocks::{Block, BlockRun, Blocks, HEAD_WORDS};
+pub use judged::JudgedFrame;
 #[cfg(not(loom))]
 pub use memory::{Memory, Owner};
 #[cfg(loom)]
-pub use model::{Block, Blocks, HEAD_WORDS, Memory, Words};
+pub use model::{Block, BlockRun, Blocks, HEAD_WORDS, Memory, Pair, PairRun, Words};
 #[cfg(not(loom))]
-pub use words::Words;
+pub use words::{Pair, PairRun, Words};

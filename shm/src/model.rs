@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::ops::Range;
+use core::slice;
 use std::sync::Mutex;
 
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -153,6 +154,17 @@ impl<A: Access> Words<A> {
         self.words.len()
     }
 
+    /// As outside the model.
+    pub fn pairs(&self, first: usize, most: usize) -> PairRun<'_, A> {
+        let (pairs, _) = self.words.as_chunks();
+        let first = first & pairs.len().wrapping_sub(1);
+        let behind = pairs.get(first..).unwrap_or_default();
+        PairRun {
+            words: behind[..most.min(behind.len())].iter(),
+            access: PhantomData,
+        }
+    }
+
     fn word(&self, index: usize) -> &AtomicU64 {
         &self.words[index & (self.words.len() - 1)]
     }
@@ -179,6 +191,66 @@ impl Words {
     /// As outside the model.
     pub fn store_release(&self, index: usize, value: u64) {
         self.word(index).store(value, Release);
+    }
+}
+
+/// Pairs of words in a row, in order ([`Words::pairs`]).
+#[derive(Debug)]
+pub struct PairRun<'m, A: Access = ReadWrite> {
+    words: slice::Iter<'m, [Word; 2]>,
+    access: PhantomData<A>,
+}
+
+impl<'m, A: Access> Iterator for PairRun<'m, A> {
+    type Item = Pair<'m, A>;
+
+    fn next(&mut self) -> Option<Pair<'m, A>> {
+        let words = self.words.next()?;
+        Some(Pair {
+            words,
+            access: PhantomData,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.words.size_hint()
+    }
+}
+
+impl<A: Access> ExactSizeIterator for PairRun<'_, A> {}
+
+/// Two words that others may write at any time.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'m, A: Access = ReadWrite> {
+    words: &'m [Word; 2],
+    access: PhantomData<A>,
+}
+
+impl<A: Access> Pair<'_, A> {
+    /// As outside the model.
+    pub fn first(&self) -> u64 {
+        self.words[0].load(Relaxed)
+    }
+
+    /// Loads the second; says nothing about other memory.
+    #[inline(always)]
+    pub fn second(&self) -> u64 {
+        self.words[1].load(Relaxed)
+    }
+
+    /// As outside the model.
+    pub fn second_acquire(&self) -> u64 {
+        let value = self.second();
+        fence(Acquire);
+        value
+    }
+}
+
+impl Pair<'_> {
+    /// As outside the model.
+    pub fn store(&self, first: u64, second: u64) {
+        self.words[0].store(first, Relaxed);
+        self.words[1].store(second, Relaxed);
     }
 }
 
@@ -228,6 +300,16 @@ impl<A: Access> Blocks<A> {
         self.block_bytes
     }
 
+    /// As outside the model.
+    pub fn run(&self, first: usize, most: usize) -> BlockRun<'_, A> {
+        let behind = &self.blocks[first & (self.blocks.len() - 1)..];
+        BlockRun {
+            blocks: behind[..most.min(behind.len())].iter(),
+            bytes: self.block_bytes,
+            access: PhantomData,
+        }
+    }
+
     /// Block number `index`.
     pub fn get(&self, index: usize) -> Block<'_, A> {
         Block {
@@ -235,6 +317,45 @@ impl<A: Access> Blocks<A> {
             bytes: self.block_bytes,
             access: PhantomData,
         }
+    }
+}
+
+/// Blocks in a row, in order ([`Blocks::run`]).
+#[derive(Debug)]
+pub struct BlockRun<'m, A: Access = ReadWrite> {
+    blocks: slice::Iter<'m, Vec<Word>>,
+    bytes: usize,
+    access: PhantomData<A>,
+}
+
+impl<'m, A: Access> Iterator for BlockRun<'m, A> {
+    type Item = Block<'m, A>;
+
+    fn next(&mut self) -> Option<Block<'m, A>> {
+        let words = self.blocks.next()?;
+        Some(Block {
+            words,
+            bytes: self.bytes,
+            access: PhantomData,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.blocks.size_hint()
+    }
+}
+
+impl<A: Access> ExactSizeIterator for BlockRun<'_, A> {}
+
+impl<'m, A: Access> BlockRun<'m, A> {
+    /// As outside the model.
+    pub fn peek(&self) -> Option<Block<'m, A>> {
+        let words = self.blocks.as_slice().first()?;
+        Some(Block {
+            words,
+            bytes: self.bytes,
+            access: PhantomData,
+        })
     }
 }
 

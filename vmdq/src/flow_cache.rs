@@ -59,7 +59,7 @@ impl NextHop {
 }
 
 /// Which bytes count of the frames that a cache is for: [`FromWire`] or [`FromPartition`].
-pub trait Origin: sealed::Sealed {
+pub trait Origin: sealed::Sealed + Copy {
     /// Bits of the first eight bytes that are dropped from the low end after they are moved to
     /// the high end: two octets of the source, where that does not count.
     const DROPPED: u32;
@@ -99,11 +99,14 @@ struct Key {
     /// Bytes 8 to 15: four octets of the source, the EtherType or TPID, the tag's control.
     rest: u64,
     /// Bytes 16 and 17: the EtherType behind a tag.
-    inner: u16,
+    inner: u64,
 }
 
 /// Of bytes 12 to 15: the EtherType of a frame without a tag.
 const UNTAGGED: u64 = 0x0000_ffff_0000_0000;
+
+/// Of bytes 16 to 23: the EtherType behind a tag.
+const INNER: u64 = 0xffff;
 
 /// The same of a frame with a tag: TPID and VID, without priority and drop eligibility.
 const TAGGED: u64 = 0xff0f_ffff_0000_0000;
@@ -115,7 +118,7 @@ impl Key {
         Self {
             addresses: first << O::DROPPED,
             rest: second,
-            inner: third as u16,
+            inner: third & INNER,
         }
     }
 
@@ -125,40 +128,52 @@ impl Key {
     }
 }
 
-/// One flow.
+/// Frames that go one way for sure, as long as their cache is in the same epoch: whoever moves
+/// a burst compares each frame with the flow of the one before first.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+pub struct Flow<O: Origin> {
     /// Masked.
     key: Key,
+    /// What counts of [`Key::rest`].
+    rest_mask: u64,
     /// What counts of [`Key::inner`].
-    inner_mask: u16,
+    inner_mask: u64,
     /// The longest frame of its verdict in bytes, less [`SHORTEST`].
     span: u16,
     hop: NextHop,
-    /// What counts of [`Key::rest`].
-    rest_mask: u64,
+    origin: PhantomData<O>,
 }
 
-impl Entry {
-    /// One that no frame is like.
-    const NONE: Self = Self {
+impl<O: Origin> Flow<O> {
+    /// One that no frame is of; it goes to [`NextHop::UNKNOWN`].
+    pub const NONE: Self = Self {
         key: Key {
             addresses: 0,
             rest: 1,
             inner: 0,
         },
+        rest_mask: 0,
         inner_mask: 0,
         span: 0,
         hop: NextHop::UNKNOWN,
-        rest_mask: 0,
+        origin: PhantomData,
     };
 
+    /// Where its frames go.
     #[inline(always)]
-    fn covers(&self, key: &Key, len: usize) -> bool {
-        self.key.addresses == key.addresses
-            && self.key.rest == key.rest & self.rest_mask
-            && self.key.inner == key.inner & self.inner_mask
-            && len.wrapping_sub(SHORTEST) <= usize::from(self.span)
+    pub fn hop(&self) -> NextHop {
+        self.hop
+    }
+
+    /// Whether the frame is one of them.
+    #[inline(always)]
+    pub fn covers(&self, start: &FrameStart) -> bool {
+        let key = Key::of::<O>(start);
+        // One branch for all that differs, since hardly ever anything does.
+        let differs = (self.key.addresses ^ key.addresses)
+            | (self.key.rest ^ key.rest & self.rest_mask)
+            | (self.key.inner ^ key.inner & self.inner_mask);
+        differs == 0 && start.len.wrapping_sub(SHORTEST) <= usize::from(self.span)
     }
 }
 
@@ -166,8 +181,7 @@ impl Entry {
 #[derive(Debug, Clone)]
 pub struct FlowCache<O: Origin> {
     epoch: u64,
-    entries: Box<[Entry; ENTRIES]>,
-    origin: PhantomData<O>,
+    entries: Box<[Flow<O>; ENTRIES]>,
 }
 
 impl<O: Origin> FlowCache<O> {
@@ -175,8 +189,7 @@ impl<O: Origin> FlowCache<O> {
     pub fn new(epoch: u64) -> Self {
         Self {
             epoch,
-            entries: Box::new([Entry::NONE; ENTRIES]),
-            origin: PhantomData,
+            entries: Box::new([Flow::NONE; ENTRIES]),
         }
     }
 
@@ -184,19 +197,24 @@ impl<O: Origin> FlowCache<O> {
     pub fn enter(&mut self, epoch: u64) {
         if self.epoch != epoch {
             self.epoch = epoch;
-            self.entries.fill(Entry::NONE);
+            self.entries.fill(Flow::NONE);
         }
     }
 
     /// Where the frame goes, if a frame with the same verdict was learnt.
     #[inline(always)]
     pub fn look_up(&self, start: &FrameStart) -> NextHop {
-        let key = Key::of::<O>(start);
-        let entry = &self.entries[place(key.addresses)];
-        if entry.covers(&key, start.len) {
-            entry.hop
+        self.find(start).hop
+    }
+
+    /// The flow of the frame, if one with the same verdict was learnt; else [`Flow::NONE`].
+    #[inline(always)]
+    pub fn find(&self, start: &FrameStart) -> &Flow<O> {
+        let flow = &self.entries[place(Key::of::<O>(start).addresses)];
+        if flow.covers(start) {
+            flow
         } else {
-            NextHop::UNKNOWN
+            &Flow::NONE
         }
     }
 
@@ -205,7 +223,7 @@ impl<O: Origin> FlowCache<O> {
         let mut key = Key::of::<O>(start);
         let limits = plan.limits();
         let (kind, inner_mask, longest) = if key.is_tagged() {
-            (TAGGED, u16::MAX, limits.longest_tagged())
+            (TAGGED, INNER, limits.longest_tagged())
         } else {
             (UNTAGGED, 0, limits.longest_untagged())
         };
@@ -215,12 +233,13 @@ impl<O: Origin> FlowCache<O> {
         let rest_mask = kind | O::SOURCE;
         key.rest &= rest_mask;
         key.inner &= inner_mask;
-        self.entries[place(key.addresses)] = Entry {
+        self.entries[place(key.addresses)] = Flow {
             key,
+            rest_mask,
             inner_mask,
             span: (longest - SHORTEST) as u16,
             hop,
-            rest_mask,
+            origin: PhantomData,
         };
     }
 }

@@ -91,7 +91,7 @@ pub use attachment::{
 pub use capabilities::{Capabilities, Machine, PoolLayout};
 pub use codec::DecodeError;
 pub use error::{FlowPart, PartitionPart, PlanError, PlanErrorKind, SpecPlace};
-pub use flow_cache::{FlowCache, FromPartition, FromWire, NextHop, Origin};
+pub use flow_cache::{Flow, FlowCache, FromPartition, FromWire, NextHop, Origin};
 pub use frame::{FrameHeader, FrameStart, Segment};
 pub use hardware::{
     FilterChange, HardwareChanges, HardwareDiff, HardwarePlan, MulticastChange, PoolChange,

@@ -20,8 +20,10 @@ mod tx;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-pub use rx::{BadDescriptors, MAX_BURST, RX_FREE_THRESH, RxBurst, RxFrame, RxHash, RxQueue};
-pub use tx::{TxQueue, TxSlot};
+pub use rx::{
+    BadDescriptors, MAX_BURST, RX_FREE_THRESH, RxBurst, RxFrame, RxFrames, RxHash, RxQueue,
+};
+pub use tx::{TxQueue, TxSlot, TxSlots};
 
 use lockgate_regs::descriptor::{self, TxData, ring};
 use lockgate_shm::{Block, Blocks, Words};
@@ -172,22 +174,43 @@ impl Ring {
             .load_acquire(slot.wrapping_mul(WORDS).wrapping_add(1))
     }
 
-    /// The first half of a descriptor, to be loaded after [`Ring::status`].
-    #[inline(always)]
-    fn info(&self, slot: usize) -> u64 {
-        self.descriptors.load(slot.wrapping_mul(WORDS))
-    }
-
     /// Writes a descriptor: its own buffer, and what to do with it. The card looks at it once
     /// the doorbell has told of it, which orders these stores.
     #[inline(always)]
     fn post(&self, slot: usize, command: u64) {
+        if let Some(descriptor) = self.descriptors.pairs(slot, 1).next() {
+            descriptor.store(self.address(slot), command);
+        }
+    }
+
+    /// Gives `count` slots from `first` on to the card to write.
+    #[inline(always)]
+    fn arm(&self, first: usize, count: usize) {
+        let mut armed = 0;
+        while armed < count {
+            let slot = first.wrapping_add(armed);
+            let descriptors = self.descriptors.pairs(slot, count - armed);
+            let mut buffer = self.address(slot);
+            armed += descriptors.len();
+            for descriptor in descriptors {
+                descriptor.store(buffer, 0);
+                buffer = buffer.wrapping_add(self.buffer_bytes() as u64);
+            }
+        }
+    }
+
+    /// How many slots lie in a row from `slot` on.
+    #[inline(always)]
+    fn before_wrap(&self, slot: usize) -> usize {
+        self.slots() - (slot & (self.slots() - 1))
+    }
+
+    /// Where the card sees the buffer of a slot.
+    #[inline(always)]
+    fn address(&self, slot: usize) -> u64 {
         let index = slot & (self.slots() - 1);
-        let buffer = self
-            .first_buffer
-            .wrapping_add((index * self.buffer_bytes()) as u64);
-        self.descriptors.store(index * WORDS, buffer);
-        self.descriptors.store(index * WORDS + 1, command);
+        self.first_buffer
+            .wrapping_add((index * self.buffer_bytes()) as u64)
     }
 
     /// The buffer of a slot.

@@ -7,11 +7,11 @@
 //!
 //! Not here: whose frame it is (`lockgate-vmdq`).
 
-use core::mem;
+use core::{mem, slice};
 
 use lockgate_regs::descriptor::{RxInfo, RxStatus};
 use lockgate_rss::HashKind;
-use lockgate_shm::Block;
+use lockgate_shm::{Block, BlockRun};
 
 use super::{Ring, RxPlace};
 
@@ -75,17 +75,28 @@ impl RxFrame<'_> {
 /// What one descriptor said, loaded once.
 #[derive(Debug, Clone, Copy)]
 struct Received {
-    length: u16,
-    kind: Option<HashKind>,
-    hash: u32,
+    length: usize,
+    /// Its first half.
+    info: u64,
 }
 
 impl Received {
-    const NOTHING: Self = Self {
-        length: 0,
-        kind: None,
-        hash: 0,
-    };
+    const NOTHING: Self = Self { length: 0, info: 0 };
+
+    /// The frame that it tells of, which is in `buffer`.
+    #[inline(always)]
+    fn frame(self, buffer: Block<'_>) -> RxFrame<'_> {
+        let kind = KINDS[(self.info & 0xF) as usize];
+        let hash = |kind| RxHash {
+            value: RxInfo::from(self.info).hash(),
+            kind,
+        };
+        RxFrame {
+            length: self.length,
+            hash: kind.map(hash),
+            buffer,
+        }
+    }
 }
 
 /// Descriptors that describe no frame to be used, by what is wrong with them.
@@ -128,9 +139,7 @@ impl RxQueue {
     /// A queue with its slots all armed; silent until [`RxQueue::post_initial`]. Frames with one
     /// of `fatal_errors` are refused.
     pub(crate) fn new(ring: Ring, fatal_errors: u16, place: RxPlace) -> Self {
-        for slot in 0..ring.slots() {
-            ring.post(slot, 0);
-        }
+        ring.arm(0, ring.slots());
         let errors = RxStatus::new().with_errors(fatal_errors);
         Self {
             ring,
@@ -197,22 +206,34 @@ impl RxQueue {
             return 0;
         }
         let limit = limit.min(self.owned());
-        let buffer_bytes = self.ring.buffer_bytes();
-        let mut count = 0;
-        while count < limit {
-            let slot = self.next.wrapping_add(count);
-            let status = self.ring.status(slot);
-            let length = RxStatus::from(status).length();
+        let before_wrap = self.ring.before_wrap(self.next);
+        let count = self.take_in_row(0, limit);
+        if count == before_wrap && count < limit {
+            self.take_in_row(count, limit)
+        } else {
+            count
+        }
+    }
+
+    /// [`RxQueue::take_in`] with `count` loaded already, to the end of the ring at most.
+    #[inline(always)]
+    fn take_in_row(&mut self, mut count: usize, limit: usize) -> usize {
+        let (sound_mask, buffer_bytes) = (self.sound_mask, self.ring.buffer_bytes());
+        let (first, most) = (self.next.wrapping_add(count), limit - count);
+        let descriptors = self.ring.descriptors.pairs(first, most);
+        for (descriptor, received) in descriptors.zip(&mut self.received[count..]) {
+            // Acquire: whatever the card wrote before the second half, the first and the buffer,
+            // is seen by later loads.
+            let status = descriptor.second_acquire();
+            let length = usize::from(RxStatus::from(status).length());
             // A length of 0 wraps and is too long.
-            let fits = usize::from(length).wrapping_sub(1) < buffer_bytes;
-            if status & self.sound_mask != SOUND || !fits {
+            let fits = length.wrapping_sub(1) < buffer_bytes;
+            if status & sound_mask != SOUND || !fits {
                 break;
             }
-            let info = self.ring.info(slot);
-            self.received[count % MAX_BURST] = Received {
+            *received = Received {
                 length,
-                kind: KINDS[(info & 0xF) as usize],
-                hash: RxInfo::from(info).hash(),
+                info: descriptor.first(),
             };
             count += 1;
         }
@@ -268,7 +289,24 @@ impl RxQueue {
     }
 }
 
-/// Received frames in a row. Dropping it gives no buffer back: its frames come again.
+/// Frames of a burst whose buffers lie in a row ([`RxBurst::frames_in_row`]).
+#[derive(Debug)]
+pub struct RxFrames<'b> {
+    received: slice::Iter<'b, Received>,
+    buffers: BlockRun<'b>,
+}
+
+impl<'b> Iterator for RxFrames<'b> {
+    type Item = RxFrame<'b>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<RxFrame<'b>> {
+        let (buffer, received) = (self.buffers.next()?, self.received.next()?);
+        Some(received.frame(buffer))
+    }
+}
+
+/// Received frames. Dropping it gives no buffer back: its frames come again.
 #[must_use = "frames stay where they are until they are released"]
 pub struct RxBurst<'q> {
     queue: &'q mut RxQueue,
@@ -291,19 +329,23 @@ impl RxBurst<'_> {
     /// Frame number `index`, from 0; `None` beyond the last.
     #[inline(always)]
     pub fn get(&self, index: usize) -> Option<RxFrame<'_>> {
-        if index >= self.count {
-            return None;
+        self.frames_in_row(index, 1).next()
+    }
+
+    /// The frames from number `first` on, in order: `most` of them, or as many as lie in a row.
+    #[inline(always)]
+    pub fn frames_in_row(&self, first: usize, most: usize) -> RxFrames<'_> {
+        let burst = self.queue.received.get(..self.count).unwrap_or_default();
+        let received = burst.get(first..).unwrap_or_default();
+        let most = most.min(received.len());
+        RxFrames {
+            received: received.iter(),
+            buffers: self
+                .queue
+                .ring
+                .buffers
+                .run(self.queue.next.wrapping_add(first), most),
         }
-        // A burst has no more than that many.
-        let received = &self.queue.received[index % MAX_BURST];
-        Some(RxFrame {
-            length: received.length.into(),
-            hash: received.kind.map(|kind| RxHash {
-                value: received.hash,
-                kind,
-            }),
-            buffer: self.queue.ring.buffer(self.queue.next + index),
-        })
     }
 
     /// All frames, oldest first.
@@ -319,9 +361,7 @@ impl RxBurst<'_> {
     pub fn release(self, count: usize) {
         let queue = self.queue;
         let end = queue.next + count.min(self.count);
-        for slot in queue.next..end {
-            queue.ring.post(slot, 0);
-        }
+        queue.ring.arm(queue.next, end - queue.next);
         queue.next = end;
         queue.publish();
     }

@@ -11,7 +11,7 @@
 use alloc::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
-use lockgate_shm::{Access, Block, HEAD_WORDS};
+use lockgate_shm::{Access, Block, BlockRun, JudgedFrame, PairRun};
 use lockgate_vmdq::FrameLimits;
 
 use super::Ring;
@@ -101,6 +101,23 @@ impl TxQueue {
         })
     }
 
+    /// The next free slots that are known of, to be filled in one go: `most` of them, or as many
+    /// as lie in a row.
+    #[inline(always)]
+    pub fn slots_in_row(&mut self, most: usize) -> TxSlots<'_> {
+        let most = most.min(self.end - self.next);
+        TxSlots {
+            buffers: self.ring.buffers.run(self.next, most),
+            descriptors: self.ring.descriptors.pairs(self.next, most),
+            address: self.ring.address(self.next),
+            buffer_bytes: self.ring.buffer_bytes(),
+            command: self.command,
+            per_byte: self.per_byte,
+            queued: 0,
+            next: &mut self.next,
+        }
+    }
+
     /// Queues one frame: reserves, copies and commits. `false`, and nothing queued, without a free
     /// slot or where its length is none of a frame that a buffer holds.
     pub fn push(&mut self, frame: &[u8]) -> bool {
@@ -119,6 +136,58 @@ impl TxQueue {
         self.reports.push_back(self.next);
         self.published = self.next;
         self.ring.ring_doorbell(self.next);
+    }
+}
+
+/// Free slots of a transmit queue in a row, which are filled in order
+/// ([`TxQueue::slots_in_row`]). What was put into them is not queued before
+/// [`TxSlots::commit`].
+#[must_use = "nothing is queued until it is committed"]
+pub struct TxSlots<'q> {
+    buffers: BlockRun<'q>,
+    descriptors: PairRun<'q>,
+    /// Where the card sees the next buffer.
+    address: u64,
+    buffer_bytes: usize,
+    command: u64,
+    per_byte: u64,
+    queued: usize,
+    next: &'q mut usize,
+}
+
+impl<'q> TxSlots<'q> {
+    /// How many are left.
+    #[inline(always)]
+    pub fn left(&self) -> usize {
+        self.buffers.len()
+    }
+
+    /// Puts `frame` into the next of them and gives that buffer, which begins with the frame.
+    /// `None`, and nothing put, if none is left, the frame is longer than a buffer or its own
+    /// block, or shorter than [`FrameLimits::SHORTEST_FOR_CARD`].
+    #[inline(always)]
+    pub fn put<A: Access>(&mut self, frame: &JudgedFrame<'_, A>) -> Option<Block<'q>> {
+        let buffer = self.buffers.peek()?;
+        let length = frame.padded.max(frame.len);
+        if length < FrameLimits::SHORTEST_FOR_CARD || !frame.copy_into(buffer) {
+            return None;
+        }
+        // Only now, so that no buffer leaves that was not written.
+        self.buffers.next();
+        self.descriptors
+            .next()?
+            .store(self.address, self.command + self.per_byte * length as u64);
+        self.address = self.address.wrapping_add(self.buffer_bytes as u64);
+        self.queued += 1;
+        Some(buffer)
+    }
+
+    /// Queues what was put into them; it leaves with the next [`TxQueue::flush`]. Says how many
+    /// frames.
+    #[inline(always)]
+    pub fn commit(self) -> usize {
+        *self.next += self.queued;
+        self.queued
     }
 }
 
@@ -163,20 +232,6 @@ impl TxSlot<'_> {
     #[inline(always)]
     pub fn copy_from_block<A: Access>(&mut self, from: Block<'_, A>, length: usize) -> bool {
         let copied = self.buffer().copy_from_block(from, length);
-        self.filled = if copied { length } else { 0 };
-        copied
-    }
-
-    /// Makes `head` and what is behind the first 32 bytes of `from` the frame, of `length` bytes
-    /// in all; `false`, and the frame empty, if either side is shorter.
-    #[inline(always)]
-    pub fn copy_judged<A: Access>(
-        &mut self,
-        head: [u64; HEAD_WORDS],
-        from: Block<'_, A>,
-        length: usize,
-    ) -> bool {
-        let copied = self.buffer().copy_with_head(head, from, length);
         self.filled = if copied { length } else { 0 };
         copied
     }
