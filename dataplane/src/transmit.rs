@@ -212,14 +212,8 @@ impl Outputs<'_> {
         if frame.padded > turn.left() {
             return false;
         }
-        let hop = sender.flows.look_up(&frame.start);
-        let verdict = if hop == NextHop::UNKNOWN {
-            let plan = self.at.epoch.plan();
-            sender.flows.learn(plan, sender.partition, &frame.start)
-        } else {
-            hop.verdict()
-        };
-        sender.hint = hop;
+        let plan = self.at.epoch.plan();
+        let verdict = sender.flows.judge(plan, sender.partition, &frame.start);
         self.forward(sender.queue, &frame, verdict, stats, turn)
     }
 

@@ -2,8 +2,10 @@
 //!
 //! The rule: a verdict depends on the bytes that are compared here and on nothing else, as long
 //! as the length is between the bounds that an entry has, so what is alike in them has one
-//! verdict. Only [`FlowCache::learn`] fills an entry, with a verdict of the plan, and only if
-//! all its frames go to one place. Entries are of one epoch: [`FlowCache::enter`] forgets those of
+//! verdict. Only [`FlowCache::learn`] fills an entry, with a verdict of the plan: one on frames
+//! from the wire only if they all go to one place, so that frames for nobody evict no flow of
+//! others; one on frames of a partition, whose cache is its own, whatever it is. Entries are of
+//! one epoch: [`FlowCache::enter`] forgets those of
 //! any other.
 //!
 //! Direct-mapped: two flows that share a place evict each other, which costs time and nothing
@@ -13,7 +15,7 @@ use core::marker::PhantomData;
 
 use crate::frame::{HEADER, TAG, TPID};
 use crate::prelude::*;
-use crate::{FrameStart, MAX_PARTITIONS, PartitionId, Plan, SendVerdict, WireVerdict};
+use crate::{FrameStart, MAX_PARTITIONS, PartitionId, Plan, Reason, SendVerdict, WireVerdict};
 
 /// Flows that a cache remembers: a power of two.
 const ENTRIES: usize = 128;
@@ -141,6 +143,8 @@ pub struct Flow<O: Origin> {
     /// The longest frame of its verdict in bytes, less [`SHORTEST`].
     span: u16,
     hop: NextHop,
+    /// What sends them there, or anywhere else.
+    verdict: SendVerdict,
     origin: PhantomData<O>,
 }
 
@@ -156,6 +160,7 @@ impl<O: Origin> Flow<O> {
         inner_mask: 0,
         span: 0,
         hop: NextHop::UNKNOWN,
+        verdict: SendVerdict::Refuse(Reason::UnknownMac),
         origin: PhantomData,
     };
 
@@ -210,7 +215,7 @@ impl<O: Origin> FlowCache<O> {
     /// The flow of the frame, if one with the same verdict was learnt; else [`Flow::NONE`].
     #[inline(always)]
     pub fn find(&self, start: &FrameStart) -> &Flow<O> {
-        let flow = &self.entries[place(Key::of::<O>(start).addresses)];
+        let flow = self.near(start);
         if flow.covers(start) {
             flow
         } else {
@@ -218,8 +223,14 @@ impl<O: Origin> FlowCache<O> {
         }
     }
 
-    /// Remembers that frames like this one go to `hop` under `plan`.
-    fn keep(&mut self, plan: &Plan, start: &FrameStart, hop: NextHop) {
+    /// The only flow that may be the frame's.
+    #[inline(always)]
+    fn near(&self, start: &FrameStart) -> &Flow<O> {
+        &self.entries[place(Key::of::<O>(start).addresses)]
+    }
+
+    /// Remembers the verdict of `plan` on frames like this one.
+    fn keep(&mut self, plan: &Plan, start: &FrameStart, verdict: SendVerdict) {
         let mut key = Key::of::<O>(start);
         let limits = plan.limits();
         let (kind, inner_mask, longest) = if key.is_tagged() {
@@ -238,7 +249,8 @@ impl<O: Origin> FlowCache<O> {
             rest_mask,
             inner_mask,
             span: (longest - SHORTEST) as u16,
-            hop,
+            hop: verdict.hop(),
+            verdict,
             origin: PhantomData,
         };
     }
@@ -251,25 +263,36 @@ impl FlowCache<FromWire> {
         if let WireVerdict::Deliver(to) = verdict
             && let (Some(partition), 1) = (to.first(), to.len())
         {
-            self.keep(plan, start, NextHop::partition(partition));
+            self.keep(plan, start, NextHop::partition(partition).verdict());
         }
         verdict
     }
 }
 
 impl FlowCache<FromPartition> {
-    /// The plan's verdict on a frame of partition `from`, whose cache this is, remembered if it
-    /// goes to one place.
-    pub fn learn(&mut self, plan: &Plan, from: PartitionId, start: &FrameStart) -> SendVerdict {
-        let verdict = plan.from_partition(from, &start.bytes(), start.len);
-        if let SendVerdict::Send { to, wire } = verdict {
-            match (to.first(), to.len(), wire) {
-                (None, _, true) => self.keep(plan, start, NextHop::WIRE),
-                (Some(only), 1, false) => self.keep(plan, start, NextHop::partition(only)),
-                _ => {}
-            }
+    /// The plan's verdict on a frame of partition `from`, whose cache this is: remembered, or
+    /// asked for and remembered then.
+    pub fn judge(&mut self, plan: &Plan, from: PartitionId, start: &FrameStart) -> SendVerdict {
+        let flow = self.near(start);
+        if flow.covers(start) {
+            return flow.verdict;
         }
+        let verdict = plan.from_partition(from, &start.bytes(), start.len);
+        self.keep(plan, start, verdict);
         verdict
+    }
+}
+
+impl SendVerdict {
+    /// The one place that it sends a frame to, if it is one.
+    fn hop(self) -> NextHop {
+        match self {
+            Self::Send { to, wire: true } if to.is_empty() => NextHop::WIRE,
+            Self::Send { to, wire: false } if to.len() == 1 => {
+                to.first().map_or(NextHop::UNKNOWN, NextHop::partition)
+            }
+            _ => NextHop::UNKNOWN,
+        }
     }
 }
 
@@ -390,7 +413,7 @@ mod tests {
         count(learn, false);
         let b = partition(1);
         let learn = |cache: &mut FlowCache<FromPartition>, frame: &_| {
-            cache.learn(&plan, b, frame);
+            cache.judge(&plan, b, frame);
         };
         count(learn, true);
     }
@@ -427,10 +450,12 @@ mod tests {
                 let mut arriving = FlowCache::<FromWire>::new(0);
                 for frame in &frames {
                     let (sent, arrived) = (sending.look_up(frame), arriving.look_up(frame));
-                    let verdict = sending.learn(&plan, from, frame);
+                    let verdict = plan.from_partition(from, &frame.bytes(), frame.len);
                     if sent != NextHop::UNKNOWN {
                         prop_assert_eq!(verdict, sent.verdict());
                     }
+                    prop_assert_eq!(sending.judge(&plan, from, frame), verdict, "asked");
+                    prop_assert_eq!(sending.judge(&plan, from, frame), verdict, "remembered");
                     let verdict = arriving.learn(&plan, frame);
                     if arrived != NextHop::UNKNOWN {
                         let to = arrived.to_partition().into_iter().collect();
