@@ -9,7 +9,7 @@
 use alloc::sync::Arc;
 use core::marker::PhantomData;
 
-use lockgate_shm::{Block, BlockRun, Blocks, HEAD_WORDS, Pair, PairRun, ReadOnly, Words};
+use lockgate_shm::{Block, Blocks, HEAD_WORDS, Pair, ReadOnly, Slot, SlotRun, Words};
 
 use crate::closed::Closed;
 use crate::cursor::Role;
@@ -101,8 +101,10 @@ impl<D: Direction> Consumer<D> {
         let known = self.end.cursor.left().saturating_sub(first);
         let (slot, most) = (self.end.cursor.slot(first), most.min(known));
         Frames {
-            blocks: self.frames.run(slot, most),
-            meta: self.meta.pairs(slot, most),
+            slots: self
+                .frames
+                .run(slot, most)
+                .beside(self.meta.pairs(slot, most)),
         }
     }
 
@@ -136,8 +138,7 @@ impl<D: Direction> Consumer<D> {
 /// Frames that wait in a row ([`Consumer::frames_in_row`]).
 #[derive(Debug)]
 pub struct Frames<'r> {
-    blocks: BlockRun<'r, ReadOnly>,
-    meta: PairRun<'r, ReadOnly>,
+    slots: SlotRun<'r, ReadOnly>,
 }
 
 impl<'r> Iterator for Frames<'r> {
@@ -145,13 +146,13 @@ impl<'r> Iterator for Frames<'r> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Frame<'r>> {
-        let (block, meta) = (self.blocks.next()?, self.meta.next()?);
-        let first = meta.first();
+        let Slot { block, words } = self.slots.next()?;
+        let first = words.first();
         Some(Frame {
             block,
             len: Meta::len_of(first).min(block.len()),
             first,
-            meta,
+            meta: words,
         })
     }
 }

@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 use core::marker::PhantomData;
 
-use lockgate_shm::{Access, Block, BlockRun, Blocks, JudgedFrame, PairRun, Words};
+use lockgate_shm::{Access, Block, Blocks, JudgedFrame, SlotRun, Words};
 
 use crate::closed::Closed;
 use crate::cursor::{Cursor, Role};
@@ -34,8 +34,7 @@ pub enum PushError {
 #[derive(Debug)]
 #[must_use = "nothing is pushed until it is committed"]
 pub struct Slots<'p> {
-    frames: BlockRun<'p>,
-    meta: PairRun<'p>,
+    slots: SlotRun<'p>,
     pushed: usize,
     cursor: &'p mut Cursor,
 }
@@ -44,7 +43,7 @@ impl Slots<'_> {
     /// How many are left.
     #[inline(always)]
     pub fn left(&self) -> usize {
-        self.frames.len()
+        self.slots.len()
     }
 
     /// As [`Producer::push_judged`], into the next of them.
@@ -57,15 +56,14 @@ impl Slots<'_> {
         frame: JudgedFrame<'_, A>,
         meta: Meta,
     ) -> Result<(), PushError> {
-        let slot = self.frames.peek().ok_or(PushError::Full)?;
-        if !frame.copy_into(slot) {
+        let slot = self.slots.peek().ok_or(PushError::Full)?;
+        if !frame.copy_into(slot.block) {
             return Err(PushError::TooLong);
         }
-        // Only now, so that no slot is counted that was not written.
-        self.frames.next();
-        let words = self.meta.next().ok_or(PushError::Full)?;
         let len = frame.padded.max(frame.len);
-        words.store(meta.first_word(len), meta.stamp_ns);
+        slot.words.store(meta.first_word(len), meta.stamp_ns);
+        // Only now, so that no slot is counted that was not written.
+        self.slots.next();
         self.pushed += 1;
         Ok(())
     }
@@ -192,8 +190,10 @@ impl<D: Direction> Producer<D> {
         let most = self.end.left(1).min(most);
         let first = self.end.cursor.slot(0);
         Slots {
-            frames: self.frames.run(first, most),
-            meta: self.meta.pairs(first, most),
+            slots: self
+                .frames
+                .run(first, most)
+                .beside(self.meta.pairs(first, most)),
             pushed: 0,
             cursor: &mut self.end.cursor,
         }

@@ -444,3 +444,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn slots_in_a_row_show_only_what_was_pushed_into_them_and_end_with_the_ring() {
+    let (mut core, mut partition) = lane();
+    let (producer, consumer) = (&mut core.rx[0], &mut partition.rx[0]);
+    let memory = Arc::new(Memory::zeroed(4096));
+    let blocks = Blocks::new(&memory, 0, 1, 256, 256).unwrap();
+    assert!(blocks.get(0).copy_from(&[7; 256]));
+    let judged = |len| JudgedFrame {
+        head: blocks.get(0).head(),
+        body: blocks.get(0),
+        len,
+        padded: len,
+    };
+    for expected in [8, 3] {
+        let mut slots = producer.slots_in_row(9);
+        assert_eq!(slots.left(), expected);
+        assert_eq!(
+            slots.push_judged(judged(193), meta(1)),
+            Err(PushError::TooLong)
+        );
+        for number in 0..expected.min(5) {
+            assert!(slots.push_judged(judged(60 + number), meta(1)).is_ok());
+        }
+        assert_eq!(slots.commit(), expected.min(5));
+        let mut lost = producer.slots_in_row(1);
+        assert!(expected < 5 || lost.push_judged(judged(99), meta(1)).is_ok());
+        producer.publish();
+        assert_eq!(consumer.waiting(), expected.min(5));
+        let lengths = consumer.frames_in_row(0, 9).map(|frame| frame.len());
+        assert!(lengths.eq((60..).take(expected.min(5))));
+        consumer.advance(9);
+        consumer.release();
+    }
+}

@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::access::{Access, ReadWrite};
 use crate::copy;
 use crate::memory::Memory;
+use crate::words::{Pair, PairRun};
 
 /// What a block begins at a multiple of, in bytes: a cache line.
 const LINE: usize = 64;
@@ -129,12 +130,68 @@ impl<'m, A: Access> Iterator for BlockRun<'m, A> {
 impl<A: Access> ExactSizeIterator for BlockRun<'_, A> {}
 
 impl<'m, A: Access> BlockRun<'m, A> {
-    /// The one that comes next, without a step to it.
+    /// Each of them with the pair of words at the same place of `pairs`, as far as there are
+    /// both.
     #[inline(always)]
-    pub fn peek(&self) -> Option<Block<'m, A>> {
-        (self.left > 0).then_some(Block { ..self.next })
+    pub fn beside(self, pairs: PairRun<'m, A>) -> SlotRun<'m, A> {
+        SlotRun {
+            pairs: pairs.up_to(self.left),
+            block: self.next,
+            stride: self.stride,
+        }
     }
 }
+
+/// A block and the words that tell of it.
+#[derive(Debug)]
+pub struct Slot<'m, A: Access = ReadWrite> {
+    /// The bytes.
+    pub block: Block<'m, A>,
+    /// What tells of them: a descriptor, or metadata.
+    pub words: Pair<'m, A>,
+}
+
+/// Slots in a row, in order ([`BlockRun::beside`]).
+#[derive(Debug)]
+pub struct SlotRun<'m, A: Access = ReadWrite> {
+    /// No more than there are blocks.
+    pairs: PairRun<'m, A>,
+    /// That of the next pair, if one is left.
+    block: Block<'m, A>,
+    stride: usize,
+}
+
+impl<'m, A: Access> SlotRun<'m, A> {
+    /// The one that comes next, without a step to it.
+    #[inline(always)]
+    pub fn peek(&self) -> Option<Slot<'m, A>> {
+        Some(Slot {
+            words: self.pairs.peek()?,
+            block: Block { ..self.block },
+        })
+    }
+}
+
+impl<'m, A: Access> Iterator for SlotRun<'m, A> {
+    type Item = Slot<'m, A>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Slot<'m, A>> {
+        let words = self.pairs.next()?;
+        let block = Block { ..self.block };
+        // SAFETY: there is a block for each pair, and `new` found it inside the memory with all
+        // of its stride.
+        self.block.base = unsafe { self.block.base.add(self.stride) };
+        Some(Slot { block, words })
+    }
+
+    #[inline(always)]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.pairs.size_hint()
+    }
+}
+
+impl<A: Access> ExactSizeIterator for SlotRun<'_, A> {}
 
 /// One block of bytes that others may write at any time.
 #[derive(Debug, Clone, Copy)]
@@ -254,6 +311,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::words::Words;
 
     fn blocks(count: usize) -> (Arc<Memory>, Blocks) {
         let memory = Arc::new(Memory::zeroed(8192));
@@ -295,6 +353,36 @@ mod tests {
             assert_eq!(run.len(), expected.len());
             let found = run.map(|block| block.head()[0] as u8);
             assert_eq!(found.collect::<Vec<_>>(), expected, "{most} from {first}");
+        }
+    }
+
+    #[test]
+    fn slots_are_blocks_with_the_words_at_their_place_as_far_as_there_are_both() {
+        let (memory, blocks) = blocks(4);
+        let words = Words::new(&memory, 4096, 8).unwrap();
+        for index in 0..4 {
+            assert!(blocks.get(index).copy_from(&[index as u8; 150]));
+            words.store(2 * index, index as u64);
+        }
+        for (first, of_blocks, of_pairs, expected) in [
+            (0, 9, 3, &[0, 1, 2][..]),
+            (1, 2, 9, &[1, 2]),
+            (3, 9, 9, &[3]),
+            (0, 0, 9, &[]),
+        ] {
+            let mut run = blocks
+                .run(first, of_blocks)
+                .beside(words.pairs(first, of_pairs));
+            let number = |slot: Slot<'_>| {
+                assert_eq!(slot.block.head()[0] as u8, slot.words.first() as u8);
+                slot.words.first()
+            };
+            assert_eq!(run.len(), expected.len());
+            for &expected in expected {
+                assert_eq!(run.peek().map(number), Some(expected));
+                assert_eq!(run.next().map(number), Some(expected));
+            }
+            assert!(run.peek().is_none() && run.next().is_none());
         }
     }
 

@@ -52,11 +52,11 @@ mod words;
 
 pub use access::{Access, ReadOnly, ReadWrite};
 #[cfg(not(loom))]
-pub use blocks::{Block, BlockRun, Blocks, HEAD_WORDS};
+pub use blocks::{Block, BlockRun, Blocks, HEAD_WORDS, Slot, SlotRun};
 pub use judged::JudgedFrame;
 #[cfg(not(loom))]
 pub use memory::{Memory, Owner};
 #[cfg(loom)]
-pub use model::{Block, BlockRun, Blocks, HEAD_WORDS, Memory, Pair, PairRun, Words};
+pub use model::{Block, BlockRun, Blocks, HEAD_WORDS, Memory, Pair, PairRun, Slot, SlotRun, Words};
 #[cfg(not(loom))]
 pub use words::{Pair, PairRun, Words};

@@ -219,6 +219,28 @@ impl<'m, A: Access> Iterator for PairRun<'m, A> {
 
 impl<A: Access> ExactSizeIterator for PairRun<'_, A> {}
 
+impl<'m, A: Access> PairRun<'m, A> {
+    /// The first `most` of them.
+    #[inline(always)]
+    pub(crate) fn up_to(self, most: usize) -> Self {
+        let words = self.words.as_slice();
+        Self {
+            words: words.get(..most).unwrap_or(words).iter(),
+            access: PhantomData,
+        }
+    }
+
+    /// The one that comes next, without a step to it.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> Option<Pair<'m, A>> {
+        let words = self.words.as_slice().first()?;
+        Some(Pair {
+            words,
+            access: PhantomData,
+        })
+    }
+}
+
 /// Two words that others may write at any time.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'m, A: Access = ReadWrite> {
@@ -349,15 +371,63 @@ impl<A: Access> ExactSizeIterator for BlockRun<'_, A> {}
 
 impl<'m, A: Access> BlockRun<'m, A> {
     /// As outside the model.
-    pub fn peek(&self) -> Option<Block<'m, A>> {
-        let words = self.blocks.as_slice().first()?;
-        Some(Block {
+    pub fn beside(self, pairs: PairRun<'m, A>) -> SlotRun<'m, A> {
+        let pairs = pairs.up_to(self.blocks.len());
+        SlotRun {
+            pairs,
+            blocks: self,
+        }
+    }
+}
+
+/// A block and the words that tell of it.
+#[derive(Debug)]
+pub struct Slot<'m, A: Access = ReadWrite> {
+    /// The bytes.
+    pub block: Block<'m, A>,
+    /// What tells of them.
+    pub words: Pair<'m, A>,
+}
+
+/// Slots in a row, in order ([`BlockRun::beside`]).
+#[derive(Debug)]
+pub struct SlotRun<'m, A: Access = ReadWrite> {
+    pairs: PairRun<'m, A>,
+    blocks: BlockRun<'m, A>,
+}
+
+impl<'m, A: Access> SlotRun<'m, A> {
+    /// As outside the model.
+    pub fn peek(&self) -> Option<Slot<'m, A>> {
+        let words = self.blocks.blocks.as_slice().first()?;
+        let block = Block {
             words,
-            bytes: self.bytes,
+            bytes: self.blocks.bytes,
             access: PhantomData,
+        };
+        Some(Slot {
+            block,
+            words: self.pairs.peek()?,
         })
     }
 }
+
+impl<'m, A: Access> Iterator for SlotRun<'m, A> {
+    type Item = Slot<'m, A>;
+
+    fn next(&mut self) -> Option<Slot<'m, A>> {
+        Some(Slot {
+            words: self.pairs.next()?,
+            block: self.blocks.next()?,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.pairs.size_hint()
+    }
+}
+
+impl<A: Access> ExactSizeIterator for SlotRun<'_, A> {}
 
 /// One block of bytes that others may write at any time.
 #[derive(Debug, Clone, Copy)]

@@ -135,6 +135,28 @@ impl<'m, A: Access> Iterator for PairRun<'m, A> {
 
 impl<A: Access> ExactSizeIterator for PairRun<'_, A> {}
 
+impl<'m, A: Access> PairRun<'m, A> {
+    /// The first `most` of them.
+    #[inline(always)]
+    pub(crate) fn up_to(self, most: usize) -> Self {
+        let words = self.words.as_slice();
+        Self {
+            words: words.get(..most).unwrap_or(words).iter(),
+            access: PhantomData,
+        }
+    }
+
+    /// The one that comes next, without a step to it.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> Option<Pair<'m, A>> {
+        let words = self.words.as_slice().first()?;
+        Some(Pair {
+            words,
+            access: PhantomData,
+        })
+    }
+}
+
 /// Two words that others may write at any time: a descriptor, say.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'m, A: Access = ReadWrite> {

@@ -11,7 +11,7 @@
 use alloc::collections::VecDeque;
 
 use lockgate_regs::descriptor::TxData;
-use lockgate_shm::{Access, Block, BlockRun, JudgedFrame, PairRun};
+use lockgate_shm::{Access, Block, JudgedFrame, SlotRun};
 use lockgate_vmdq::FrameLimits;
 
 use super::Ring;
@@ -107,8 +107,11 @@ impl TxQueue {
     pub fn slots_in_row(&mut self, most: usize) -> TxSlots<'_> {
         let most = most.min(self.end - self.next);
         TxSlots {
-            buffers: self.ring.buffers.run(self.next, most),
-            descriptors: self.ring.descriptors.pairs(self.next, most),
+            slots: self
+                .ring
+                .buffers
+                .run(self.next, most)
+                .beside(self.ring.descriptors.pairs(self.next, most)),
             address: self.ring.address(self.next),
             buffer_bytes: self.ring.buffer_bytes(),
             command: self.command,
@@ -144,8 +147,7 @@ impl TxQueue {
 /// [`TxSlots::commit`].
 #[must_use = "nothing is queued until it is committed"]
 pub struct TxSlots<'q> {
-    buffers: BlockRun<'q>,
-    descriptors: PairRun<'q>,
+    slots: SlotRun<'q>,
     /// Where the card sees the next buffer.
     address: u64,
     buffer_bytes: usize,
@@ -159,7 +161,7 @@ impl<'q> TxSlots<'q> {
     /// How many are left.
     #[inline(always)]
     pub fn left(&self) -> usize {
-        self.buffers.len()
+        self.slots.len()
     }
 
     /// Puts `frame` into the next of them and gives that buffer, which begins with the frame.
@@ -167,19 +169,18 @@ impl<'q> TxSlots<'q> {
     /// block, or shorter than [`FrameLimits::SHORTEST_FOR_CARD`].
     #[inline(always)]
     pub fn put<A: Access>(&mut self, frame: &JudgedFrame<'_, A>) -> Option<Block<'q>> {
-        let buffer = self.buffers.peek()?;
+        let slot = self.slots.peek()?;
         let length = frame.padded.max(frame.len);
-        if length < FrameLimits::SHORTEST_FOR_CARD || !frame.copy_into(buffer) {
+        if length < FrameLimits::SHORTEST_FOR_CARD || !frame.copy_into(slot.block) {
             return None;
         }
+        let command = self.command + self.per_byte * length as u64;
+        slot.words.store(self.address, command);
         // Only now, so that no buffer leaves that was not written.
-        self.buffers.next();
-        self.descriptors
-            .next()?
-            .store(self.address, self.command + self.per_byte * length as u64);
+        self.slots.next();
         self.address = self.address.wrapping_add(self.buffer_bytes as u64);
         self.queued += 1;
-        Some(buffer)
+        Some(slot.block)
     }
 
     /// Queues what was put into them; it leaves with the next [`TxQueue::flush`]. Says how many
@@ -435,6 +436,38 @@ mod tests {
         }
         queue.flush();
         assert_eq!(card.doorbells(), []);
+    }
+
+    #[test]
+    fn slots_in_a_row_end_with_the_ring_and_queue_only_what_was_put_into_them() {
+        let card = FakeCard::new();
+        let mut queue = queue(&card);
+        for number in 0..60 {
+            assert!(push(&mut queue, number));
+        }
+        queue.flush();
+        (0..60).for_each(|slot| assert_eq!(send(&card, slot), slot as u32));
+        assert_eq!(queue.free(), 63);
+        let others = Arc::new(Memory::zeroed(4096));
+        let others = Blocks::new(&others, 0, 1, 2048, 2048).unwrap();
+        assert!(others.get(0).copy_from(&[7; 60]));
+        let frame = |len, padded| JudgedFrame {
+            head: others.get(0).head(),
+            body: others.get(0),
+            len,
+            padded,
+        };
+        let mut slots = queue.slots_in_row(9);
+        assert_eq!(slots.left(), 4);
+        assert!(slots.put(&frame(2049, 60)).is_none() && slots.put(&frame(9, 16)).is_none());
+        for _ in 0..3 {
+            assert!(slots.put(&frame(20, 60)).is_some());
+        }
+        assert_eq!((slots.left(), slots.commit()), (1, 3));
+        assert!(queue.slots_in_row(9).put(&frame(60, 60)).is_some());
+        assert_eq!(queue.pending(), 3, "what is not committed is not queued");
+        queue.flush();
+        (60..63).for_each(|slot| assert_eq!(send(&card, slot), 0x0707_0707));
     }
 
     #[test]
