@@ -141,7 +141,7 @@ pub struct Flow<O: Origin> {
     /// What counts of [`Key::inner`].
     inner_mask: u64,
     /// The longest frame of its verdict in bytes, less [`SHORTEST`].
-    span: u16,
+    span: usize,
     hop: NextHop,
     /// What sends them there, or anywhere else.
     verdict: SendVerdict,
@@ -178,7 +178,7 @@ impl<O: Origin> Flow<O> {
         let differs = (self.key.addresses ^ key.addresses)
             | (self.key.rest ^ key.rest & self.rest_mask)
             | (self.key.inner ^ key.inner & self.inner_mask);
-        differs == 0 && start.len.wrapping_sub(SHORTEST) <= usize::from(self.span)
+        differs == 0 && start.len.wrapping_sub(SHORTEST) <= self.span
     }
 }
 
@@ -248,7 +248,7 @@ impl<O: Origin> FlowCache<O> {
             key,
             rest_mask,
             inner_mask,
-            span: (longest - SHORTEST) as u16,
+            span: longest - SHORTEST,
             hop: verdict.hop(),
             verdict,
             origin: PhantomData,
