@@ -57,6 +57,10 @@ pub enum Share {
 }
 
 /// What was given up, or is to be taken over.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are on their way at a time, and workers do not allocate"
+)]
 pub enum Handover {
     /// A receive queue, with what has arrived in it.
     RxQueue(RxQueue),
