@@ -53,14 +53,21 @@ impl Descriptor {
 
 /// Whether a frame runs into a difference that can only be kept away from: without pools
 /// QEMU asks the multicast table about unicast addresses too, and it differs about
-/// packets whose headers are damaged.
+/// packets whose headers are damaged, and about what is behind a service tag.
 pub fn is_avoided(program: &Program, frame: &[u8]) -> bool {
     let Some(&[a, b, c, d, e, f]) = frame.first_chunk::<6>() else {
         return true;
     };
     let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
     let hit = program.groups.contains(&index(mac, program.rctl >> 12 & 3));
-    program.mode != 3 && a & 1 == 0 && hit || program.mode == 2 && is_cut_short(frame)
+    let hashed = program.mode == 2 && (is_cut_short(frame) || has_service_tag(frame));
+    program.mode != 3 && a & 1 == 0 && hit || hashed
+}
+
+/// Whether a frame begins with a tag of IEEE 802.1ad, which QEMU looks through, with the one
+/// behind it, for a packet to hash.
+fn has_service_tag(frame: &[u8]) -> bool {
+    frame.get(12..14) == Some(&[0x88, 0xa8])
 }
 
 /// Whether a packet, behind at most one tag, has a damaged IP header or ends inside its
@@ -83,6 +90,7 @@ fn is_cut_short(frame: &[u8]) -> bool {
     };
     let (header, total, protocol) = match (kind, packet) {
         ([8, 0], [version @ 0x45..=0x4F, ..]) => (usize::from(version & 0xF) * 4, word(2), 9),
+        ([0x86, 0xdd], [0x60..=0x6F, ..]) if extensions_leave(packet) => return true,
         ([0x86, 0xdd], [0x60..=0x6F, ..]) => (40, 40 + word(4), 6),
         ([8, 0] | [0x86, 0xdd], _) => return true,
         _ => return false,
@@ -93,6 +101,22 @@ fn is_cut_short(frame: &[u8]) -> bool {
         _ => 0,
     };
     total.min(packet.len()) < header + least
+}
+
+/// Whether the extension headers of an IPv6 packet go on where the frame has ended: QEMU walks
+/// them before it hashes anything, addresses included.
+fn extensions_leave(packet: &[u8]) -> bool {
+    // RFC 8200, section 4: hop-by-hop, routing, fragment, ESP, AH, destination; and mobility.
+    const EXTENSIONS: [u8; 7] = [0, 43, 44, 50, 51, 60, 135];
+    let (mut kind, mut at) = (packet.get(6).copied(), 40);
+    while kind.is_some_and(|kind| EXTENSIONS.contains(&kind)) {
+        let Some(header) = packet.get(at..at + 8) else {
+            return true;
+        };
+        kind = Some(header[0]);
+        at += 8 * (usize::from(header[1]) + 1);
+    }
+    false
 }
 
 /// Counters that are compared where there are no pools (82576 datasheet, chapter 8). RUC
