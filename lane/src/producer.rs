@@ -129,7 +129,7 @@ impl<D: Direction> Producer<D> {
     }
 
     /// How many frames can be pushed now. Looks at the shared index only if fewer than `wanted`
-    /// are known of; 0 once the lane is closed.
+    /// are known of; 0 once this end has seen that the lane is closed.
     #[inline(always)]
     pub fn free(&mut self, wanted: usize) -> usize {
         self.end.left(wanted)
