@@ -12,6 +12,15 @@
 //! common, [`ixgbe`] the 82599, [`common`] what is alike on all.
 //!
 //! Not here: reaching a register, and in what order to write them (drivers).
+//!
+//! ```
+//! use lockgate_regs::igb::{Rdt, RxQueue};
+//! use lockgate_regs::{Index, Register};
+//!
+//! let queue = RxQueue::new(3).expect("an 82576 has 16");
+//! assert_eq!((Rdt::NAME, Rdt::offset(queue)), ("RDT", 0xC0D8));
+//! assert!(RxQueue::new(16).is_none(), "what the card lacks cannot be written down");
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

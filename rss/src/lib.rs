@@ -6,6 +6,18 @@
 //!
 //! Not here: registers of any card (`lockgate-regs`) and the choice of the
 //! partition, which comes before that of the queue (`lockgate-vmdq`).
+//!
+//! ```
+//! use lockgate_rss::{HashKind, Input, Key, Table, Toeplitz};
+//!
+//! // A connection of Microsoft's verification suite, and its published hash.
+//! let (source, destination) = ([66, 9, 149, 187].into(), [161, 142, 100, 80].into());
+//! let input = Input::v4(source, destination, Some((2794, 1766)), HashKind::Ipv4Tcp);
+//! let hash = Toeplitz::new(&Key::MICROSOFT).hash_of(&input);
+//! assert_eq!(hash.value, 0x51cc_c178);
+//! // Its low seven bits are 120, and entry i of the table is i mod 4.
+//! assert_eq!(Table::round_robin(128, 4).queue(hash.value), 0);
+//! ```
 #![no_std]
 
 mod input;
