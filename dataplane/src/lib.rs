@@ -14,6 +14,42 @@
 //! Not here: what a frame may do ([`lockgate_vmdq::Plan`]), rings and registers
 //! (`lockgate-drivers`), the shared memory (`lockgate-lane`), threads, cores and clocks
 //! (`lockgate`).
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use lockgate_dataplane::wiring::{PartitionLane, deal};
+//! use lockgate_dataplane::{Epoch, Worker};
+//! use lockgate_drivers::RingSizes;
+//! use lockgate_lane::{Geometry, Lane};
+//! use lockgate_nicmodel::Model;
+//! use lockgate_policy::Policy;
+//! use lockgate_vmdq::{Capabilities, Machine};
+//!
+//! let policy = "[nic]\ndevice = \"model:82576\"\n\
+//!               [[partition]]\nname = \"a\"\nmacs = [\"02:00:00:00:00:01\"]\n";
+//! let machine = Machine { cores: vec![0] };
+//! let plan = Policy::parse(policy)?.check(&Capabilities::I82576, &machine)?;
+//! let model = Model::i82576();
+//! let mut nic = lockgate_drivers::open(model.card())?;
+//! let queues = nic.start(&plan, RingSizes { rx: 64, tx: 64 })?;
+//! while !nic.poll_link()?.up {}
+//!
+//! let mut lane = Lane::in_heap(Geometry { rings: 1, slots: 8, frame_bytes: 1536 })?;
+//! let partition = plan.partitions()[0].id;
+//! let lanes = vec![PartitionLane { partition, ends: lane.core }];
+//! let share = deal(&plan, queues, lanes)?.remove(0);
+//! let epoch = Arc::new(Epoch::new(1, plan));
+//! let (mut worker, _mailbox) = Worker::new(epoch, Arc::default(), share)?;
+//!
+//! let mut frame = [0; 60];
+//! frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+//! model.receive(&frame);
+//! assert_eq!(worker.pass(0), 1);
+//! assert_eq!(lane.partition.rx[0].waiting(), 1);
+//! # drop(worker.into_queues());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 
